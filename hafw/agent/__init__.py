@@ -1,0 +1,1 @@
+"""The agent: the only event loop of a node."""

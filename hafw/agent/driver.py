@@ -1,0 +1,425 @@
+"""Drives the engine: feeds it what the sockets bring, carries out what it orders.
+
+One rule: everything goes through `step`, one event at a time, and the effects of a step are carried
+out in their order before the next event is read. If the engine breaks, every address is shut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from hafw.agent import clock, statefile
+from hafw.agent.links import LinkSocket
+from hafw.agent.pings import PingNode, nearest_link
+from hafw.agent.supervisor import Supervisor
+from hafw.agent.timeline import Timeline
+from hafw.agent.watch import Announcements, Interfaces, received_packets
+from hafw.config import ConfigError, load, to_settings
+from hafw.core.engine import Engine
+from hafw.core.model import (
+    REFLECTED_PATH,
+    AddressLost,
+    Answer,
+    BeatHeard,
+    EchoAnswered,
+    Effect,
+    Event,
+    Exit,
+    ForeignAnnounced,
+    GateFailed,
+    HoldGate,
+    NeighbourHeard,
+    Note,
+    Op,
+    OpEnded,
+    OpKind,
+    Outcome,
+    Persist,
+    Persisted,
+    PersistFailed,
+    Reconfigured,
+    Reincarnate,
+    SendBeat,
+    SendEcho,
+    ServiceChanged,
+    ShutGate,
+    StartOp,
+    Tick,
+    WorkerChanged,
+)
+from hafw.core.wire import Codec, DroppedError, Echo, Key
+from hafw.net.netlink import NetlinkError
+from hafw.worker.protocol import Hello, Order, Reply, Vip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hafw.agent.notify import SystemdNotifier
+    from hafw.agent.vips import Vips
+    from hafw.config import Cluster
+    from hafw.core.settings import Settings
+    from hafw.net.packet import PacketSocket
+
+BROKEN: Final = 70
+"""Exit status after an internal error (EX_SOFTWARE of sysexits.h); every address is shut then."""
+_MIN_SLEEP_S: Final = 0.0002
+
+_HOOKS: Final = {
+    OpKind.START: "hafw_vip_attach",
+    OpKind.STOP: "hafw_vip_detach",
+    OpKind.CLEAN: "hafw_vip_detach",
+    OpKind.ANNOUNCE: "hafw_vip_announce",
+    OpKind.PROBE: "hafw_vip_probe",
+}
+
+
+class Driver:
+    """The engine of this node and everything that it is connected to."""
+
+    def __init__(  # noqa: PLR0913 - the parts of an agent
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        keys: tuple[Key, ...],
+        state_dir: Path,
+        vips: Vips,
+        notifier: SystemdNotifier,
+    ) -> None:
+        """Load and raise the incarnation (durable before use), then build the engine."""
+        self.cluster = cluster
+        self.settings = settings
+        self.codec = Codec(settings.cluster_id, settings.node, keys)
+        self.vips = vips
+        self.timeline = Timeline()
+        self.dropped: Counter[str] = Counter()
+        self._state_dir = state_dir
+        self._notifier = notifier
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._requests = 0
+        self._ops: dict[int, Op] = {}
+        self._writing = False
+        self._unwritten: list[Persist] = []
+        self._rx: dict[str, int] = {}
+        self._rx_ns = clock.boot_ns()
+        self.finished: asyncio.Future[int] = self._loop.create_future()
+        self.scheduling = ""
+        self.on_reincarnate: Callable[[int], None] = lambda _: None
+        self.engine = self._new_engine()
+        self._open_sockets()
+        self.supervisor = Supervisor(
+            self._loop, self._hello(), self._worker_changed, self._worker_replied
+        )
+
+    def _new_engine(self) -> Engine:
+        loaded = statefile.load(self._state_dir)
+        state = loaded.state
+        epochs = dict(state.epochs)
+        for group, epoch, _certificate in state.intents:
+            epochs[group] = max(epochs.get(group, 0), epoch)
+        incarnation = state.incarnation + 1
+        fresh = type(state)(incarnation, tuple(epochs.items()), ())
+        statefile.save(self._state_dir, fresh)
+        if loaded.distrust:
+            self.timeline.add(Note("state.distrusted", 0, f"joining as standby: {loaded.distrust}"))
+        return Engine(
+            self.settings, incarnation, clock.now(), epochs=epochs, distrust=loaded.distrust
+        )
+
+    # --- sockets ------------------------------------------------------------------------------
+
+    def _open_sockets(self) -> None:
+        node, loop = self.settings.node, self._loop
+        self.links = []
+        for number, link in enumerate(self.cluster.links):
+            end = LinkSocket(link.ends[node], link.ends[1 - node], self.cluster.port)
+            end.on_open = lambda s, n=number: loop.add_reader(s, self._read_link, n)  # type: ignore[misc]
+            end.on_close = loop.remove_reader
+            end.open()
+            self.links.append(end)
+        self.pings = []
+        for number, target in enumerate(self.cluster.ping.addresses):
+            nearest = nearest_link(target, self.cluster.links, node)
+            assert nearest is not None, "the cluster file was checked for this"
+            ping = PingNode(target, nearest, node)
+            ping.on_open = lambda s, n=number: loop.add_reader(s, self._read_ping, n)  # type: ignore[misc]
+            ping.on_close = loop.remove_reader
+            ping.open()
+            self.pings.append(ping)
+        loop.add_reader(self.vips.install(), self._read_gate)
+        self.interfaces = Interfaces(self.vips)
+        loop.add_reader(self.interfaces, self._read_interfaces)
+        names = {self.vips.interface(vip) for vip in self.vips.by_place.values()}
+        self._announcements = [Announcements(name, self.vips) for name in sorted(names)]
+        for heard in self._announcements:
+            for link in heard.sockets:
+                loop.add_reader(link, self._read_announcements, heard, link)
+
+    def start(self) -> None:
+        """Begin: report the interfaces, start the worker, arm the timer."""
+        self._read_interfaces()
+        self.supervisor.start()
+        self._tick()
+
+    def _read_link(self, number: int) -> None:
+        for data in self.links[number].receive():
+            self._datagram(data, number)
+
+    def _read_ping(self, number: int) -> None:
+        for data in self.pings[number].receive():
+            self._datagram(data, REFLECTED_PATH, number)
+
+    def _datagram(self, data: bytes, path: int, ping: int = 0) -> None:
+        try:
+            message = self.codec.decode(data, path)
+        except DroppedError as dropped:
+            self.dropped[dropped.why] += 1
+            return
+        if not isinstance(message, Echo):
+            self.step(BeatHeard(path, message))
+        elif message.incarnation == self.engine.incarnation:
+            self.step(EchoAnswered(ping, message.n))
+
+    def _read_gate(self) -> None:
+        try:
+            tampering = self.vips.look()
+        except (NetlinkError, TimeoutError) as problem:
+            self._note("gate.broken", f"the gate cannot be installed again: {problem}")
+            for group in self.engine.groups:
+                self.step(GateFailed(group, str(problem)))
+            return
+        if tampering.name != "NONE":
+            self._note("gate.reinstalled", f"{tampering.value}; it was installed again at once")
+
+    def _read_interfaces(self) -> None:
+        services, removed = self.interfaces.look()
+        for group, up in services.items():
+            self.step(ServiceChanged(group, up))
+        for group, index in removed:
+            self.step(AddressLost(group, index))
+
+    def _read_announcements(self, heard: Announcements, link: PacketSocket) -> None:
+        heard.look(link, lambda group, who: self.step(ForeignAnnounced(group, who)))
+
+    def _drain(self) -> None:
+        for number in range(len(self.links)):
+            self._read_link(number)
+        for number in range(len(self.pings)):
+            self._read_ping(number)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """The engine's deadline: everything that waits in the sockets is read first."""
+        self._drain()
+        if not self.cluster.ping.addresses:
+            self._listen()
+        self.step(Tick())
+
+    def _listen(self) -> None:
+        """Without a ping node: has the service interface heard anybody since the last reading?"""
+        now_ns = clock.boot_ns()
+        if now_ns - self._rx_ns < self.settings.timing.keepalive_ns // 2:
+            return
+        heard = False
+        for vip in self.vips.by_place.values():
+            name = self.vips.interface(vip)
+            count = received_packets(name)
+            heard = heard or count > self._rx.get(name, count)
+            self._rx[name] = count
+        since_ns, self._rx_ns = self._rx_ns, now_ns
+        if heard:
+            self.step(NeighbourHeard(since_ns))
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_s = max((self.engine.deadline() - clock.boot_ns()) / 1e9, _MIN_SLEEP_S)
+        self._timer = self._loop.call_later(delay_s, self._tick)
+
+    # --- the step -----------------------------------------------------------------------------
+
+    def step(self, event: Event) -> None:
+        """One event in, its effects out."""
+        try:
+            for effect in self.engine.step(event, clock.now()):
+                self._apply(effect)
+        except Exception:  # noqa: BLE001 - whatever it is, this process must not go on
+            self._break()
+        self._notifier.stepped(self.engine.now_ns)
+        if not self.finished.done():
+            self._arm()
+
+    def _break(self) -> None:
+        """A bug of ours: shut every address, say so, and go."""
+        self.vips.abandon()
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(BROKEN)
+
+    def _apply(self, effect: Effect) -> None:  # noqa: C901, PLR0912 - the dispatch table
+        match effect:
+            case SendBeat(path, beat) if path == REFLECTED_PATH:
+                self.pings[0].reflect(self.codec.encode(beat, path), beat.n)
+            case SendBeat(path, beat):
+                self.links[path].send(self.codec.encode(beat, path))
+            case SendEcho(ping, beat):
+                self.pings[ping].echo(self.codec.encode_echo(beat, REFLECTED_PATH), beat.n)
+            case HoldGate(group, until_ns):
+                self._gate(group, lambda: self.vips.hold(group, until_ns))
+            case ShutGate(group):
+                self._gate(group, lambda: self.vips.shut(group))
+            case StartOp(op):
+                self._order(op)
+            case Persist():
+                self._unwritten.append(effect)
+                self._write()
+            case Note(name):
+                if name == "peer.dead":
+                    self.timeline.peer_silent_since(self.engine.peer.last_ns)
+                self.timeline.add(effect)
+            case Answer(request):
+                future = self._answers.pop(request, None)
+                if future is not None and not future.done():
+                    future.set_result(effect)
+            case Reincarnate(incarnation):
+                self.on_reincarnate(incarnation)
+            case Exit():
+                if not self.finished.done():
+                    self.finished.set_result(0)
+
+    def _note(self, name: str, text: str) -> None:
+        self.timeline.add(Note(name, 0, text))
+
+    def _gate(self, group: int, move: Callable[[], None]) -> None:
+        try:
+            move()
+        except (NetlinkError, TimeoutError) as problem:
+            self._loop.call_soon(self.step, GateFailed(group, str(problem)))
+
+    # --- durable state ------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        """Write the newest state in a thread: an fsync must not delay a heartbeat."""
+        if self._writing or not self._unwritten:
+            return
+        self._writing = True
+        newest = self._unwritten[-1]
+        self._unwritten.clear()
+        future = self._loop.run_in_executor(None, statefile.save, self._state_dir, newest.state)
+        future.add_done_callback(lambda done: self._written(newest.token, done))
+
+    def _written(self, token: int, done: asyncio.Future[None]) -> None:
+        self._writing = False
+        problem = done.exception()
+        if problem is None:
+            self.step(Persisted(token))
+        else:
+            self.step(PersistFailed(token, f"{self._state_dir}: {problem}"))
+        self._write()
+
+    # --- worker -------------------------------------------------------------------------------
+
+    def _hello(self) -> Hello:
+        vips = tuple(
+            self._worker_order(0, "hafw_warm", place, 0, 0) for place in self.vips.by_place
+        )
+        return Hello(tuple(sorted({vip.provider for vip in self.vips.by_place.values()})), vips)
+
+    def _worker_order(
+        self, number: int, hook: str, place: tuple[int, int], epoch: int, deadline_ns: int
+    ) -> Order:
+        vip = self.vips.by_place[place]
+        bound = self.settings.group(place[0]).classes
+        wanted = Vip(
+            cluster_id=self.cluster.id.hex,
+            group=place[0],
+            epoch=epoch,
+            address=str(vip.address.ip),
+            interface=self.vips.interface(vip),
+            deadline_ns=deadline_ns,
+            lifetime_s=self.vips.lifetime_s() if bound else None,
+        )
+        return Order(number, vip.provider, hook, wanted)
+
+    def _order(self, op: Op) -> None:
+        place = (op.group, op.index)
+        hook = _HOOKS.get(op.kind)
+        if hook is None:
+            self._later(OpEnded(op.id, Outcome.FAILED_NO_EFFECT, f"no such method: {op.kind}"))
+            return
+        if op.kind is OpKind.STOP and not self.supervisor.warm:
+            trouble = self.vips.detach(op.group, op.index)
+            outcome = Outcome.UNKNOWN if trouble else Outcome.OK
+            self._later(OpEnded(op.id, outcome, trouble))
+            return
+        self._ops[op.id.n] = op
+        order = self._worker_order(op.id.n, hook, place, op.id.epoch, op.deadline_ns)
+        self.supervisor.order(order, op.deadline_ns)
+
+    def _later(self, event: Event) -> None:
+        self._loop.call_soon(self.step, event)
+
+    def _worker_replied(self, reply: Reply) -> None:
+        op = self._ops.pop(reply.number, None)
+        if op is None:
+            return
+        if op.kind is OpKind.ANNOUNCE:
+            self.timeline.announced(op.group, failed=reply.detail)
+        self.step(OpEnded(op.id, reply.outcome, reply.detail))
+
+    def _worker_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - a callback's one flag
+        if why:
+            self._note("worker.trouble", f"the worker: {why}")
+        self.step(WorkerChanged(up))
+
+    # --- operators ----------------------------------------------------------------------------
+
+    def next_request(self) -> int:
+        """A number for an operator's request."""
+        self._requests += 1
+        return self._requests
+
+    def awaited(self, request: int) -> asyncio.Future[Answer]:
+        """The answer to a request, to be asked for before the request is given to the engine."""
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._answers[request] = future
+        return future
+
+    def reload(self, config: Path) -> str:
+        """Take the cluster file anew. Returns why it stays as it was, or ''."""
+        try:
+            cluster = load(config)
+        except ConfigError as problem:
+            self._note("config.refused", f"the old file stays in force: {problem}")
+            return str(problem)
+        settings = to_settings(cluster, self.settings.names[self.settings.node])
+        fixed = (cluster.id, cluster.nodes, cluster.links, cluster.ping, cluster.port)
+        now = self.cluster
+        places = {group.id: group.resources for group in cluster.groups}
+        if fixed != (now.id, now.nodes, now.links, now.ping, now.port) or places != {
+            group.id: group.resources for group in now.groups
+        }:
+            why = "nodes, links, ping nodes and resources change only by hafw stop and hafw start"
+            self._note("config.refused", why)
+            return why
+        self.cluster, self.settings = cluster, settings
+        self.step(Reconfigured(settings))
+        return ""
+
+    def close(self) -> None:
+        """End the worker and every socket; the gate goes only if nothing is held."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.supervisor.stop()
+        for link in self.links:
+            link.close()
+        for ping in self.pings:
+            ping.close()

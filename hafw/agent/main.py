@@ -1,0 +1,206 @@
+"""Starts the agent, answers the control socket, and ends it in good order.
+
+One rule: until the control socket answers nothing is held, and after a graceful end nothing is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+from hafw.agent import realtime, statefile
+from hafw.agent.client import SOCKET_NAME
+from hafw.agent.control import ControlServer, Reply, Request, Stream
+from hafw.agent.driver import Driver
+from hafw.agent.notify import SystemdNotifier
+from hafw.agent.status import status
+from hafw.agent.vips import Vips
+from hafw.config import Cluster, ConfigError, load, load_keys, to_settings
+from hafw.core.model import OperatorAsked, Verb, What
+from hafw.core.wire import Key
+from hafw.net.netlink import NetlinkError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG_INVALID: Final = 9
+PERMISSION: Final = 6
+UNEXPECTED: Final = 1
+USAGE: Final = 2
+RESTART: Final = -1
+EVENTS_PER_ANSWER: Final = 200
+"""An answer is one line of at most 64 KiB."""
+
+
+def run(config: Path, node: str, state_dir: Path, run_dir: Path) -> int:
+    """Run the agent of `node` until it is stopped; returns the exit status."""
+    try:
+        cluster = load(config)
+        keys = tuple(Key(key.id, key.secret) for key in load_keys(cluster.key_file))
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - the log of a daemon is its stderr
+        return CONFIG_INVALID
+    for directory in (state_dir, run_dir):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    notifier = SystemdNotifier()
+    scheduling = realtime.acquire()
+    while True:
+        agent = Agent(config, cluster, node, keys, state_dir, run_dir, notifier, scheduling)
+        code = asyncio.run(agent.main())
+        if code != RESTART:
+            return code
+
+
+class Agent:
+    """One life of the agent."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what the command line gives
+        self,
+        config: Path,
+        cluster: Cluster,
+        node: str,
+        keys: tuple[Key, ...],
+        state_dir: Path,
+        run_dir: Path,
+        notifier: SystemdNotifier,
+        scheduling: str,
+    ) -> None:
+        """Nothing is opened yet."""
+        self._config = config
+        self._cluster = cluster
+        self._node = node
+        self._keys = keys
+        self._state_dir = state_dir
+        self._run_dir = run_dir
+        self._notifier = notifier
+        self._scheduling = scheduling
+        self._driver: Driver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The running driver."""
+        assert self._driver is not None
+        return self._driver
+
+    async def main(self) -> int:
+        """Serve until stopped."""
+        settings = to_settings(self._cluster, self._node)
+        control = ControlServer(self._run_dir / SOCKET_NAME, self.handle)
+        try:
+            await control.start()
+            vips = Vips(self._cluster, settings.node, settings)
+            self._driver = driver = Driver(
+                self._cluster, settings, self._keys, self._state_dir, vips, self._notifier
+            )
+        except (OSError, NetlinkError) as problem:
+            await control.stop()
+            print(f"the agent cannot start: {problem}", file=sys.stderr)  # noqa: T201
+            denied = isinstance(problem, PermissionError)
+            return PERMISSION if denied else UNEXPECTED
+        driver.scheduling = self._scheduling
+        driver.on_reincarnate = self._reincarnate
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        gc.collect()
+        gc.freeze()
+        driver.start()
+        self._notifier.send("READY=1", "STATUS=running")
+        code = await driver.finished
+        self._notifier.send("STOPPING=1")
+        await control.stop()
+        driver.close()
+        if code == 0:
+            vips.remove_gate()
+        return code
+
+    def _stop(self) -> None:
+        request = self.driver.next_request()
+        self.driver.step(OperatorAsked(request, Verb.STOP))
+
+    def _reincarnate(self, incarnation: int) -> None:
+        """The peer remembers more of us than our disk does: start again above that."""
+        state = statefile.load(self._state_dir).state
+        raised = type(state)(max(incarnation, state.incarnation), state.epochs, state.intents)
+        statefile.save(self._state_dir, raised)
+        if not self.driver.finished.done():
+            self.driver.finished.set_result(RESTART)
+
+    def _reload(self) -> str:
+        """Take the cluster file anew; the old one stays in force if the new one is bad."""
+        return self.driver.reload(self._config)
+
+    # --- the control socket -------------------------------------------------------------------
+
+    async def handle(self, request: Request) -> Reply | Stream:
+        """Answer one request."""
+        if self._driver is None:
+            return _refuse(UNEXPECTED, "the agent is still starting")
+        match request.get("verb"):
+            case "ping":
+                return _ok({"pid": os.getpid()})
+            case "status":
+                return _ok(status(self.driver))
+            case "events":
+                return self._events(request)
+            case "reload":
+                trouble = self._reload()
+                return _refuse(CONFIG_INVALID, trouble) if trouble else _ok({}, "reloaded")
+            case "failback":
+                return await self._operate({**request, "verb": "takeover", "what": "failback"})
+            case "standby" | "takeover" | "release" | "stop":
+                return await self._operate(request)
+            case verb:
+                return _refuse(USAGE, f"unknown verb {verb!r}")
+
+    def _events(self, request: Request) -> Reply | Stream:
+        limit = request.get("limit")
+        newest = list(self.driver.timeline.notes)
+        newest = newest[-min(limit, EVENTS_PER_ANSWER) if isinstance(limit, int) else -200 :]
+        first = _ok({"events": newest})
+        if not request.get("follow"):
+            return first
+        stream = Stream(first)
+        self.driver.timeline.follow(stream.queue)
+        return stream
+
+    async def _operate(self, request: Request) -> Reply:
+        try:
+            asked = _asked(self.driver.next_request(), request)
+        except ValueError as problem:
+            return _refuse(USAGE, str(problem))
+        future = self.driver.awaited(asked.request)
+        self.driver.step(asked)
+        answer = await future
+        if answer.code != 0:
+            return _refuse(answer.code, answer.text)
+        return _ok({}, answer.text)
+
+
+def _asked(number: int, request: Request) -> OperatorAsked:
+    """The engine's event for a request. Raises ValueError for words that do not exist."""
+    peer_is_off, reason = request.get("peer_is_off"), request.get("reason")
+    return OperatorAsked(
+        number,
+        Verb(str(request["verb"])),
+        What(str(request.get("what") or "all")),
+        force=bool(request.get("force")),
+        peer_is_off=None if peer_is_off is None else str(peer_is_off),
+        reason=None if reason is None else str(reason)[:500],
+    )
+
+
+def _ok(result: dict[str, object], message: str = "") -> Reply:
+    return {"ok": True, "result": result, "message": message}
+
+
+def _refuse(code: int, message: str) -> Reply:
+    return {"ok": False, "code": code, "message": message}
+
+
+

@@ -1,0 +1,113 @@
+"""The durable state of a node: incarnation, epochs, intents. Small, checksummed, replaced whole.
+
+One rule: what cannot be read whole is not guessed: the node then joins as standby and says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.model import Durable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME: Final = "state.json"
+FORMAT: Final = 1
+MAX_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was found; `distrust` says why it cannot be relied on (empty: it can)."""
+
+    state: Durable
+    distrust: str
+
+
+def load(state_dir: Path) -> Loaded:
+    """Read the state. Never raises for what is in the file."""
+    path = state_dir / FILE_NAME
+    nothing = Durable(0, (), ())
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return Loaded(nothing, f"{path} is missing")
+    except OSError as problem:
+        return Loaded(nothing, f"{path} cannot be read: {problem.strerror}")
+    try:
+        return Loaded(decode(data), "")
+    except ValueError as problem:
+        return Loaded(nothing, f"{path} is damaged: {problem}")
+
+
+def save(state_dir: Path, state: Durable) -> None:
+    """Write, fsync, rename, fsync the directory. Raises OSError; the old file then still stands."""
+    path = state_dir / FILE_NAME
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write_all(descriptor, encode(state))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.rename(path)
+    directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def initialise(state_dir: Path) -> None:
+    """Make the state of a node that never ran. Raises FileExistsError if there is one."""
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if (state_dir / FILE_NAME).exists():
+        raise FileExistsError(f"{state_dir / FILE_NAME} exists: this node ran before")
+    save(state_dir, Durable(0, (), ()))
+
+
+def encode(state: Durable) -> bytes:
+    """The file's content."""
+    body = {
+        "format": FORMAT,
+        "incarnation": state.incarnation,
+        "epochs": state.epochs,
+        "intents": state.intents,
+    }
+    text = json.dumps(body, separators=(",", ":"))
+    return f"{_checksum(text)} {text}\n".encode()
+
+
+def decode(data: bytes) -> Durable:
+    """The state in a file's content. Raises ValueError, which says what is wrong."""
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"longer than {MAX_BYTES} bytes")
+    try:
+        checksum, _, text = data.decode().rstrip("\n").partition(" ")
+    except UnicodeDecodeError as problem:
+        raise ValueError("not text") from problem
+    if not text or checksum != _checksum(text):
+        raise ValueError("the checksum does not match (torn write, or edited)")
+    body = json.loads(text)
+    if body.get("format") != FORMAT:
+        raise ValueError(f"format {body.get('format')!r}, this version reads {FORMAT}")
+    return Durable(
+        int(body["incarnation"]),
+        tuple((int(group), int(epoch)) for group, epoch in body["epochs"]),
+        tuple((int(group), int(epoch), str(why)) for group, epoch, why in body["intents"]),
+    )
+
+
+def _checksum(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,234 @@
+"""What `hafw status` shows, from the engine's state and the agent's own facts.
+
+One rule: it says what this node knows, and calls unknown what it does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.core.duties import NEVER
+from hafw.core.group import Group, State
+from hafw.core.handover import FAILBACKS_MAX
+from hafw.core.liveness import PeerState
+from hafw.core.model import Phase
+from hafw.core.settings import MS, Classes
+from hafw.core.takeover import unblock_hint
+
+if TYPE_CHECKING:
+    from hafw.agent.driver import Driver
+    from hafw.config.model import IPAddress
+
+SCHEMA = "hafw.status/1"
+Json = dict[str, object]
+
+
+def status(driver: Driver) -> Json:
+    """The whole answer (schema hafw.status/1)."""
+    engine, cluster = driver.engine, driver.cluster
+    groups = [_group(group, driver) for group in engine.groups.values()]
+    protections = sorted({str(group["protection"]) for group in groups})
+    return {
+        "schema": SCHEMA,
+        "cluster": {
+            "name": cluster.name,
+            "mode": str(cluster.mode),
+            "protection": ", ".join(protections),
+            "config_hash": engine.settings.config_hash.hex(),
+        },
+        "node": engine.settings.names[engine.settings.node],
+        "nodes": [_node(number, driver) for number in (0, 1)],
+        "groups": groups,
+        "links": _links(driver),
+        "ping": _pings(driver),
+        "last_takeover": _last_takeover(driver),
+        "warnings": _warnings(driver),
+        "agent": _agent(driver),
+    }
+
+
+def owner(group: Group, driver: Driver) -> int | None:
+    """The node that holds a group, as far as this one knows; None: nobody, or unknown."""
+    engine = driver.engine
+    if group.state is State.ACTIVE:
+        return engine.settings.node
+    word = engine.peer_word(group)
+    return engine.settings.peer if word is not None and word.phase is Phase.ACTIVE else None
+
+
+def protection(classes: Classes) -> str:
+    """The name of what a group's takeovers can rest on."""
+    names = {
+        Classes.FENCED: "fenced",
+        Classes.LEASED: "leased",
+        Classes.REFLECTED: "reflected",
+        Classes.BEST_EFFORT: "best-effort",
+    }
+    return "|".join(name for flag, name in names.items() if flag & classes) or "none"
+
+
+def _group(group: Group, driver: Driver) -> Json:
+    engine, names = driver.engine, driver.engine.settings.names
+    held_by = owner(group, driver)
+    word = engine.peer_word(group)
+    epoch = group.held_epoch if group.held else max(group.epoch, word.epoch if word else 0)
+    shown = names[held_by] if held_by is not None else None
+    state = str(group.state)
+    if not group.held and held_by is not None:
+        state = "active"
+    return {
+        "id": group.id,
+        "preferred": names[group.settings.preferred],
+        "owner": shown,
+        "state": state,
+        "epoch": epoch,
+        "certificate": str(group.certificate) if group.certificate else None,
+        "protection": protection(group.settings.classes),
+        "blocked": group.blocked_why or None,
+        "armed": group.armed,
+        "vips": [
+            {"address": str(vip.address.ip), "owner": shown}
+            for (number, _), vip in driver.vips.by_place.items()
+            if number == group.id
+        ],
+        "resources": [
+            {"type": vip.type, "name": str(vip.address), "provider": vip.provider}
+            for (number, _), vip in driver.vips.by_place.items()
+            if number == group.id
+        ],
+    }
+
+
+def _node(number: int, driver: Driver) -> Json:
+    engine = driver.engine
+    mine = number == engine.settings.node
+    held = {g.id for g in engine.groups.values() if owner(g, driver) == number}
+    moving = any(
+        group.state in (State.STARTING, State.STOPPING)
+        if mine
+        else (word := engine.peer_word(group)) is not None
+        and word.phase in (Phase.STARTING, Phase.STOPPING)
+        for group in engine.groups.values()
+    )
+    state = ("leaving" if engine.leaving else "up") if mine else str(engine.peer.state)
+    return {
+        "name": engine.settings.names[number],
+        "role": "primary" if number == 0 else "secondary",
+        "service": "running" if mine or engine.peer.alive() else _service(engine.peer.state),
+        "state": state,
+        "active": bool(held),
+        "owns": "transition" if moving else _owns(number, held, driver),
+        "incarnation": engine.incarnation if mine else engine.peer.incarnation,
+    }
+
+
+def _service(state: PeerState) -> str:
+    return "stopped" if state is PeerState.GONE else "unknown"
+
+
+def _owns(number: int, held: set[int], driver: Driver) -> str:
+    """Heartbeat's words: none, local, foreign, all."""
+    groups = driver.engine.groups.values()
+    local = {group.id for group in groups if group.settings.preferred == number}
+    if not held:
+        return "none"
+    if held == {group.id for group in groups}:
+        return "all"
+    return "local" if held <= local else "foreign"
+
+
+def _links(driver: Driver) -> list[Json]:
+    engine = driver.engine
+    found: list[Json] = []
+    for number, end in enumerate(driver.links):
+        heard_ns = engine.peer.link_ns[number]
+        up = engine.peer.link_up(number, engine.now_ns, engine.settings)
+        peer_end = driver.cluster.links[number].ends[engine.settings.peer]
+        hears_us = engine.peer.beat is not None and bool(engine.peer.beat.heard >> number & 1)
+        state = "up" if up and hears_us else "one-way" if up else "down"
+        found.append(
+            {
+                "name": f"link{number + 1}",
+                "interface": end.own.interface,
+                "peer": str(peer_end.address),
+                "state": state,
+                "last_heard_ms": None if heard_ns == NEVER else (engine.now_ns - heard_ns) // MS,
+                "late": engine.peer.links_late[number],
+                "trouble": end.trouble or None,
+            }
+        )
+    return found
+
+
+def _pings(driver: Driver) -> list[Json]:
+    engine = driver.engine
+    reflect: IPAddress | None = driver.cluster.ping.reflect
+    return [
+        {
+            "address": str(ping.target),
+            "state": "up" if engine.ping_up(number) else "down",
+            "reflects": engine.peer.known(engine.settings) if ping.target == reflect else None,
+            "trouble": ping.trouble or None,
+        }
+        for number, ping in enumerate(driver.pings)
+    ]
+
+
+def _last_takeover(driver: Driver) -> Json | None:
+    takeovers = driver.timeline.takeovers.values()
+    newest = max(takeovers, key=lambda takeover: takeover.starting_ns, default=None)
+    if newest is None:
+        return None
+    names, node = driver.engine.settings.names, driver.engine.settings.node
+    return {
+        "group": newest.group,
+        "from": names[1 - node],
+        "to": names[node],
+        "at": newest.wall,
+        "certificate": newest.certificate,
+        "phases_ms": newest.phases_ms(),
+    }
+
+
+def _warnings(driver: Driver) -> list[Json]:
+    engine = driver.engine
+    found: list[Json] = []
+
+    def warn(text: str, following: str) -> None:
+        found.append({"text": text, "next": following})
+
+    if engine.drift():
+        warn("the cluster files of the two nodes differ", "make them equal, then hafw reload")
+    if not engine.trusted:
+        warn(f"joined as standby: {engine.distrust}", "it ends when the other node is heard")
+    if not engine.worker_up:
+        warn(f"the worker is not up: {driver.supervisor.trouble}", "see hafw events")
+    for group in engine.groups.values():
+        if group.state is State.BLOCKED:
+            warn(f"group {group.id} is blocked: {group.blocked_why}", unblock_hint(engine))
+        if group.settings.classes == Classes.NONE:
+            text = f"group {group.id} has no protection: only a hand-over or a person moves it"
+            warn(text, 'set reflect = "…" under [ping], or protection = "best-effort"')
+        if len(group.failbacks) >= FAILBACKS_MAX:
+            warn(f"group {group.id} failed back too often", "hafw takeover failback, by hand")
+    if engine.right_endings:
+        text = f"this node let go {engine.right_endings} times because its evidence was too old"
+        warn(text, "if the network was well, deadtime is too short for this machine")
+    return found
+
+
+def _agent(driver: Driver) -> Json:
+    engine = driver.engine
+    return {
+        "incarnation": engine.incarnation,
+        "worker": "up" if engine.worker_up else driver.supervisor.trouble,
+        "worker_restarts": driver.supervisor.restarts,
+        "pauses": engine.pauses,
+        "right_endings": engine.right_endings,
+        "dropped": dict(driver.dropped),
+        "gate": driver.vips.guarding.name.lower(),
+        "gate_reinstalled": driver.vips.reinstalled,
+        "scheduling": driver.scheduling,
+        "hold_ms": engine.settings.hold_ns // MS,
+        "shut_ms": engine.settings.shut_ns // MS,
+    }

@@ -1,0 +1,133 @@
+"""The kernel's part of holding a VIP: the gate, and the address lifetime behind it.
+
+One rule: both end by themselves. They are renewed only as an effect of the engine's step, with the
+remaining time computed at the moment of the renewal.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from hafw.agent import clock
+from hafw.net.gate import Gate, Guarding, Tampering
+from hafw.net.netlink import NetlinkError
+from hafw.net.rtnetlink import Rtnl
+
+if TYPE_CHECKING:
+    from hafw.config import Cluster, Vip
+    from hafw.config.model import IPAddress
+    from hafw.core.settings import Settings
+    from hafw.net.gate import GateWatch
+
+_SECOND: Final = 1_000_000_000
+LIFETIME_SLACK_S: Final = 2
+"""Lifetimes are whole seconds and only the second line: never the first to close."""
+
+
+class Vips:
+    """The VIPs of this node: what guards them, and what they are called here."""
+
+    def __init__(self, cluster: Cluster, node: int, settings: Settings) -> None:
+        """Open the sockets. Raises NetlinkError where nftables or CAP_NET_ADMIN is missing."""
+        self._node = node
+        self._settings = settings
+        self.by_place: dict[tuple[int, int], Vip] = {}
+        for group in cluster.groups:
+            for index, resource in enumerate(group.resources):
+                self.by_place[group.id, index] = resource
+        self._gate = Gate(f"hafw_{cluster.id.hex[:8]}")
+        self._watch: GateWatch | None = None
+        self._rtnl = Rtnl()
+        self._until: dict[int, int | None] = {}
+        self._lifetime_ns: dict[int, int] = {}
+        self.guarding = Guarding.SHARED
+        self.reinstalled = 0
+
+    def addresses(self, group: int) -> list[IPAddress]:
+        """The addresses of a group's VIPs."""
+        return [vip.address.ip for (owner, _), vip in self.by_place.items() if owner == group]
+
+    def interface(self, vip: Vip) -> str:
+        """Where a VIP goes on this node."""
+        return vip.interfaces[self._node]
+
+    def interfaces(self, group: int) -> set[str]:
+        """The interfaces that a group's VIPs use on this node."""
+        found = self.by_place.items()
+        return {self.interface(vip) for (owner, _), vip in found if owner == group}
+
+    def install(self) -> GateWatch:
+        """Shut everything: whatever an earlier agent left is unreachable from here on."""
+        every = [vip.address.ip for vip in self.by_place.values()]
+        self.guarding = self._gate.install(every)
+        if self._watch is None:
+            self._watch = self._gate.watch()
+        return self._watch
+
+    def hold(self, group: int, until_ns: int | None) -> None:
+        """Keep the group's addresses open until `until_ns` (BOOTTIME). Raises NetlinkError."""
+        self._until[group] = until_ns
+        timeout_ns = None if until_ns is None else until_ns - clock.boot_ns()
+        self._gate.hold(self.addresses(group), timeout_ns)
+        self._renew_lifetimes(group, until_ns)
+
+    def shut(self, group: int) -> None:
+        """Shut the group's addresses. Raises NetlinkError."""
+        self._until.pop(group, None)
+        self._lifetime_ns.pop(group, None)
+        self._gate.shut(self.addresses(group))
+
+    def lifetime_s(self) -> int:
+        """How long an address may stay without renewal: the announced bound, in whole seconds."""
+        return self._settings.shut_ns // _SECOND + LIFETIME_SLACK_S
+
+    def _renew_lifetimes(self, group: int, until_ns: int | None) -> None:
+        now_ns = clock.boot_ns()
+        if until_ns is None or now_ns < self._lifetime_ns.get(group, 0):
+            return
+        self._lifetime_ns[group] = now_ns + _SECOND
+        for (owner, _), vip in self.by_place.items():
+            if owner == group:
+                with suppress(NetlinkError, TimeoutError):  # the interface may be gone
+                    self._rtnl.add_address(
+                        self.interface(vip),
+                        vip.address.ip,
+                        vip.address.max_prefixlen,
+                        valid_s=self.lifetime_s(),
+                        preferred_s=0,
+                        replace=True,
+                    )
+
+    def look(self) -> Tampering:
+        """What others did to the gate; if they broke it, it is installed again at once."""
+        assert self._watch is not None
+        tampering = self._watch.look()
+        if tampering is not Tampering.NONE:
+            self.install()
+            self.reinstalled += 1
+            for group, until_ns in list(self._until.items()):
+                self.hold(group, until_ns)
+        return tampering
+
+    def abandon(self) -> None:
+        """The agent has a bug and must not go on: shut every address."""
+        for group, _ in self.by_place:
+            with suppress(NetlinkError, TimeoutError):
+                self._gate.shut(self.addresses(group))
+
+    def remove_gate(self) -> None:
+        """Take our tables away: only when nothing is held and the agent leaves for good."""
+        with suppress(NetlinkError, TimeoutError):
+            self._gate.remove()
+
+    def detach(self, group: int, index: int) -> str:
+        """Remove an address without the worker, when that is gone. Returns why it failed, or ''."""
+        vip = self.by_place[group, index]
+        try:
+            self._rtnl.delete_address(
+                self.interface(vip), vip.address.ip, vip.address.max_prefixlen
+            )
+        except (NetlinkError, TimeoutError) as problem:
+            return str(problem)
+        return ""

@@ -1,0 +1,128 @@
+"""What the network tells the node beyond heartbeats: links, addresses, foreign announcements.
+
+One rule: it only reports. What it missed (an overrun) is read again whole.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hafw.net import bpf, frames
+from hafw.net import rtmessages as rt
+from hafw.net.netlink import NetlinkError
+from hafw.net.packet import PacketSocket
+from hafw.net.rtnetlink import Rtnl, event_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafw.agent.vips import Vips
+
+_DRAIN_LIMIT: Final = 64
+
+
+class Interfaces:
+    """Follows the interfaces that carry VIPs, and the addresses on them."""
+
+    def __init__(self, vips: Vips) -> None:
+        """Subscribe; nothing is reported before the first `look`."""
+        self._vips = vips
+        self._events = event_socket()
+        self._rtnl = Rtnl()
+        self._up: dict[int, bool] = {}
+        self._names: dict[int, str] = {}
+
+    def fileno(self) -> int:
+        """Readable when there is something to `look` at."""
+        return self._events.fileno()
+
+    def look(self) -> tuple[dict[int, bool], list[tuple[int, int]]]:
+        """What changed: service up or down by group; VIPs (group, index) that were removed."""
+        notices = self._events.drain()
+        removed: list[tuple[int, int]] = []
+        for message in notices.messages:
+            event = rt.parse_event(message)
+            if isinstance(event, rt.AddressRemoved):
+                removed += self._places(event.address)
+        return self._services(), removed
+
+    def _places(self, address: rt.Address) -> list[tuple[int, int]]:
+        name = self._names.get(address.index)
+        return [
+            place
+            for place, vip in self._vips.by_place.items()
+            if vip.address.ip == address.ip and self._vips.interface(vip) == name
+        ]
+
+    def _services(self) -> dict[int, bool]:
+        usable: dict[str, bool] = {}
+        with suppress(NetlinkError, TimeoutError):
+            for link in self._rtnl.links():
+                self._names[link.index] = link.name
+                down = link.operstate in (rt.OperState.DOWN, rt.OperState.LOWER_LAYER_DOWN)
+                usable[link.name] = link.up and not down
+        changed: dict[int, bool] = {}
+        for group in {group for group, _ in self._vips.by_place}:
+            up = all(usable.get(name, False) for name in self._vips.interfaces(group))
+            if self._up.get(group) is not up:
+                self._up[group] = changed[group] = up
+        return changed
+
+
+class Announcements:
+    """Hears who announces our VIPs on one interface."""
+
+    def __init__(self, interface: str, vips: Vips) -> None:
+        """Open what the interface allows; a missing interface hears nothing."""
+        here = {
+            vip.address.ip: group
+            for (group, _), vip in vips.by_place.items()
+            if vips.interface(vip) == interface
+        }
+        self._groups = here
+        self.sockets: list[PacketSocket] = []
+        v4 = [ip for ip in here if isinstance(ip, IPv4Address)]
+        if v4:
+            self._open(interface, frames.ETH_P_ARP, bpf.arp_about(v4))
+        if any(isinstance(ip, IPv6Address) for ip in here):
+            self._open(interface, frames.ETH_P_IPV6, bpf.discovery())
+
+    def _open(self, interface: str, ethertype: int, program: bytes) -> None:
+        with suppress(OSError):
+            self.sockets.append(PacketSocket(interface, ethertype, program))
+
+    def look(self, link: PacketSocket, report: Callable[[int, str], None]) -> None:
+        """Report every foreign claim that waits: (group, MAC)."""
+        for _ in range(_DRAIN_LIMIT):
+            try:
+                received = link.receive()
+            except OSError:
+                return
+            if received is None:
+                return
+            ip, mac = _claim(*received)
+            if ip is not None and mac != link.mac and ip in self._groups:
+                report(self._groups[ip], frames.mac_text(mac))
+
+
+def _claim(packet: bytes, source: bytes) -> tuple[IPv4Address | IPv6Address | None, bytes]:
+    """Whose address a packet claims, and the MAC that it gives."""
+    arp = frames.parse_arp(packet)
+    if arp is not None:
+        return arp.sender_ip, arp.sender_mac
+    found = frames.parse_discovery(packet)
+    if found is not None and found.kind is frames.DiscoveryKind.ADVERTISEMENT:
+        return found.target, found.mac or source
+    return None, source
+
+
+def received_packets(interface: str) -> int:
+    """How many packets the interface received since it exists; 0 for one that does not."""
+    path = Path("/sys/class/net") / interface / "statistics/rx_packets"
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,43 @@
+"""`hafw config`: is the cluster file right, and what does it mean?
+
+One rule: the check reads what the agent reads, with the same functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hafw.cli.options import config_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group()
+def config() -> None:
+    """Check the cluster file."""
+
+
+@config.command()
+@config_option
+def check(config: Path) -> None:
+    """Say everything that is wrong with the cluster file, or what it means.
+
+    Exit status: 0 the file (and its key file, if it is there) is right, 9 it is not.
+    """
+    from hafw.config.explain import explain
+    from hafw.config.identity import config_hash
+    from hafw.config.keys import load_keys
+    from hafw.config.loading import load
+
+    cluster = load(config)
+    if cluster.key_file.exists():
+        load_keys(cluster.key_file)
+    else:
+        click.echo(f"warning: there is no key file {cluster.key_file} on this machine", err=True)
+    for warning in cluster.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(explain(cluster))
+    click.echo(f"configuration hash {config_hash(cluster).hex()}: the same on both nodes")

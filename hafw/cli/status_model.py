@@ -1,0 +1,131 @@
+"""What a status answer contains, as far as the command line reads it.
+
+One rule: an agent may say more than this, and an older one less; neither is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from hafw.cli.exits import Exit, Failure
+
+SCHEMA: Final = "hafw.status/1"
+"""Names the form of `hafw status --json`; a change that breaks readers changes the number."""
+
+
+class ClusterStatus(msgspec.Struct):
+    """The cluster as a whole."""
+
+    name: str
+    mode: str
+    protection: str = ""
+    config_hash: str = ""
+
+
+class NodeStatus(msgspec.Struct):
+    """One node. `active`: it owns a group. `owns`: none, local, foreign, all, transition."""
+
+    name: str
+    role: str = ""
+    service: str = ""
+    state: str = ""
+    active: bool = False
+    owns: str = "none"
+
+
+class VipStatus(msgspec.Struct):
+    """A virtual IP, and the node that has it."""
+
+    address: str
+    owner: str | None = None
+
+
+class GroupStatus(msgspec.Struct):
+    """One resource group, as the node that was asked sees it."""
+
+    id: int
+    preferred: str
+    owner: str | None = None
+    state: str = ""
+    epoch: int = 0
+    certificate: str | None = None
+    protection: str = ""
+    vips: list[VipStatus] = []
+
+
+class LinkStatus(msgspec.Struct):
+    """A heartbeat link. `late`: how many beats came after warntime."""
+
+    name: str
+    interface: str = ""
+    peer: str = ""
+    state: str = ""
+    last_heard_ms: float | None = None
+    late: int = 0
+
+
+class PingStatus(msgspec.Struct):
+    """A ping node."""
+
+    address: str
+    state: str = ""
+
+
+class TakeoverStatus(msgspec.Struct, rename={"from_node": "from", "to_node": "to"}):
+    """The newest change of owner. `phases_ms`: where the time went, in order."""
+
+    group: int | None = None
+    from_node: str | None = None
+    to_node: str | None = None
+    at: str = ""
+    certificate: str = ""
+    cause: str = ""
+    phases_ms: dict[str, float] = {}
+
+
+class Warned(msgspec.Struct):
+    """Something an operator should know, and what to do next."""
+
+    text: str
+    next: str = ""
+
+
+class Status(msgspec.Struct):
+    """The whole answer."""
+
+    cluster: ClusterStatus
+    node: str
+    nodes: list[NodeStatus] = []
+    groups: list[GroupStatus] = []
+    links: list[LinkStatus] = []
+    ping: list[PingStatus] = []
+    last_takeover: TakeoverStatus | None = None
+    warnings: list[Warned] = []
+
+
+def read_status(result: dict[str, object]) -> Status:
+    """The answer as values. Raises `Failure` where it has not the form of this version."""
+    try:
+        return msgspec.convert(result, Status)
+    except msgspec.ValidationError as error:
+        raise Failure(
+            Exit.UNEXPECTED,
+            f"the agent's status is not understood ({error}); agent and command line are probably "
+            "of different versions, `hafw status --json` shows it as it is",
+        ) from error
+
+
+def exit_of(status: Status) -> Exit:
+    """What `hafw status` ends with: no owner is worse than degraded, degraded worse than ok."""
+    if any(group.owner is None for group in status.groups):
+        return Exit.NO_OWNER
+    up = [
+        *(node.state in {"up", "active"} for node in status.nodes),
+        *(link.state == "up" for link in status.links),
+        *(ping.state == "up" for ping in status.ping),
+        *(group.state == "active" for group in status.groups if group.owner == status.node),
+        not status.warnings,
+    ]
+    return Exit.OK if all(up) else Exit.DEGRADED

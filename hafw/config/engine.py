@@ -1,0 +1,63 @@
+"""What the engine gets of the cluster file, seen from one node.
+
+One rule: a certificate class that rests on circumstances is only for groups whose every resource
+tolerates a moment on two nodes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.config.identity import config_hash
+from hafw.config.model import Protection, Vip
+from hafw.config.resources import RESOURCE_TYPES
+from hafw.core.settings import Classes, GroupSettings, Settings
+
+if TYPE_CHECKING:
+    from hafw.config.model import Cluster, Group
+
+
+def to_settings(cluster: Cluster, node_name: str, *, gate_absolute: bool = False) -> Settings:
+    """The engine's view of the file on the node called `node_name`. Raises `UnknownNode`.
+
+    `gate_absolute` says that this kernel's gate takes an absolute deadline.
+    """
+    return Settings(
+        cluster_id=cluster.id.bytes,
+        node=cluster.node_number(node_name),
+        names=cluster.nodes,
+        links=len(cluster.links),
+        pings=len(cluster.ping.addresses),
+        reflect=cluster.ping.reflect is not None,
+        groups=tuple(_group_settings(cluster, group) for group in cluster.groups),
+        config_hash=config_hash(cluster),
+        timing=cluster.timing,
+        gate_absolute=gate_absolute,
+        ping_switchover=cluster.ping.switchover,
+    )
+
+
+def classes_of(cluster: Cluster, group: Group) -> Classes:
+    """The certificate classes that the file allows for the group."""
+    classes = Classes.NONE
+    if not all(RESOURCE_TYPES[resource.type].overlap_is_harmless for resource in group.resources):
+        return classes
+    if cluster.ping.reflect is not None:
+        classes |= Classes.REFLECTED
+    if cluster.protection is Protection.BEST_EFFORT and any(_vips(group)):
+        classes |= Classes.BEST_EFFORT
+    return classes
+
+
+def _group_settings(cluster: Cluster, group: Group) -> GroupSettings:
+    return GroupSettings(
+        id=group.id,
+        preferred=group.preferred,
+        vips=_vips(group),
+        classes=classes_of(cluster, group),
+        auto_failback=group.auto_failback,
+    )
+
+
+def _vips(group: Group) -> tuple[bool, ...]:
+    return tuple(isinstance(resource, Vip) for resource in group.resources)

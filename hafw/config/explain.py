@@ -1,0 +1,115 @@
+"""What a cluster file means, for the person who wrote it: figures and sentences.
+
+One rule: every figure comes from the very functions that the engine decides by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hafw.config.durations import format_duration, round_duration
+from hafw.config.engine import classes_of, to_settings
+from hafw.core.duties import DUTIES, Certificate, wait_ns
+from hafw.core.settings import REFLECT_MIN_ANSWERED, Classes
+
+if TYPE_CHECKING:
+    from hafw.config.model import Cluster, Group
+    from hafw.core.settings import Settings
+
+UNPROTECTED: Final = (
+    "a silent node moves nothing: only a hand-over between live nodes does, or an operator with "
+    "`hafw takeover --force --peer-is-off NAME --reason TEXT`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgiven:
+    """How many heartbeats lost in a row have no consequence.
+
+    `keep_open`: the owner's address stays open. `stay`: no group moves.
+    """
+
+    keep_open: int
+    stay: int
+
+
+def forgiven(settings: Settings) -> Forgiven:
+    """The losses that the times of the file forgive.
+
+    After n losses the next heartbeat still counts if it is sent in time to be answered, or heard,
+    within the largest delay that the bounds tolerate. Reflection needs several answered echoes.
+    """
+    needed = REFLECT_MIN_ANSWERED if settings.reflect else 1
+    in_hold = (settings.hold_ns - settings.max_delay_ns) // settings.beat_ns
+    wait = wait_ns(settings.shut_ns, settings)
+    in_wait = (wait - settings.max_delay_ns) // settings.timing.keepalive_ns
+    return Forgiven(keep_open=max(in_hold - needed, 0), stay=max(in_wait - 1, 0))
+
+
+def protection(classes: Classes) -> str:
+    """The name of the protection that these classes give: `reflected`, `best-effort`, `none`, ...
+
+    `a|b` means that b is taken where a is not to be had: as strong as the weaker.
+    """
+    named = [str(certificate) for certificate in _circumstantial(classes)]
+    return "|".join(named) or "none"
+
+
+def explain(cluster: Cluster) -> str:
+    """The meaning of the file, as `hafw config check` prints it."""
+    settings = to_settings(cluster, cluster.nodes[0])
+    return "\n".join([*_timing(cluster, settings), *_groups(cluster), ""])
+
+
+def _timing(cluster: Cluster, settings: Settings) -> list[str]:
+    times = settings.timing
+    beats = forgiven(settings)
+    rows = {
+        "cluster": f"{cluster.name}, {cluster.mode}: {cluster.nodes[0]} and {cluster.nodes[1]}, "
+        f"{_count(settings.links, 'link')}, {_count(settings.pings, 'ping node')}",
+        "a beat": f"every {format_duration(times.keepalive_ns)} on each link"
+        + (
+            f", every {round_duration(settings.beat_ns)} to each ping node"
+            if settings.pings
+            else ""
+        ),
+        "a late beat": f"is noted after {format_duration(times.warntime_ns)}",
+        "silence": f"of {round_duration(wait_ns(settings.shut_ns, settings))} before a takeover "
+        f"(deadtime {format_duration(times.deadtime_ns)}; after a start "
+        f"{format_duration(times.initdead_ns)})",
+        "an owner": f"without evidence shuts its addresses after H = "
+        f"{round_duration(settings.hold_ns)}; frozen, after {round_duration(settings.shut_ns)}",
+        "forgiven": f"{_count(beats.keep_open, 'lost beat')} in a row shut no address, "
+        f"{beats.stay} move no group",
+    }
+    return [f"{name:<12} {text}" for name, text in rows.items()]
+
+
+def _groups(cluster: Cluster) -> list[str]:
+    lines: list[str] = []
+    for group in cluster.groups:
+        classes = classes_of(cluster, group)
+        lines += ["", _heading(cluster, group), f"  protection: {protection(classes)}"]
+        for certificate in _circumstantial(classes):
+            duty = DUTIES[certificate]
+            lines.append(f"  {certificate}, the owner: {duty.holder}")
+            lines.append(f"  {certificate}, the taker: {duty.taker}")
+        if not classes:
+            lines.append(f"  {UNPROTECTED}")
+    return lines
+
+
+def _heading(cluster: Cluster, group: Group) -> str:
+    owned = ", ".join(str(resource.address.ip) for resource in group.resources)
+    back = "returns there by itself" if group.auto_failback else "does not return by itself"
+    return f"group {group.id} ({owned}) prefers {cluster.nodes[group.preferred]} and {back}"
+
+
+def _circumstantial(classes: Classes) -> list[Certificate]:
+    """The certificates that these classes allow, the stronger first."""
+    return [certificate for certificate, duty in DUTIES.items() if duty.binds & classes]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

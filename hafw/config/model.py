@@ -1,0 +1,133 @@
+"""The cluster file as values: what an operator decided, parsed and checked.
+
+One rule: a `Cluster` exists only when the whole file was right; nothing here reads or judges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.settings import Timing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from hafw.config.problems import Problem
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+
+DEFAULT_PORT: Final = 7410
+"""UDP port of the heartbeats where the file names none (design decision; unassigned at IANA)."""
+
+DEFAULT_KEY_FILE: Final = "/etc/hafw/cluster.key"
+
+
+class Mode(StrEnum):
+    """What the operator expects of the groups; a check, not a behaviour."""
+
+    ACTIVE_PASSIVE = "active-passive"
+    ACTIVE_ACTIVE = "active-active"
+
+
+class Protection(StrEnum):
+    """What the operator accepts beyond what the cluster can prove."""
+
+    BEST_EFFORT = "best-effort"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEnd:
+    """One node's end of a heartbeat link."""
+
+    interface: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A heartbeat link: one end for each node, in the order of `Cluster.nodes`."""
+
+    ends: tuple[LinkEnd, LinkEnd]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """The ping nodes. If one reflects, it is the first of `addresses`.
+
+    `switchover`: the node that sees fewer ping nodes hands its groups over while the links live.
+    """
+
+    addresses: tuple[IPAddress, ...] = ()
+    reflect: IPAddress | None = None
+    switchover: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vip:
+    """A virtual IP. `interfaces` names where it goes on each node, in the order of the nodes."""
+
+    provider: str
+    address: IPInterface
+    interfaces: tuple[str, str]
+    type: str = "vip"
+
+
+Resource = Vip
+"""Anything that a group owns; more types come with their plugins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A resource group. `preferred` is the number of a node; resources start in this order."""
+
+    id: int
+    preferred: int
+    resources: tuple[Resource, ...]
+    auto_failback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The whole file. Nodes are numbered 0 and 1 in the order in which the file names them."""
+
+    name: str
+    id: UUID
+    key_file: Path
+    nodes: tuple[str, str]
+    links: tuple[Link, ...]
+    groups: tuple[Group, ...]
+    port: int = DEFAULT_PORT
+    mode: Mode = Mode.ACTIVE_PASSIVE
+    protection: Protection | None = None
+    ping: Ping = Ping()
+    timing: Timing = Timing()
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+
+    def node_number(self, name: str) -> int:
+        """The number of the node called `name`, whatever its case. Raises `UnknownNode`."""
+        for number, node in enumerate(self.nodes):
+            if node.casefold() == name.casefold():
+                return number
+        raise UnknownNode(name, self.nodes)
+
+    def group(self, group_id: int) -> Group:
+        """The group with this id. Raises KeyError when there is none."""
+        for group in self.groups:
+            if group.id == group_id:
+                return group
+        raise KeyError(group_id)
+
+
+class UnknownNode(LookupError):
+    """This machine (or `--node`) is not in the cluster file."""
+
+    def __init__(self, name: str, nodes: tuple[str, str]) -> None:
+        super().__init__(
+            f'"{name}" is no node of this cluster; its nodes are {nodes[0]} and {nodes[1]}. '
+            "Names must equal `uname -n`; name another with --node."
+        )

@@ -1,0 +1,134 @@
+"""Writes a cluster file, with the comments that a person needs to change it later.
+
+One rule: what is written is read back to the same `Cluster`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from hafw.config.durations import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hafw.config.model import Cluster, Group, Resource
+
+_HEADER: Final = """\
+# The cluster file of hafw. It must be the same on both nodes. After a change: copy it to the
+# other node, run `hafw config check` on both, then `hafw reload` on both."""
+
+
+def render(cluster: Cluster) -> str:
+    """The text of the cluster file."""
+    blocks = [
+        _HEADER,
+        _head(cluster),
+        _nodes(cluster),
+        *_links(cluster),
+        _ping(cluster),
+        _timing(cluster),
+        *(_group(cluster, group) for group in cluster.groups),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _head(cluster: Cluster) -> str:
+    lines = [
+        "[cluster]",
+        f"name = {_quoted(cluster.name)}",
+        f"id = {_quoted(cluster.id)}   # of this cluster only: never copy it to another",
+        f"port = {cluster.port}   # UDP, on every heartbeat link",
+        f"mode = {_quoted(cluster.mode)}",
+        f"key_file = {_quoted(cluster.key_file)}   # mode 0600, the same on both nodes",
+    ]
+    if cluster.protection is None:
+        lines.append('# protection = "best-effort"   # accept takeovers on circumstantial evidence')
+    else:
+        lines.append(f"protection = {_quoted(cluster.protection)}   # remove this to end it")
+    return "\n".join(lines)
+
+
+def _nodes(cluster: Cluster) -> str:
+    headers = [f"[nodes.{_key(name)}]" for name in cluster.nodes]
+    return "\n".join(["# Names equal `uname -n` on each node; the first is the primary.", *headers])
+
+
+def _links(cluster: Cluster) -> Iterable[str]:
+    for link in cluster.links:
+        lines = ["[[links]]"]
+        for name, end in zip(cluster.nodes, link.ends, strict=True):
+            table = f"{{ interface = {_quoted(end.interface)}, address = {_quoted(end.address)} }}"
+            lines.append(f"{_key(name)} = {table}")
+        yield "\n".join(lines)
+
+
+def _ping(cluster: Cluster) -> str:
+    ping = cluster.ping
+    listed = ", ".join(_quoted(address) for address in ping.addresses)
+    lines = ["[ping]", f"addresses = [{listed}]"]
+    if ping.reflect is None:
+        lines.append(
+            '# reflect = "..."   # a ping node that is one box for certain: see the manual'
+        )
+    else:
+        lines.append(f"reflect = {_quoted(ping.reflect)}   # one box: the operator vouches for it")
+    if not ping.switchover:
+        lines.append("switchover = false")
+    return "\n".join(lines)
+
+
+def _timing(cluster: Cluster) -> str:
+    timing = cluster.timing
+    return "\n".join(
+        [
+            "[timing]",
+            f"keepalive = {_time(timing.keepalive_ns)}   # a heartbeat on every link",
+            f"warntime = {_time(timing.warntime_ns)}   # silence that is noted",
+            f"deadtime = {_time(timing.deadtime_ns)}   # silence after which a takeover may begin",
+            f"initdead = {_time(timing.initdead_ns)}   # the same, just after a start",
+        ]
+    )
+
+
+def _group(cluster: Cluster, group: Group) -> str:
+    return "\n".join(
+        [
+            "[[groups]]",
+            f"id = {group.id}",
+            f"preferred = {_quoted(cluster.nodes[group.preferred])}",
+            f"auto_failback = {str(group.auto_failback).lower()}",
+            "resources = [   # started in this order, stopped in reverse",
+            *(f"  {_resource(cluster, resource)}," for resource in group.resources),
+            "]",
+        ]
+    )
+
+
+def _resource(cluster: Cluster, resource: Resource) -> str:
+    first, second = resource.interfaces
+    if first == second:
+        interface = _quoted(first)
+    else:
+        named = zip(cluster.nodes, resource.interfaces, strict=True)
+        interface = (
+            "{ " + ", ".join(f"{_key(node)} = {_quoted(name)}" for node, name in named) + " }"
+        )
+    return (
+        f"{{ type = {_quoted(resource.type)}, provider = {_quoted(resource.provider)}, "
+        f"address = {_quoted(resource.address)}, interface = {interface} }}"
+    )
+
+
+def _time(duration_ns: int) -> str:
+    return _quoted(format_duration(duration_ns))
+
+
+def _key(name: str) -> str:
+    return _quoted(name) if "." in name else name
+
+
+def _quoted(value: object) -> str:
+    """A TOML basic string; JSON's escapes are among TOML's."""
+    return json.dumps(str(value), ensure_ascii=False)

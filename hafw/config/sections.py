@@ -1,0 +1,166 @@
+"""The sections of the cluster file, one reader each: table in, value out, problems reported.
+
+One rule: every reader goes through its whole section, whatever is wrong in it or elsewhere, and
+returns None for what was wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from hafw.config.addresses import Addresses
+from hafw.config.groups import read_groups
+from hafw.config.links import read_links, read_ping
+from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
+from hafw.config.table import given
+from hafw.config.timing import LONGEST_NS, SHORTEST_NS, read_timing
+from hafw.core.settings import SECOND
+
+if TYPE_CHECKING:
+    from hafw.config.table import Table
+
+NODES: Final = 2
+"""hafw is for two machines."""
+
+_CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_NODE_NAME: Final = re.compile(r"(?=.{1,64}\Z)\w[\w-]*(\.\w[\w-]*)*", re.ASCII)
+
+
+def read_cluster(root: Table) -> Cluster | None:
+    """The whole file, or None when something in it is wrong."""
+    head = root.table_or_empty("cluster")
+    name = _read_name(head)
+    cluster_id = _read_uuid(head)
+    port = head.integer("port", 1, 65535, DEFAULT_PORT)
+    mode = head.choice("mode", Mode, Mode.ACTIVE_PASSIVE)
+    key_file = _read_path(head, "key_file", DEFAULT_KEY_FILE)
+    protection = head.choice("protection", Protection)
+    head.finish()
+
+    addresses = Addresses()
+    nodes = _read_nodes(root)
+    links = read_links(root, nodes, addresses)
+    ping = read_ping(root.table_or_empty("ping"), addresses)
+    timing = read_timing(root.table_or_empty("timing"))
+    _refuse_authority(root)
+    groups = read_groups(root, nodes, addresses)
+    root.finish()
+
+    if mode is not None and groups is not None:
+        _check_mode(head, mode, {group.preferred for group in groups})
+    if root.place.report.errors:
+        return None
+    return Cluster(
+        name=given(name),
+        id=given(cluster_id),
+        port=given(port),
+        mode=given(mode),
+        key_file=given(key_file),
+        protection=protection,
+        nodes=given(nodes),
+        links=given(links),
+        ping=given(ping),
+        timing=given(timing),
+        groups=given(groups),
+    )
+
+
+def _read_name(table: Table) -> str | None:
+    name = table.text("name")
+    if name is None or _CLUSTER_NAME.fullmatch(name):
+        return name
+    table.at("name").error(f'"{name}" is no name', "use letters, digits, dots and dashes")
+    return None
+
+
+def _read_uuid(table: Table) -> UUID | None:
+    text = table.text("id")
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        table.at("id").error(f'"{text}" is no UUID', "copy the id from the other node's file")
+        return None
+
+
+def _read_path(table: Table, key: str, default: str) -> Path | None:
+    text = table.text(key, default)
+    if text is None or text.startswith("/"):
+        return None if text is None else Path(text)
+    table.at(key).error(f'"{text}" is not an absolute path', 'begin it with "/"')
+    return None
+
+
+def _check_mode(head: Table, mode: Mode, preferred: set[int]) -> None:
+    """The mode says what the operator expects of the groups' preferred nodes."""
+    if mode is Mode.ACTIVE_PASSIVE and len(preferred) > 1:
+        head.at("mode").error(
+            "active-passive, but the groups prefer different nodes",
+            'let all prefer one node, or write mode = "active-active"',
+        )
+    if mode is Mode.ACTIVE_ACTIVE and len(preferred) < NODES:
+        head.at("mode").error(
+            "active-active, but all groups prefer one node",
+            "let a group prefer the other node (that takes two groups)",
+        )
+
+
+def _read_nodes(root: Table) -> tuple[str, str] | None:
+    """The two names, in the order of the file. A malformed name still names its node."""
+    table = root.table_or_empty("nodes")
+    names = table.rest()
+    for name in names:
+        _read_node(table, name)
+    if len(names) != NODES:
+        listed = ", ".join(names) or "none"
+        table.place.error(
+            f"a cluster has two nodes, and this file names {len(names)} ({listed})",
+            "write one [nodes.NAME] table for each of the two, with its `uname -n` as NAME",
+        )
+        return None
+    first, second = names
+    if first.casefold() == second.casefold():
+        table.at(second).error("both nodes have this name", "use the `uname -n` of each node")
+    return first, second
+
+
+def _read_node(nodes: Table, name: str) -> None:
+    """One node: so far only the places for its fence."""
+    if _NODE_NAME.fullmatch(name) is None:
+        nodes.at(name).error(f'"{name}" is no host name', "write what `uname -n` says there")
+    node = nodes.table(name)
+    if node is None:
+        return
+    fence = node.table("fence")
+    method = fence.text("method") if fence is not None else None
+    if method is not None:
+        node.at("fence").error(
+            f'there is no fence method "{method}" in this version',
+            "remove the table; protection then comes from ping.reflect, or is best-effort",
+        )
+    for key in node.rest():
+        if node.holds_table(key):
+            node.table(key)
+            node.at(key).error(
+                "a node has no such table", f'quote a name with dots: [nodes."{name}.{key}"]'
+            )
+    node.finish()
+
+
+def _refuse_authority(root: Table) -> None:
+    """The places for a lease store are read, and refused until one exists."""
+    table = root.table("authority")
+    if table is None:
+        return
+    lease = table.text("lease")
+    table.duration("lease_ttl", SHORTEST_NS, LONGEST_NS, 20 * SECOND)
+    table.finish()
+    if lease is not None:
+        table.at("lease").error(
+            f'there is no lease store for "{lease}" in this version',
+            "remove [authority]; protection then comes from ping.reflect, or is best-effort",
+        )

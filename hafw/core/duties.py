@@ -1,0 +1,265 @@
+"""The table of certificates: what each demands of the holder, and what the taker must wait for.
+
+One rule: a certificate is a *pair*. A node may take under a class only if the holder was bound by
+it, and the two halves of a row must add up: whatever the holder's half still permits has ended, on
+the holder's clock, before the taker's half is complete, on the taker's.
+
+Two properties hold for every row:
+
+* evidence is dated by the holder's own clock at the moment it SENT the beat, echo or renewal that
+  is now known to have arrived; the time of a receipt never extends a right;
+* when the agent is frozen or dead, the kernel's gate (a timeout set at the last renewal) shuts the
+  address; the bound that a holder announces, `shut_ns`, includes that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from hafw.core.settings import CLOCK_RATE_ERROR, Classes, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FOREVER: Final = 1 << 62
+"""The end of a right that no clock ends (nanoseconds since boot)."""
+NEVER: Final = -(1 << 62)
+"""The date of evidence that never came."""
+
+
+class Certificate(StrEnum):
+    """Why a node may start a group. The journal records one for every start."""
+
+    RELEASED = "released"
+    FENCED = "fenced"
+    LEASED = "leased"
+    REFLECTED = "reflected"
+    BEST_EFFORT = "best-effort"
+    OPERATOR = "operator"
+
+
+class HolderEvidence(NamedTuple):
+    """What a holder rests on. Dates are its own BOOTTIME at the moment of sending, in ns.
+
+    `heard_ns`: its newest beat that the peer acknowledged. `echo_ns`: the M-th newest answered echo
+    to the reflecting ping node. `ping_ns`: the newest answered echo to any ping node or, where
+    there is none, the reading of the service interface *before* the one that had heard somebody.
+    `renewed_ns`: its newest successful lease renewal. `unarmed`: the holder knows that the peer is
+    not armed (see `reflection`).
+    """
+
+    heard_ns: int
+    echo_ns: int
+    ping_ns: int
+    renewed_ns: int
+    unarmed: bool
+
+
+class TakerView(NamedTuple):
+    """What a taker sees at the moment of deciding.
+
+    `silence_ns`: time since anything of the peer was heard on any path (counted from the end of a
+    pause of our own, if that is later). `met`: the peer was heard at least once by this
+    incarnation. `bound`: the classes that the last beat of the peer said bind it; `shut_ns`: the
+    bound it announced. `echoes_unbroken`: own echoes to the reflecting node were answered
+    throughout the wait. `known`: the reflecting path was good when the silence began. `armed`: the
+    peer granted our arming. `ping_answers`: a ping node answers (or, without one, the service
+    interface has heard somebody). `probe_silent`: an address probe sent after the holder's bound
+    had passed found nobody; `has_vip`: there is something to probe. `released`: the peer's fresh
+    word that we may take. `fence_confirmed`, `lease_won`: answers of the operations of those names.
+    """
+
+    silence_ns: int
+    met: bool
+    bound: Classes
+    shut_ns: int
+    echoes_unbroken: bool
+    known: bool
+    armed: bool
+    ping_answers: bool
+    has_vip: bool
+    probe_silent: bool
+    released: bool
+    fence_confirmed: bool
+    lease_won: bool
+
+
+# --- the holder's half: until when (own BOOTTIME, ns) may the group stay open -----------------
+
+
+def hold_unbounded(_evidence: HolderEvidence, _settings: Settings) -> int:
+    """No clock ends this right: the taker must hear us let go, see us off, or vouch for it."""
+    return FOREVER
+
+
+def hold_by_reflection(evidence: HolderEvidence, settings: Settings) -> int:
+    """Hold while the ping node or the peer shows that the peer would hear us, or it is unarmed."""
+    if evidence.unarmed:
+        return FOREVER
+    return max(evidence.echo_ns, evidence.heard_ns) + settings.hold_ns
+
+
+def hold_by_best_effort(evidence: HolderEvidence, settings: Settings) -> int:
+    """Hold while the peer hears us or a ping node answers: who lost both lets go first."""
+    return max(evidence.ping_ns, evidence.heard_ns) + settings.hold_ns
+
+
+def hold_by_lease(evidence: HolderEvidence, settings: Settings) -> int:
+    """Hold for H after the last successful renewal was sent."""
+    return evidence.renewed_ns + settings.hold_ns
+
+
+# --- the taker's half: why not yet (None: now) -----------------------------------------------
+
+
+def wait_ns(shut_ns: int, settings: Settings) -> int:
+    """Silence that a taker waits for: `deadtime`, or longer where the peer announced a longer bound.
+
+    The bound is stretched by the clock-rate error, and a heartbeat may be late by L.
+    """
+    stretch = (1 + CLOCK_RATE_ERROR) / (1 - CLOCK_RATE_ERROR)
+    bound_ns = int(shut_ns * stretch) + settings.max_delay_ns + settings.margin_ns
+    return max(settings.timing.deadtime_ns, bound_ns)
+
+
+def take_released(view: TakerView, _settings: Settings) -> str | None:
+    """The peer says, freshly and to this incarnation, that it does not hold and we may."""
+    return None if view.released else "the peer has not released it"
+
+
+def take_fenced(view: TakerView, _settings: Settings) -> str | None:
+    """The peer is confirmed off."""
+    return None if view.fence_confirmed else "the peer is not confirmed off"
+
+
+def take_leased(view: TakerView, settings: Settings) -> str | None:
+    """We won the compare-and-swap on a lease that bound the holder."""
+    if view.met and Classes.LEASED not in view.bound:
+        return "the peer was not bound by the lease"
+    if view.silence_ns < wait_ns(view.shut_ns, settings):
+        return "the old holder's lease may still run"
+    return None if view.lease_won else "the lease is not ours"
+
+
+def take_reflected(view: TakerView, settings: Settings) -> str | None:
+    """Silence on every path while the ping node, which reflects the peer, answers us."""
+    if not view.met:
+        return "the peer was never heard by this start of the agent, so nothing is armed"
+    if Classes.REFLECTED not in view.bound:
+        return "the peer's last heartbeat did not say that reflection binds it"
+    if not view.armed:
+        return "not armed: the peer had not granted it when it was last heard"
+    if not view.known:
+        return "the reflecting path was not known good when the silence began"
+    if view.silence_ns < wait_ns(view.shut_ns, settings):
+        return "the peer has not been silent long enough"
+    if not view.echoes_unbroken:
+        return "the ping node has not answered us throughout the silence"
+    return None
+
+
+def take_best_effort(view: TakerView, settings: Settings) -> str | None:
+    """Silence, a ping node that answers us, and nobody who answers for the address."""
+    if view.met and Classes.BEST_EFFORT not in view.bound:
+        return "the peer's last heartbeat did not say that best-effort binds it"
+    if view.silence_ns < wait_ns(view.shut_ns, settings):
+        return "the peer has not been silent long enough"
+    if not view.ping_answers:
+        return "no ping node answers, so the silence may be our own isolation"
+    if not view.has_vip:
+        return "a group without a VIP cannot be probed"
+    if not view.probe_silent:
+        return "somebody answers for the address, or it has not been probed yet"
+    return None
+
+
+def take_by_operator(_view: TakerView, _settings: Settings) -> str | None:
+    """A person vouched that the peer is off; the request itself is the certificate."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """One row: both halves as functions, and as sentences for `status` and the documentation."""
+
+    certificate: Certificate
+    binds: Classes
+    hold_until: Callable[[HolderEvidence, Settings], int]
+    refusal: Callable[[TakerView, Settings], str | None]
+    holder: str
+    frozen: str
+    taker: str
+
+
+DUTIES: Final[dict[Certificate, Duty]] = {
+    Certificate.RELEASED: Duty(
+        Certificate.RELEASED,
+        Classes.NONE,
+        hold_unbounded,
+        take_released,
+        holder="gives the group up by its own word, after its stop is confirmed and nothing is in doubt",
+        frozen="says nothing, so releases nothing",
+        taker="the word is authenticated, of the peer's current incarnation, answers a beat that we "
+        "sent within H, and is used once",
+    ),
+    Certificate.FENCED: Duty(
+        Certificate.FENCED,
+        Classes.FENCED,
+        hold_unbounded,
+        take_fenced,
+        holder="is switched off",
+        frozen="is switched off",
+        taker="confirmed off, by repeated reading of a terminal state",
+    ),
+    Certificate.LEASED: Duty(
+        Certificate.LEASED,
+        Classes.LEASED,
+        hold_by_lease,
+        take_leased,
+        holder="shut H after its last successful renewal was sent",
+        frozen="the kernel's gate, and the watchdog for what is behind no gate",
+        taker="the announced bound since the lease was last seen to change, and the swap won",
+    ),
+    Certificate.REFLECTED: Duty(
+        Certificate.REFLECTED,
+        Classes.REFLECTED,
+        hold_by_reflection,
+        take_reflected,
+        holder="shut H after the sending of its M-th newest echo that the ping node answered, or of its "
+        "newest beat that the peer acknowledged, whichever is later; unless it knows the peer unarmed",
+        frozen="the kernel's gate, by twice H where it counts a relative timeout",
+        taker="armed with the holder's grant; silence on all paths for the announced bound, at least "
+        "deadtime; own echoes answered throughout; reflecting path good when the silence began",
+    ),
+    Certificate.BEST_EFFORT: Duty(
+        Certificate.BEST_EFFORT,
+        Classes.BEST_EFFORT,
+        hold_by_best_effort,
+        take_best_effort,
+        holder="shut H after the sending of its newest answered ping or acknowledged beat, whichever is "
+        "later: it lets go when it has lost peer and ping node",
+        frozen="the kernel's gate, by twice H where it counts a relative timeout",
+        taker="silence on all links for the announced bound, at least deadtime; a ping node answers; "
+        "nobody answers a probe of the address sent after the holder's bound",
+    ),
+    Certificate.OPERATOR: Duty(
+        Certificate.OPERATOR,
+        Classes.NONE,
+        hold_unbounded,
+        take_by_operator,
+        holder="is off, by the word of a person",
+        frozen="is off, by the word of a person",
+        taker="the peer is silent, and a person typed its name and a reason",
+    ),
+}
+
+
+def hold_until(evidence: HolderEvidence, classes: Classes, settings: Settings) -> int:
+    """The end of the right to hold: a holder bound by several classes obeys all of them."""
+    until = FOREVER
+    for duty in DUTIES.values():
+        if duty.binds & classes:
+            until = min(until, duty.hold_until(evidence, settings))
+    return until

@@ -1,0 +1,463 @@
+"""The machine of one resource group: start, hold, let go, stop, each step confirmed.
+
+One rule: from the moment a start may have had an effect until its stop is confirmed, the group
+counts as held here; and whatever was lost while we did not look is judged before anything is read.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
+from hafw.core.model import (
+    Ask,
+    GroupBeat,
+    HoldGate,
+    Op,
+    OpKind,
+    Outcome,
+    Phase,
+    Refusal,
+    ShutGate,
+    StartOp,
+)
+from hafw.core.settings import MS, SECOND, GroupSettings
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+    from hafw.core.model import OpEnded
+
+ANNOUNCE_AT_NS: Final = (0, 100 * MS, 500 * MS, 1_100 * MS, 2_500 * MS)
+"""Announcements after opening: spread past Linux' neighbour lock time (1 s, arp(7) locktime)."""
+ANNOUNCE_EVERY_NS: Final = 30 * SECOND
+"""Refresh while owner, for switches and caches that missed the burst."""
+ANNOUNCE_DEADLINE_NS: Final = 50 * MS
+"""An announcement that was not sent by then is not sent at all."""
+STOP_RETRY_NS: Final = 1 * SECOND
+"""Pause before a failed stop is tried again."""
+START_HOLD_DOWN_NS: Final = 30 * SECOND
+"""After a failed start the group is not tried here again for this long, doubling up to an hour."""
+HOLD_DOWN_MAX_NS: Final = 3_600 * SECOND
+"""Cap of every hold-down."""
+
+
+class State(StrEnum):
+    """Where a group is in its life on this node."""
+
+    CLEANING = "cleaning"
+    STANDBY = "standby"
+    BLOCKED = "blocked"
+    STARTING = "starting"
+    ACTIVE = "active"
+    STOPPING = "stopping"
+
+
+TRANSITIONS: Final[dict[State, dict[State, str]]] = {
+    State.CLEANING: {State.STANDBY: "all that an earlier agent left is stopped"},
+    State.STANDBY: {
+        State.STARTING: "a certificate, and its intent is durable",
+        State.BLOCKED: "the peer is silent and no certificate can be had",
+    },
+    State.BLOCKED: {
+        State.STARTING: "a certificate, and its intent is durable",
+        State.STANDBY: "the peer is heard",
+    },
+    State.STARTING: {
+        State.ACTIVE: "every resource is confirmed started",
+        State.STOPPING: "a start failed, the right ended, or the peer holds a higher epoch",
+    },
+    State.ACTIVE: {
+        State.STOPPING: "the right ended, handed over, told to, or the peer holds a higher epoch",
+    },
+    State.STOPPING: {State.STANDBY: "every resource is confirmed stopped"},
+}
+"""The whole machine: the diagram in the documentation is drawn from this table."""
+
+_PHASES: Final = {
+    State.CLEANING: Phase.STOPPING,
+    State.STANDBY: Phase.CLEAR,
+    State.BLOCKED: Phase.CLEAR,
+    State.STARTING: Phase.STARTING,
+    State.ACTIVE: Phase.ACTIVE,
+    State.STOPPING: Phase.STOPPING,
+}
+
+
+class Group:
+    """One resource group on this node."""
+
+    __slots__ = (
+        "announced",
+        "announced_ns",
+        "armed",
+        "arming_no",
+        "ask",
+        "ask_deadline_ns",
+        "ask_failed",
+        "ask_no",
+        "ask_why",
+        "blocked_why",
+        "certificate",
+        "consumed_offer",
+        "epoch",
+        "failback_due",
+        "failback_seen_ns",
+        "failbacks",
+        "failures",
+        "gate_ns",
+        "granted_no",
+        "held_epoch",
+        "held_off",
+        "id",
+        "index",
+        "intent",
+        "intent_token",
+        "lease_renewed_ns",
+        "offer_deadline_ns",
+        "offer_no",
+        "op",
+        "phase",
+        "ping_fewer_ns",
+        "probe",
+        "probe_next_ns",
+        "probe_silent_ns",
+        "quarantine_ns",
+        "refusal",
+        "reply_no",
+        "retry_ns",
+        "service_up",
+        "settings",
+        "since_ns",
+        "state",
+        "stop_why",
+        "surrender",
+        "unarmed",
+        "unwilling_ns",
+        "vouched",
+        "want_no",
+    )
+
+    def __init__(self, settings: GroupSettings, epoch: int, now_ns: int) -> None:
+        """Begin by cleaning up what an earlier agent may have left."""
+        self.settings = settings
+        self.id = settings.id
+        self.state = State.CLEANING
+        self.phase = Phase.STOPPING
+        self.since_ns = now_ns
+        self.epoch = epoch
+        self.held_epoch = 0
+        self.certificate: Certificate | None = None
+        self.stop_why = ""
+        self.blocked_why = ""
+        # steps
+        self.index = len(settings.vips) - 1
+        self.op: Op | None = None
+        self.retry_ns = NEVER
+        self.failures = 0
+        self.unwilling_ns = NEVER
+        self.held_off = False
+        self.vouched = False
+        self.service_up = True
+        # gate and announcements
+        self.gate_ns = NEVER
+        self.announced = 0
+        self.announced_ns = NEVER
+        # durable intent: (epoch, certificate) and the token of the write that carries it
+        self.intent: tuple[int, Certificate] | None = None
+        self.intent_token = 0
+        # arming (see reflection)
+        self.arming_no = 0
+        self.want_no = 0
+        self.armed = False
+        self.granted_no = 0
+        self.unarmed = False
+        self.lease_renewed_ns = NEVER
+        # hand-over
+        self.offer_no = 0
+        self.offer_deadline_ns = NEVER
+        self.consumed_offer = (0, 0)
+        self.quarantine_ns = NEVER
+        self.surrender = False
+        self.ask = Ask.NOTHING
+        self.ask_no = 0
+        self.ask_deadline_ns = NEVER
+        self.ask_why = ""
+        self.ask_failed = ""
+        self.reply_no = 0
+        self.refusal = Refusal.NONE
+        self.ping_fewer_ns = FOREVER
+        self.failback_due = False
+        self.failback_seen_ns = FOREVER
+        self.failbacks: tuple[int, ...] = ()
+        # address probe: the operation in flight, and when the newest silent one began
+        self.probe: Op | None = None
+        self.probe_silent_ns = NEVER
+        self.probe_next_ns = NEVER
+
+    @property
+    def held(self) -> bool:
+        """Whether the group may be running here."""
+        return self.phase is not Phase.CLEAR
+
+    def _become(self, state: State, engine: Engine) -> None:
+        assert state in TRANSITIONS[self.state], f"{self.state} -> {state} is not in the table"
+        self.state = state
+        self.phase = _PHASES[state]
+        self.since_ns = engine.now_ns
+        engine.changed()
+
+    # --- the right to hold --------------------------------------------------------------------
+
+    def right_ns(self, engine: Engine) -> int:
+        """Until when the evidence permits to hold (BOOTTIME ns)."""
+        classes = self.settings.classes
+        if not classes:
+            return FOREVER
+        evidence = HolderEvidence(
+            engine.peer.heard_ns,
+            engine.reflector.mth_ns if engine.reflector is not None else NEVER,
+            engine.ping_evidence_ns(),
+            self.lease_renewed_ns,
+            self.unarmed,
+        )
+        return hold_until(evidence, classes, engine.settings)
+
+    def judge_right(self, engine: Engine) -> None:
+        """Let go if the right has ended. Called first in every step, before anything is read."""
+        if self.phase not in (Phase.STARTING, Phase.ACTIVE):
+            return
+        if engine.now_ns >= self.right_ns(engine):
+            engine.note(
+                "group.right_ended",
+                self.id,
+                "the evidence that allowed to hold it is too old: letting go",
+            )
+            engine.right_endings += 1
+            self.let_go("the right to hold it ended", engine)
+
+    def renew_gate(self, engine: Engine) -> None:
+        """Keep the address open for as long as the evidence permits, and not longer."""
+        right_ns = self.right_ns(engine)
+        if not self.settings.classes:
+            if self.gate_ns != FOREVER:
+                self.gate_ns = FOREVER
+                engine.emit(HoldGate(self.id, None))
+            return
+        # Even where no clock ends the right, the gate must close on an agent that is dead.
+        until_ns = min(right_ns, engine.now_ns + engine.settings.hold_ns)
+        if until_ns - self.gate_ns >= engine.settings.beat_ns // 4:
+            self.gate_ns = until_ns
+            engine.emit(HoldGate(self.id, until_ns))
+
+    # --- start --------------------------------------------------------------------------------
+
+    def start(self, certificate: Certificate, engine: Engine) -> None:
+        """Begin to start, under `certificate`. The intent for it must be durable already."""
+        assert self.intent is not None
+        assert self.intent[1] is certificate
+        assert engine.durable(self.intent_token)
+        self.held_epoch = self.epoch = self.intent[0]
+        self.intent = None
+        self.certificate = certificate
+        self.blocked_why = ""
+        self.held_off = self.vouched = False
+        self.quarantine_ns = NEVER
+        self.withdraw_offer()
+        self.disarm()
+        if certificate in (Certificate.REFLECTED, Certificate.FENCED, Certificate.OPERATOR):
+            # What proved that the holder let go, or is off, proves as well that it is not armed.
+            self.unarmed = True
+        self.index = 0
+        self.announced = 0
+        self.gate_ns = NEVER
+        self._become(State.STARTING, engine)
+        engine.note(
+            "group.starting",
+            self.id,
+            f"starting under epoch {self.held_epoch}, certificate {certificate}",
+        )
+        self._start_next(engine)
+
+    def _start_next(self, engine: Engine) -> None:
+        if self.index < len(self.settings.vips):
+            self._order(OpKind.START, self.settings.start_budget_ns, engine)
+            return
+        self._become(State.ACTIVE, engine)
+        self.failures = 0
+        self.renew_gate(engine)
+        self._announce(engine)
+        engine.note("group.active", self.id, f"active, epoch {self.held_epoch}")
+        engine.group_started(self)
+
+    def _order(self, kind: OpKind, budget_ns: int, engine: Engine) -> None:
+        self.op = engine.new_op(kind, self.id, self.index, self.held_epoch, budget_ns)
+        engine.emit(StartOp(self.op))
+
+    def _announce(self, engine: Engine) -> None:
+        for index, is_vip in enumerate(self.settings.vips):
+            if is_vip:
+                op = engine.new_op(
+                    OpKind.ANNOUNCE, self.id, index, self.held_epoch, ANNOUNCE_DEADLINE_NS
+                )
+                engine.emit(StartOp(op))
+        self.announced += 1
+        self.announced_ns = engine.now_ns
+
+    def next_announce_ns(self) -> int:
+        """When the next announcement is due, counted from the last."""
+        if self.announced < len(ANNOUNCE_AT_NS):
+            gap_ns = ANNOUNCE_AT_NS[self.announced] - ANNOUNCE_AT_NS[self.announced - 1]
+            return self.announced_ns + gap_ns
+        return self.announced_ns + ANNOUNCE_EVERY_NS
+
+    def announce_again(self, engine: Engine) -> None:
+        """Announce at once, with the whole burst: somebody else did, or the peer let go late."""
+        if self.state is State.ACTIVE:
+            self.announced = 0
+            self._announce(engine)
+
+    def address_lost(self, index: int, engine: Engine) -> None:
+        """Another program removed the VIP: put it back, as if starting that resource again."""
+        if self.state is State.ACTIVE and self.op is None:
+            engine.note("vip.removed", self.id, "another program removed the address; restoring it")
+            self.index = index
+            self._order(OpKind.START, self.settings.start_budget_ns, engine)
+
+    # --- let go -------------------------------------------------------------------------------
+
+    def let_go(self, why: str, engine: Engine) -> None:
+        """Shut the gate now, then stop every resource in reverse. Never taken back once begun."""
+        if self.phase not in (Phase.STARTING, Phase.ACTIVE):
+            return
+        engine.emit(ShutGate(self.id))
+        self.gate_ns = NEVER
+        self.stop_why = why
+        self._become(State.STOPPING, engine)
+        engine.note("group.stopping", self.id, f"stopping: {why}")
+        self.index = len(self.settings.vips) - 1
+        if self.op is None:  # else its end is awaited: a stop overtaking a start leaves the start
+            self._stop_next(engine)
+
+    def _stop_next(self, engine: Engine) -> None:
+        if self.index >= 0:
+            kind = OpKind.CLEAN if self.state is State.CLEANING else OpKind.STOP
+            self._order(kind, self.settings.stop_budget_ns, engine)
+            return
+        cleaned = self.state is State.CLEANING
+        self.certificate = None
+        self._become(State.STANDBY, engine)
+        if not cleaned:
+            engine.note("group.stopped", self.id, f"stopped: {self.stop_why}")
+        engine.group_stopped(self)
+
+    # --- operations ---------------------------------------------------------------------------
+
+    def op_ended(self, event: OpEnded, engine: Engine) -> None:
+        """An operation of this group ended. One that is not awaited changes nothing."""
+        if self.probe is not None and event.op == self.probe.id:
+            self._probe_ended(event, engine)
+            return
+        if self.op is None or event.op != self.op.id:
+            return
+        op, self.op = self.op, None
+        if self.state in (State.STARTING, State.ACTIVE):
+            self._start_ended(event, engine)
+        elif op.kind is OpKind.START:
+            # The start that was in flight when we let go: whatever it did, now undo all of it.
+            self.index = len(self.settings.vips) - 1
+            self._stop_next(engine)
+        else:
+            self._stop_ended(event, engine)
+
+    def _start_ended(self, event: OpEnded, engine: Engine) -> None:
+        if event.outcome is Outcome.OK:
+            if self.state is State.ACTIVE:
+                self.announce_again(engine)
+                return
+            self.index += 1
+            self._start_next(engine)
+            return
+        self.failures += 1
+        hold_down_ns = min(START_HOLD_DOWN_NS << min(self.failures - 1, 7), HOLD_DOWN_MAX_NS)
+        self.unwilling_ns = engine.now_ns + hold_down_ns
+        engine.note("group.start_failed", self.id, f"start failed: {event.detail}")
+        self.let_go(f"start failed: {event.detail}", engine)
+
+    def _stop_ended(self, event: OpEnded, engine: Engine) -> None:
+        if event.outcome is Outcome.OK:
+            self.index -= 1
+            self._stop_next(engine)
+            return
+        # Not confirmed: it counts as held, and is tried again until it is.
+        self.retry_ns = engine.now_ns + STOP_RETRY_NS
+        engine.note("group.stop_failed", self.id, f"stop not confirmed: {event.detail}; retrying")
+
+    def _probe_ended(self, event: OpEnded, engine: Engine) -> None:
+        assert self.probe is not None
+        began_ns = self.probe.deadline_ns - engine.probe_budget_ns
+        self.probe = None
+        self.probe_silent_ns = began_ns if event.outcome is Outcome.OK else NEVER
+
+    def run(self, engine: Engine) -> None:
+        """What is due by the clock alone, while the group is held."""
+        if self.state is State.ACTIVE:
+            self.renew_gate(engine)
+            if engine.now_ns >= self.next_announce_ns():
+                self._announce(engine)
+        elif self.state in (State.STOPPING, State.CLEANING):
+            due = self.op is None and engine.now_ns >= self.retry_ns
+            if due and (engine.worker_up or self.state is State.STOPPING):
+                self.retry_ns = NEVER
+                self._stop_next(engine)
+
+    def next_ns(self, engine: Engine) -> int:
+        """When the clock alone makes something due here."""
+        if self.state is State.ACTIVE:
+            return min(self.next_announce_ns(), self.right_ns(engine))
+        if self.state is State.STARTING:
+            return self.right_ns(engine)
+        if self.state in (State.STOPPING, State.CLEANING) and self.op is None:
+            return self.retry_ns if self.retry_ns != NEVER else FOREVER
+        return FOREVER
+
+    # --- small parts --------------------------------------------------------------------------
+
+    def disarm(self) -> None:
+        """Stop wanting: a later arming has a new number and needs a new grant."""
+        self.want_no = 0
+        self.armed = False
+
+    def withdraw_offer(self) -> None:
+        """The offer no longer stands."""
+        self.offer_no = 0
+        self.offer_deadline_ns = NEVER
+
+    def willing(self, engine: Engine) -> bool:
+        """Whether this node could and would run the group now."""
+        return (
+            self.service_up
+            and engine.worker_up
+            and not engine.leaving
+            and not self.held_off
+            and engine.now_ns >= self.unwilling_ns
+        )
+
+    def beat(self, engine: Engine) -> GroupBeat:
+        """What a beat says of this group."""
+        binds = self.settings.classes
+        return GroupBeat(
+            self.id,
+            self.phase,
+            self.phase is Phase.CLEAR and self.willing(engine),
+            self.held_epoch if self.held and self.held_epoch else self.epoch,
+            self.offer_no,
+            self.want_no,
+            self.granted_no,
+            self.ask,
+            self.ask_no if self.ask is not Ask.NOTHING else 0,
+            self.reply_no,
+            self.refusal,
+            int(binds),
+            engine.settings.shut_ns // MS if binds else 0,
+        )

@@ -1,0 +1,297 @@
+"""Whether this node may take a group that it does not hold, and what it does meanwhile.
+
+One rule: silence is not proof. A group is started only under a certificate whose taker's half in
+`duties` is complete, and whose intent is already durable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.duties import DUTIES, FOREVER, NEVER, Certificate, TakerView, wait_ns
+from hafw.core.group import State
+from hafw.core.liveness import PeerState
+from hafw.core.model import Ask, OpKind, Phase, StartOp
+from hafw.core.settings import MS, Classes
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+    from hafw.core.group import Group
+    from hafw.core.model import GroupBeat
+
+_BY_SILENCE: Final = (
+    Certificate.FENCED,
+    Certificate.LEASED,
+    Certificate.REFLECTED,
+    Certificate.BEST_EFFORT,
+)
+"""Certificates for a silent peer, strongest first."""
+
+
+def view(group: Group, engine: Engine) -> TakerView:
+    """What this node sees of the holder's half."""
+    peer, settings, now_ns = engine.peer, engine.settings, engine.now_ns
+    word = peer.groups.get(group.id)
+    bound = Classes(word.binds) if word is not None else Classes.NONE
+    shut_ns = max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
+    silence_ns = peer.silence_ns(now_ns)
+    wait = wait_ns(shut_ns, settings)
+    unbroken = engine.reflector is not None and engine.reflector.unbroken(
+        now_ns, now_ns - wait, settings
+    )
+    return TakerView(
+        silence_ns=silence_ns,
+        met=peer.met(),
+        bound=bound,
+        shut_ns=shut_ns,
+        echoes_unbroken=unbroken,
+        known=peer.known(settings),
+        armed=group.armed,
+        ping_answers=engine.ping_answers(),
+        has_vip=any(group.settings.vips),
+        probe_silent=group.probe_silent_ns >= now_ns - wait // 2,
+        released=False,
+        fence_confirmed=False,
+        lease_won=False,
+    )
+
+
+def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[str]]:
+    """The certificate that the peer's silence gives now, or why there is none, by class."""
+    if not engine.trusted:
+        return None, [f"state: {engine.distrust}; the peer must be heard first"]
+    refusals: list[str] = []
+    seen = view(group, engine)
+    for certificate in _BY_SILENCE:
+        duty = DUTIES[certificate]
+        if not duty.binds & group.settings.classes:
+            continue
+        why = duty.refusal(seen, engine.settings)
+        if why is None:
+            return certificate, []
+        refusals.append(f"{certificate}: {why}")
+    return None, refusals
+
+
+def consider(group: Group, engine: Engine) -> None:
+    """Decide about a group that is not held here: take it, wait, or be blocked."""
+    peer = engine.peer
+    word = engine.peer_word(group)
+    if word is not None:
+        group.vouched = False
+        if group.state is State.BLOCKED:
+            group.blocked_why = ""
+            group._become(State.STANDBY, engine)  # noqa: SLF001 - one machine in two modules
+        if word.phase is not Phase.CLEAR and group.ask is Ask.NOTHING:
+            _prepare_in_silence(group, engine)
+        _with_peer(group, word, engine)
+        return
+    if group.vouched and group.willing(engine):
+        take(group, Certificate.OPERATOR, engine)
+        return
+    _prepare_in_silence(group, engine)
+    if peer.state not in (PeerState.DEAD, PeerState.GONE):
+        return
+    if not group.willing(engine):
+        _block(group, ["this node cannot run it: " + engine.why_unwilling(group)], engine)
+        return
+    certificate, refusals = by_silence(group, engine)
+    if certificate is not None:
+        take(group, certificate, engine)
+    else:
+        _block(group, refusals or ["silence alone proves nothing"], engine)
+
+
+def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
+    """The peer lives and does or does not hold the group: only its word counts."""
+    if word.phase is not Phase.CLEAR:
+        if word.epoch > group.epoch:
+            group.epoch = word.epoch
+        if group.offer_no and word.phase in (Phase.STARTING, Phase.ACTIVE):
+            group.withdraw_offer()
+            group.quarantine_ns = engine.now_ns + engine.settings.timing.deadtime_ns
+            engine.changed()
+        return
+    group.epoch = max(group.epoch, word.epoch)
+    if not group.willing(engine) or not engine.fresh():
+        return
+    if released_to_us(group, word, engine):
+        take(group, Certificate.RELEASED, engine)
+
+
+def released_to_us(group: Group, word: GroupBeat, engine: Engine) -> bool:
+    """The peer's word, fresh and addressed to this incarnation, says that we may take.
+
+    Either it offered the group to us (an offer counts once), or neither holds it, nobody has an
+    offer open, and we are the preferred node, which may take unless it made an offer of late.
+    """
+    if word.offer:
+        return (engine.peer.incarnation, word.offer) != group.consumed_offer
+    return (
+        group.settings.preferred == engine.settings.node
+        and not engine.drift()  # the files may name different preferred nodes
+        and not group.offer_no
+        and engine.now_ns >= group.quarantine_ns
+        and not engine.should_return(group)
+    )
+
+
+def take(group: Group, certificate: Certificate, engine: Engine) -> None:
+    """Start under `certificate` once the intent to do so is durable; until then ask for that."""
+    if not prepared(group, certificate, engine):
+        prepare(group, certificate, engine)
+        return
+    if certificate is Certificate.RELEASED:
+        word = engine.peer.groups[group.id]
+        if word.offer:
+            group.consumed_offer = (engine.peer.incarnation, word.offer)
+        group.unarmed = group.unarmed or not word.want
+    left = engine.peer.beat is not None and engine.peer.beat.leaving
+    group.failback_due = certificate is not Certificate.RELEASED or left
+    engine.certificate_used(group, certificate)
+    group.start(certificate, engine)
+
+
+def prepared(group: Group, certificate: Certificate, engine: Engine) -> bool:
+    """Whether the intent to start under this certificate, with a newer epoch, is durable."""
+    return (
+        group.intent is not None
+        and group.intent[1] is certificate
+        and group.intent[0] > group.epoch
+        and engine.durable(group.intent_token)
+    )
+
+
+def prepare(group: Group, certificate: Certificate, engine: Engine) -> None:
+    """Make the next epoch and the certificate it needs durable, ahead of the need."""
+    intent = (engine.next_epoch(group), certificate)
+    if group.intent == intent or not engine.may_persist():
+        return  # under way or done, or the disk has just refused
+    group.intent = intent
+    group.intent_token = engine.persist()
+
+
+def _prepare_in_silence(group: Group, engine: Engine) -> None:
+    """From the first missed beat on: next epoch durable, address probed."""
+    if engine.now_ns < _first_missed_ns(engine):
+        return
+    classes = group.settings.classes
+    if Classes.REFLECTED in classes and group.armed:
+        prepare(group, Certificate.REFLECTED, engine)
+    elif Classes.BEST_EFFORT in classes:
+        prepare(group, Certificate.BEST_EFFORT, engine)
+    may_probe = Classes.BEST_EFFORT in classes and any(group.settings.vips)
+    wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
+    if may_probe and wanted and group.probe is None and engine.worker_up:
+        group.probe_next_ns = engine.now_ns + _waits(engine) // 8
+        group.probe = engine.new_op(
+            OpKind.PROBE, group.id, 0, group.epoch, engine.probe_budget_ns
+        )
+        engine.emit(StartOp(group.probe))
+
+
+def _block(group: Group, refusals: list[str], engine: Engine) -> None:
+    """No route to a certificate: say so once, and whenever the reason changes."""
+    why = "; ".join(refusals)
+    if group.state is State.BLOCKED and group.blocked_why == why:
+        return
+    group.blocked_why = why
+    if group.state is not State.BLOCKED:
+        group._become(State.BLOCKED, engine)  # noqa: SLF001 - one machine in two modules
+    engine.note("group.blocked", group.id, f"blocked: {why}. {unblock_hint(engine)}")
+
+
+def unblock_hint(engine: Engine) -> str:
+    """The exact command that ends a block when the peer is known to be off."""
+    name = engine.settings.names[engine.settings.peer]
+    return (
+        f"If {name} is certainly off: hafw takeover --force --peer-is-off {name} --reason TEXT"
+    )
+
+
+def update_arming(group: Group, engine: Engine) -> None:
+    """Judge our own arming by the clock: who no longer sees the ping node disarms at once."""
+    if Classes.REFLECTED not in group.settings.classes or engine.reflector is None:
+        return
+    sees = engine.now_ns - engine.reflector.mth_ns < engine.settings.hold_ns
+    fit = sees and engine.peer.known(engine.settings) and not group.held
+    if group.want_no and not fit:
+        group.disarm()
+        engine.changed()
+    elif not group.want_no and fit and group.state is not State.CLEANING:
+        group.arming_no += 1
+        group.want_no = group.arming_no
+        engine.changed()
+
+
+def arming_heard(group: Group, word: GroupBeat, engine: Engine) -> None:
+    """The peer's arming, and its grant of ours, as a new beat says them."""
+    if Classes.REFLECTED not in group.settings.classes or engine.reflector is None:
+        return
+    if not word.want:
+        group.unarmed = True
+        group.granted_no = 0
+    elif not group.held or _holds_by_other_evidence(engine):
+        # From now on the peer may take by silence, so this node may no longer rest on its not
+        # being armed. A node that rests on nothing else does not grant.
+        group.unarmed = False
+        if group.granted_no != word.want:
+            group.granted_no = word.want
+            engine.changed()
+    if group.want_no and word.grant == group.want_no and engine.addressed():
+        group.armed = True
+
+
+def _holds_by_other_evidence(engine: Engine) -> bool:
+    assert engine.reflector is not None
+    now_ns, hold_ns = engine.now_ns, engine.settings.hold_ns
+    return now_ns - engine.reflector.mth_ns < hold_ns or now_ns - engine.peer.heard_ns < hold_ns
+
+
+def certainly_unarmed(group: Group, engine: Engine) -> None:
+    """For a holder: the peer's silence, with echoes answered throughout, means it disarmed."""
+    if not group.held or group.unarmed or Classes.REFLECTED not in group.settings.classes:
+        return
+    if engine.peer.silence_ns(engine.now_ns) < engine.settings.timing.deadtime_ns:
+        return
+    seen = view(group, engine)._replace(met=True, bound=Classes.REFLECTED, armed=True)
+    if DUTIES[Certificate.REFLECTED].refusal(seen, engine.settings) is None:
+        group.unarmed = True
+
+
+def due_ns(group: Group, engine: Engine) -> int:
+    """When the silence, if it lasts, will have been long enough."""
+    peer, settings = engine.peer, engine.settings
+    if not peer.met():
+        timing = settings.timing
+        return max(peer.started_ns + timing.initdead_ns, peer.gap_end_ns + timing.deadtime_ns)
+    word = peer.groups.get(group.id)
+    shut_ns = max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
+    return max(peer.last_ns, peer.gap_end_ns) + wait_ns(shut_ns, settings)
+
+
+def _first_missed_ns(engine: Engine) -> int:
+    peer, timing = engine.peer, engine.settings.timing
+    return max(peer.last_ns, peer.gap_end_ns, peer.started_ns) + timing.keepalive_ns * 3 // 2
+
+
+def _waits(engine: Engine) -> int:
+    return wait_ns(engine.settings.shut_ns, engine.settings)
+
+
+def _probe_ns(group: Group, engine: Engine) -> int:
+    """When the probing begins: early enough for a whole round, late enough to be recent."""
+    return due_ns(group, engine) - _waits(engine) // 3
+
+
+def next_ns(group: Group, engine: Engine) -> int:
+    """When waiting alone makes something possible for a group that is not held."""
+    if group.held:
+        return FOREVER
+    instants = (
+        _first_missed_ns(engine),
+        _probe_ns(group, engine),
+        due_ns(group, engine),
+        group.unwilling_ns,
+    )
+    return min((at_ns for at_ns in instants if at_ns > engine.now_ns), default=FOREVER)

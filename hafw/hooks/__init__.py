@@ -1,0 +1,1 @@
+"""The contract between hafw and its plugins: hookspecs, their values, their errors, the registry."""

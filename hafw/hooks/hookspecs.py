@@ -1,0 +1,108 @@
+"""Every hook that a plugin may implement, with the values it gets and gives.
+
+One rule: hooks are plain blocking functions with one typed request and one typed answer. They run
+in the worker, in a thread, under the deadline that the request carries; they raise the errors of
+`hafw.hooks.errors`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pluggy
+
+PROJECT = "hafw"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipRequest:
+    """One VIP on this node.
+
+    `address`: without prefix length; a VIP is always a host address. `deadline_ns`: BOOTTIME.
+    `lifetime_s`: the kernel removes the address by itself after this long unless it is renewed;
+    None: for ever.
+    """
+
+    cluster_id: str
+    group: int
+    epoch: int
+    address: str
+    interface: str
+    deadline_ns: int
+    lifetime_s: int | None = None
+
+
+class Holder(StrEnum):
+    """Who has a VIP. An error while asking is UNKNOWN, never FREE."""
+
+    MINE = "mine"
+    PEER = "peer"
+    FREE = "free"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipObservation:
+    """What an observation found; `who` names the other holder or says why it is unknown."""
+
+    holder: Holder
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipReceipt:
+    """The operation is confirmed by reading back; `changed` says whether it had anything to do."""
+
+    changed: bool
+
+
+@hookspec
+def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
+    """Prepare what a takeover would need: imports, credentials, connections, sockets.
+
+    Called once when the worker starts, before the node may hold anything. Raises `ProviderError`
+    (the node then is not ready, and says why).
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_vip_observe(request: VipRequest) -> VipObservation | None:
+    """Say who has the VIP now, as the provider sees it."""
+
+
+@hookspec(firstresult=True)
+def hafw_vip_attach(request: VipRequest) -> VipReceipt | None:
+    """Put the VIP on this node and prove it by reading back. Idempotent.
+
+    Whoever asks has a certificate; a provider that can refuse an older epoch or another holder
+    does so with `StaleEpoch` or `Conflict`.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_vip_detach(request: VipRequest) -> VipReceipt | None:
+    """Take the VIP off this node and prove it by reading back. Idempotent.
+
+    Leaves foreign addresses alone; connections that end at the VIP are closed.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_vip_announce(request: VipRequest) -> VipReceipt | None:
+    """Tell the network, once, that the VIP is here now. Not sent after the deadline."""
+
+
+@hookspec(firstresult=True)
+def hafw_vip_probe(request: VipRequest) -> VipObservation | None:
+    """Ask the network until the deadline whether anybody else answers for the VIP.
+
+    FREE: asked, and nobody answered. PEER: somebody did. UNKNOWN: it could not be asked.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_vip_plan(request: VipRequest) -> tuple[str, ...] | None:
+    """The calls that an attach would make now, one sentence each, without making them."""

@@ -1,0 +1,1 @@
+"""Providers: each moves VIPs in one kind of place, and knows nothing of the others."""

@@ -1,0 +1,125 @@
+"""Runs hooks in threads, one order at a time per VIP and kind of order, and says how each ended.
+
+One rule: every order is answered once, whatever the plugin does; an error that the plugin did not
+foresee leaves the outcome unknown.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from hafw.core.model import Outcome
+from hafw.hooks.errors import ProviderError, UnknownOutcome
+from hafw.hooks.hookspecs import Holder, VipObservation, VipRequest
+from hafw.hooks.registry import Registry
+from hafw.worker.protocol import READY, Frames, Hello, Order, Reply, frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+THREADS: Final = 8
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
+
+class Worker:
+    """One worker process on its end of the socketpair."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        """Serve `channel` until its other end closes."""
+        self._channel = channel
+        self._send_lock = threading.Lock()
+        self._vip_locks: dict[tuple[str, str], threading.Lock] = {}
+        self._registry = Registry()
+
+    def serve(self) -> None:
+        """Read orders until the agent is gone."""
+        messages = self._messages()
+        hello = msgspec.msgpack.decode(next(messages), type=Hello)
+        self._reply(self._warm(hello))
+        with ThreadPoolExecutor(THREADS) as pool:
+            for message in messages:
+                order = msgspec.msgpack.decode(message, type=Order)
+                pool.submit(self._carry_out, order)
+
+    def _messages(self) -> Iterator[bytes]:
+        frames = Frames()
+        while data := self._channel.recv(65_536):
+            yield from frames.feed(data)
+
+    def _warm(self, hello: Hello) -> Reply:
+        try:
+            self._registry = Registry(hello.plugins)
+            for order in hello.vips:
+                self._registry.manager.hook.hafw_warm(requests=(_request(order),))
+        except Exception as problem:  # noqa: BLE001 - a plugin may raise anything
+            return Reply(READY, Outcome.FAILED_NO_EFFECT, f"{type(problem).__name__}: {problem}")
+        gc.collect()
+        gc.freeze()
+        return Reply(READY, Outcome.OK)
+
+    def _carry_out(self, order: Order) -> None:
+        self._reply(self._run(order))
+
+    def _run(self, order: Order) -> Reply:
+        # Probes and announcements must not wait behind an attach or detach of the same VIP.
+        lane = order.hook if order.hook in ("hafw_vip_probe", "hafw_vip_announce") else "change"
+        lock = self._vip_locks.setdefault((order.vip.address, lane), threading.Lock())
+        try:
+            with lock:
+                value = self._registry.call(order.provider, order.hook, request=_request(order))
+        except UnknownOutcome as problem:
+            return Reply(order.number, Outcome.UNKNOWN, str(problem))
+        except ProviderError as problem:
+            return Reply(order.number, Outcome.FAILED_NO_EFFECT, str(problem))
+        except Exception as problem:  # noqa: BLE001 - a plugin may raise anything
+            return Reply(order.number, Outcome.UNKNOWN, f"{type(problem).__name__}: {problem}")
+        if isinstance(value, VipObservation):
+            return _observed(order, value)
+        return Reply(order.number, Outcome.OK)
+
+    def _reply(self, reply: Reply) -> None:
+        with self._send_lock:
+            self._channel.sendall(frame(reply))
+
+
+def _observed(order: Order, seen: VipObservation) -> Reply:
+    """A probe succeeds only if it was asked and nobody answered."""
+    if order.hook == "hafw_vip_probe" and seen.holder is not Holder.FREE:
+        who = seen.who or str(seen.holder)
+        return Reply(order.number, Outcome.FAILED_NO_EFFECT, f"{order.vip.address}: {who}")
+    return Reply(order.number, Outcome.OK, seen.who, str(seen.holder))
+
+
+def _request(order: Order) -> VipRequest:
+    vip = order.vip
+    return VipRequest(
+        cluster_id=vip.cluster_id,
+        group=vip.group,
+        epoch=vip.epoch,
+        address=vip.address,
+        interface=vip.interface,
+        deadline_ns=vip.deadline_ns,
+        lifetime_s=vip.lifetime_s,
+    )
+
+
+def main() -> None:
+    """Serve the socket whose descriptor is the first argument; die with the agent."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the agent decides when it is over
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        Worker(channel).serve()
+
+
+if __name__ == "__main__":
+    main()

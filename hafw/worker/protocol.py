@@ -1,0 +1,89 @@
+"""What agent and worker say to each other over a socketpair: length-prefixed msgpack frames.
+
+One rule: a frame is at most 64 KiB; a longer or torn one ends the conversation.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+
+from hafw.core.model import Outcome
+
+MAX_FRAME: Final = 65_536
+LENGTH: Final = struct.Struct("!I")
+READY: Final = 0
+"""The reply with this number says that the worker is warm (or, failed, why it is not)."""
+
+
+class Vip(msgspec.Struct, frozen=True):
+    """A VIP as an order names it (see `hafw.hooks.hookspecs.VipRequest`)."""
+
+    cluster_id: str
+    group: int
+    epoch: int
+    address: str
+    interface: str
+    deadline_ns: int
+    lifetime_s: int | None = None
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Run `hook` of `provider`. Replies carry the same `number`."""
+
+    number: int
+    provider: str
+    hook: str
+    vip: Vip
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """How order `number` ended; `value` is what an observation found."""
+
+    number: int
+    outcome: Outcome
+    detail: str = ""
+    value: str = ""
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The first frame to a worker: what to load and to warm."""
+
+    plugins: tuple[str, ...]
+    vips: tuple[Order, ...]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def frame(message: Order | Reply | Hello) -> bytes:
+    """The bytes that carry a message."""
+    body = _encode(message)
+    assert len(body) <= MAX_FRAME, "a message of ours never is that long"
+    return LENGTH.pack(len(body)) + body
+
+
+class Frames:
+    """Cuts a byte stream into frames."""
+
+    def __init__(self) -> None:
+        """Start with nothing received."""
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The whole frames that `data` completes. Raises ValueError for one that is too long."""
+        self._buffer += data
+        whole: list[bytes] = []
+        while len(self._buffer) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._buffer)
+            if length > MAX_FRAME:
+                msg = f"frame of {length} bytes (at most {MAX_FRAME})"
+                raise ValueError(msg)
+            end = LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            whole.append(bytes(self._buffer[LENGTH.size : end]))
+            del self._buffer[:end]
+        return whole

@@ -1,0 +1,200 @@
+"""What the prober, the monitor and the ARP cross-check wrote down, and what follows from it.
+
+Rule: a verdict comes from the records alone; nothing is asked of the nodes that are judged.
+
+The records grow while they are read: `refresh` takes in what has come since.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hafw_sim.lab import arpwatch, monitor, prober
+from hafw_sim.lab.files import contents
+from hafw_sim.lab.serving import Change
+from hafw_sim.lab.topology import MACHINES
+
+if TYPE_CHECKING:
+    import struct
+    from collections.abc import Iterator, Sequence
+    from ipaddress import IPv4Address, IPv6Address
+
+GAP_MIN_NS: Final = 3_000_000
+"""Shorter silences than this are the prober's or the scheduler's, not an outage."""
+
+_NAMES: Final = {plan.number: plan.name for plan in MACHINES.values()} | {0: "a stranger"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that the client received: who gave it, and when it was sent for and received."""
+
+    machine: str
+    sent_ns: int
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which the client got no answer.
+
+    ``length_ns`` counts only time in which it asked: a prober that was itself held up makes none.
+    """
+
+    start_ns: int
+    end_ns: int
+    length_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What the client went without, between two moments."""
+
+    gaps: tuple[Gap, ...]
+
+    @property
+    def longest_ns(self) -> int:
+        """The longest gap."""
+        return max((gap.length_ns for gap in self.gaps), default=0)
+
+    @property
+    def total_ns(self) -> int:
+        """All gaps together."""
+        return sum(gap.length_ns for gap in self.gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A machine gave all answers from ``first_ns`` to ``last_ns``."""
+
+    machine: str
+    first_ns: int
+    last_ns: int
+    answers: int
+
+
+class _Reader:
+    """Takes new records out of a file that another process appends to."""
+
+    def __init__(self, file: int, layout: struct.Struct) -> None:
+        self._file = file
+        self._layout = layout
+        self._taken = 0
+
+    def fresh(self) -> Iterator[tuple[int, ...]]:
+        data = contents(self._file, self._taken)
+        whole = len(data) - len(data) % self._layout.size
+        self._taken += whole
+        yield from self._layout.iter_unpack(data[:whole])
+
+
+class Probes:
+    """Questions about one VIP and the answers to them."""
+
+    def __init__(self, interval_ns: int) -> None:
+        """Begin with none; ``interval_ns`` is the time from one question to the next."""
+        self._interval_ns = interval_ns
+        self._asked = array("Q")
+        self._received = array("Q")
+        self._sent = array("Q")
+        self._machines = array("B")
+
+    @property
+    def asks(self) -> bool:
+        """Whether any question has been asked."""
+        return bool(self._asked)
+
+    def asked(self, at_ns: int) -> None:
+        """Take in a question."""
+        self._asked.append(at_ns)
+
+    def answered(self, machine: int, sent_ns: int, received_ns: int) -> None:
+        """Take in an answer."""
+        self._machines.append(machine)
+        self._sent.append(sent_ns)
+        self._received.append(received_ns)
+
+    def first_answer(self, since_ns: int, machine: str | None = None) -> Answer | None:
+        """Return the first answer received after ``since_ns``, by ``machine`` if one is named."""
+        for place in range(bisect.bisect(self._received, since_ns), len(self._received)):
+            name = _NAMES[self._machines[place]]
+            if machine in (None, name):
+                return Answer(name, self._sent[place], self._received[place])
+        return None
+
+    def outage(self, start_ns: int, end_ns: int) -> Outage:
+        """Return the gaps between the answers received from ``start_ns`` to ``end_ns``."""
+        first = bisect.bisect_left(self._received, start_ns)
+        last = bisect.bisect_right(self._received, end_ns)
+        moments = [start_ns, *self._received[first:last], end_ns]
+        gaps = []
+        for begin, finish in itertools.pairwise(moments):
+            if finish - begin < GAP_MIN_NS:
+                continue
+            asked = bisect.bisect(self._asked, finish) - bisect.bisect(self._asked, begin)
+            length_ns = min(finish - begin, asked * self._interval_ns)
+            if length_ns >= GAP_MIN_NS:
+                gaps.append(Gap(begin, finish, length_ns))
+        return Outage(tuple(gaps))
+
+    def turns(self, start_ns: int, end_ns: int) -> tuple[Turn, ...]:
+        """Return who answered, in order; two turns of one machine are parted by another's."""
+        first = bisect.bisect_left(self._received, start_ns)
+        last = bisect.bisect_right(self._received, end_ns)
+        turns: list[Turn] = []
+        for place in range(first, last):
+            name, at_ns = _NAMES[self._machines[place]], self._received[place]
+            if turns and turns[-1].machine == name:
+                turns[-1] = Turn(name, turns[-1].first_ns, at_ns, turns[-1].answers + 1)
+            else:
+                turns.append(Turn(name, at_ns, at_ns, 1))
+        return tuple(turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A machine said by ARP that it has the address."""
+
+    machine: str
+    at_ns: int
+
+
+class Record:
+    """Everything that was written down about the VIPs of one lab."""
+
+    def __init__(
+        self,
+        vips: Sequence[IPv4Address | IPv6Address],
+        files: tuple[int, int, int],
+        interval_ns: int,
+    ) -> None:
+        """Read from the files of prober, monitor and ARP cross-check (its VIPs come first)."""
+        self._vips = vips
+        probes, changes, claims = files
+        self._probe_reader = _Reader(probes, prober.RECORD)
+        self._change_reader = _Reader(changes, monitor.RECORD)
+        self._claim_reader = _Reader(claims, arpwatch.RECORD)
+        self.probes = {vip: Probes(interval_ns) for vip in vips}
+        self.changes: list[Change] = []
+        self.claims: dict[IPv4Address | IPv6Address, list[Claim]] = {vip: [] for vip in vips}
+        self.listening = False
+
+    def refresh(self) -> None:
+        """Take in what has been written since the last time."""
+        for kind, place, machine, _number, sent, _answered, received in self._probe_reader.fresh():
+            probes = self.probes[self._vips[place]]
+            if kind == prober.SENT:
+                probes.asked(sent)
+            else:
+                probes.answered(machine, sent, received)
+        for machine, place, serves, at_ns in self._change_reader.fresh():
+            if machine == 0:
+                self.listening = True
+            else:
+                self.changes.append(Change(at_ns, machine, self._vips[place], bool(serves)))
+        for place, machine, at_ns in self._claim_reader.fresh():
+            self.claims[self._vips[place]].append(Claim(_NAMES[machine], at_ns))
