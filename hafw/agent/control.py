@@ -46,9 +46,7 @@ class Stream:
 class ControlServer:
     """Serves the socket; `handle` turns a request into its answer."""
 
-    def __init__(
-        self, path: Path, handle: Callable[[Request], Awaitable[Reply | Stream]]
-    ) -> None:
+    def __init__(self, path: Path, handle: Callable[[Request], Awaitable[Reply | Stream]]) -> None:
         """Not listening yet."""
         self._path = path
         self._handle = handle

@@ -59,6 +59,7 @@ from hafw.worker.protocol import Hello, Order, Reply, Vip
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from socket import socket
 
     from hafw.agent.notify import SystemdNotifier
     from hafw.agent.vips import Vips
@@ -79,10 +80,14 @@ _HOOKS: Final = {
 }
 
 
+def _forget(loop: asyncio.AbstractEventLoop, closing: socket | PacketSocket) -> None:
+    loop.remove_reader(closing)
+
+
 class Driver:
     """The engine of this node and everything that it is connected to."""
 
-    def __init__(  # noqa: PLR0913 - the parts of an agent
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of an agent
         self,
         cluster: Cluster,
         settings: Settings,
@@ -141,7 +146,7 @@ class Driver:
         for number, link in enumerate(self.cluster.links):
             end = LinkSocket(link.ends[node], link.ends[1 - node], self.cluster.port)
             end.on_open = lambda s, n=number: loop.add_reader(s, self._read_link, n)  # type: ignore[misc]
-            end.on_close = loop.remove_reader
+            end.on_close = lambda s: _forget(loop, s)
             end.open()
             self.links.append(end)
         self.pings = []
@@ -150,7 +155,7 @@ class Driver:
             assert nearest is not None, "the cluster file was checked for this"
             ping = PingNode(target, nearest, node)
             ping.on_open = lambda s, n=number: loop.add_reader(s, self._read_ping, n)  # type: ignore[misc]
-            ping.on_close = loop.remove_reader
+            ping.on_close = lambda s: _forget(loop, s)
             ping.open()
             self.pings.append(ping)
         loop.add_reader(self.vips.install(), self._read_gate)
@@ -159,8 +164,8 @@ class Driver:
         names = {self.vips.interface(vip) for vip in self.vips.by_place.values()}
         self._announcements = [Announcements(name, self.vips) for name in sorted(names)]
         for heard in self._announcements:
-            for link in heard.sockets:
-                loop.add_reader(link, self._read_announcements, heard, link)
+            for receiver in heard.sockets:
+                loop.add_reader(receiver, self._read_announcements, heard, receiver)
 
     def start(self) -> None:
         """Begin: report the interfaces, start the worker, arm the timer."""

@@ -201,6 +201,3 @@ def _ok(result: dict[str, object], message: str = "") -> Reply:
 
 def _refuse(code: int, message: str) -> Reply:
     return {"ok": False, "code": code, "message": message}
-
-
-

@@ -94,7 +94,7 @@ class PingNode:
         self._send(self._own, payload, n)
 
     def reflect(self, payload: bytes, n: int) -> None:
-        """Ask the ping node to answer the peer: the request carries the peer's address as source."""
+        """Ask the ping node to answer the peer, whose address the request has as source."""
         self._send(self._peer, payload, n)
 
     def _send(self, source: IPAddress, payload: bytes, n: int) -> None:

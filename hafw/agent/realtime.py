@@ -18,9 +18,7 @@ def acquire() -> str:
     had: list[str] = []
     try:
         # Reset on fork: the worker and its SDKs must not run in real time.
-        os.sched_setscheduler(
-            0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY)
-        )
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
         had.append("real-time")
     except OSError:
         had.append("ordinary scheduling")

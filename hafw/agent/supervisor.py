@@ -69,7 +69,7 @@ class Supervisor:
             return
         self.restarts += 1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        ours.setblocking(False)
+        ours.setblocking(False)  # noqa: FBT003 - the standard library's signature
         command = [sys.executable, "-m", "hafw.worker.main", str(theirs.fileno())]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL
@@ -95,9 +95,7 @@ class Supervisor:
             )
             return
         delay_s = max((deadline_ns - clock.boot_ns()) / 1e9, 0) + 0.05
-        self._deadlines[order.number] = self._loop.call_later(
-            delay_s, self._overdue, order.number
-        )
+        self._deadlines[order.number] = self._loop.call_later(delay_s, self._overdue, order.number)
         self._write(frame(order))
 
     def _overdue(self, number: int) -> None:

@@ -5,8 +5,7 @@ One rule: bounded memory, and nobody who listens can hold the agent up.
 
 from __future__ import annotations
 
-import asyncio
-import datetime
+import datetime as dt
 import json
 import sys
 from collections import deque
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from hafw.agent import clock
 
 if TYPE_CHECKING:
+    import asyncio
+
     from hafw.core.model import Note
 
 KEPT: Final = 2_000
@@ -64,7 +65,7 @@ class Timeline:
     def add(self, note: Note) -> None:
         """Take in a note of the engine or the agent."""
         now_ns = clock.boot_ns()
-        wall = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        wall = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         line: Line = {
             "t_boot_ns": now_ns,
             "wall": wall,

@@ -45,7 +45,7 @@ LOG_LINES: Final = 20
 @target_options
 @state_dir_option
 def agent(target: Target, *, state_dir: Path) -> int:
-    """Run the agent in the foreground, until it is stopped.
+    """Run the agent in the foreground.
 
     Several can share a machine, each with its own --node, --state-dir and --run-dir.
     """
@@ -58,9 +58,10 @@ def agent(target: Target, *, state_dir: Path) -> int:
 @target_options
 @state_dir_option
 def start(target: Target, *, state_dir: Path) -> None:
-    """Start the agent of this node and wait until it answers.
+    """Start the agent of this node.
 
-    Starts the systemd unit if it is installed, else the agent by itself, in the background.
+    Starts the systemd unit if it is installed, else the agent by itself, in the background; returns
+    when the agent answers.
     """
     target.cluster().node_number(target.node_name())
     if _answers(target):
@@ -138,7 +139,7 @@ def _start_detached(target: Target, state_dir: Path) -> None:
     target.run_dir.mkdir(parents=True, exist_ok=True)
     log = target.run_dir / "agent.log"
     command = [sys.executable, "-m", "hafw.cli.main", "agent"]
-    command += ["--config", str(target.config.absolute()), "--node", target.node_name()]
+    command += ["--config", str(target.config), "--node", target.node_name()]
     command += ["--state-dir", str(state_dir.absolute()), "--run-dir", str(target.run_dir)]
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program

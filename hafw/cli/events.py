@@ -30,9 +30,9 @@ DEFAULT_LIMIT: Final = 100
     "--limit", "-n", type=click.IntRange(1, 10_000), default=DEFAULT_LIMIT, show_default=True
 )
 def events(target: Target, *, as_json: bool, follow: bool, limit: int) -> None:
-    """Show what happened on this node, the newest last.
+    """Show what happened on this node.
 
-    With --follow, --json writes one object a line.
+    The newest comes last. With --follow, --json writes one object a line.
     """
     target.check_node()
     request: Message = {"verb": "events", "follow": follow, "limit": limit}

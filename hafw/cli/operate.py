@@ -34,6 +34,11 @@ class What(StrEnum):
     FAILBACK = "failback"
 
 
+what_argument = click.argument(
+    "what", type=click.Choice([str(what) for what in What]), default=str(What.ALL)
+)
+
+
 def selected(status: Status, what: What, *, taking: bool) -> list[GroupStatus]:
     """The groups that a verb is about, seen from the node that runs it.
 
@@ -51,17 +56,17 @@ def selected(status: Status, what: What, *, taking: bool) -> list[GroupStatus]:
 
 @click.command()
 @target_options
-@click.argument("what", type=click.Choice(list(What), case_sensitive=False), default=What.ALL)
+@what_argument
 @click.option("--force", is_flag=True, help="Release even if the other node cannot take over.")
 @yes_option
-def standby(target: Target, *, what: What, force: bool, yes: bool) -> None:
+def standby(target: Target, *, what: str, force: bool, yes: bool) -> None:
     """Give this node's groups to the other node.
 
     WHAT is "all", "local" (those that prefer this node), or "foreign" or "failback" (those that
     prefer the other). Without the other node's consent nothing is released.
     """
     status = read_status(target.status())
-    groups = selected(status, what, taking=False)
+    groups = selected(status, What(what), taking=False)
     consequence = _moves(groups, _other(status))
     if force:
         consequence += " If it is silent they are released all the same, and nobody serves them."
@@ -72,8 +77,8 @@ def standby(target: Target, *, what: What, force: bool, yes: bool) -> None:
 
 @click.command()
 @target_options
-@click.argument("what", type=click.Choice(list(What), case_sensitive=False), default=What.ALL)
-@click.option("--force", is_flag=True, help="Press a live node that refuses; see also below.")
+@what_argument
+@click.option("--force", is_flag=True, help="Press a live node that refuses.")
 @click.option(
     "--peer-is-off", metavar="NAME", help="You vouch that node NAME is off. Needs --force."
 )
@@ -82,7 +87,7 @@ def standby(target: Target, *, what: What, force: bool, yes: bool) -> None:
 def takeover(  # noqa: PLR0913 - one parameter per option
     target: Target,
     *,
-    what: What,
+    what: str,
     force: bool,
     peer_is_off: str | None,
     reason: str | None,
@@ -104,7 +109,7 @@ def takeover(  # noqa: PLR0913 - one parameter per option
     status = read_status(target.status())
     if peer_is_off is not None and peer_is_off != _other(status):
         raise click.UsageError(f'the other node is {_other(status)}, not "{peer_is_off}"')
-    groups = selected(status, what, taking=True)
+    groups = selected(status, What(what), taking=True)
     consequence = _moves(groups, status.node)
     if peer_is_off is not None:
         consequence += f" If {peer_is_off} is not off, two nodes will own them."

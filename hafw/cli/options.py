@@ -95,7 +95,7 @@ def target_options(command: Callable[Concatenate[Target, P], R]) -> Callable[...
     def with_target(
         config: Path, run_dir: Path, node: str | None, *args: P.args, **others: P.kwargs
     ) -> R:
-        return command(Target(config, run_dir, node), *args, **others)
+        return command(Target(config.absolute(), run_dir.absolute(), node), *args, **others)
 
     return config_option(run_dir_option(node_option(with_target)))
 

@@ -18,7 +18,7 @@ GROUPS: Final = {"hafw": "plugin", "hafw.commands": "command"}
 
 @click.command()
 def plugins() -> None:
-    """List the plugins that are installed, and where each comes from."""
+    """List the plugins that are installed."""
     rows = [
         (kind, entry.name, entry.value, f"{entry.dist.name} {entry.dist.version}")
         for group, kind in GROUPS.items()

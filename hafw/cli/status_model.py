@@ -15,7 +15,7 @@ SCHEMA: Final = "hafw.status/1"
 """Names the form of `hafw status --json`; a change that breaks readers changes the number."""
 
 
-class ClusterStatus(msgspec.Struct):
+class ClusterStatus(msgspec.Struct, frozen=True):
     """The cluster as a whole."""
 
     name: str
@@ -24,7 +24,7 @@ class ClusterStatus(msgspec.Struct):
     config_hash: str = ""
 
 
-class NodeStatus(msgspec.Struct):
+class NodeStatus(msgspec.Struct, frozen=True):
     """One node. `active`: it owns a group. `owns`: none, local, foreign, all, transition."""
 
     name: str
@@ -35,14 +35,14 @@ class NodeStatus(msgspec.Struct):
     owns: str = "none"
 
 
-class VipStatus(msgspec.Struct):
+class VipStatus(msgspec.Struct, frozen=True):
     """A virtual IP, and the node that has it."""
 
     address: str
     owner: str | None = None
 
 
-class GroupStatus(msgspec.Struct):
+class GroupStatus(msgspec.Struct, frozen=True):
     """One resource group, as the node that was asked sees it."""
 
     id: int
@@ -55,7 +55,7 @@ class GroupStatus(msgspec.Struct):
     vips: list[VipStatus] = []
 
 
-class LinkStatus(msgspec.Struct):
+class LinkStatus(msgspec.Struct, frozen=True):
     """A heartbeat link. `late`: how many beats came after warntime."""
 
     name: str
@@ -66,14 +66,15 @@ class LinkStatus(msgspec.Struct):
     late: int = 0
 
 
-class PingStatus(msgspec.Struct):
-    """A ping node."""
+class PingStatus(msgspec.Struct, frozen=True):
+    """A ping node. `reflects`: heartbeats come back by way of it; None if it is not asked to."""
 
     address: str
     state: str = ""
+    reflects: bool | None = None
 
 
-class TakeoverStatus(msgspec.Struct, rename={"from_node": "from", "to_node": "to"}):
+class TakeoverStatus(msgspec.Struct, frozen=True, rename={"from_node": "from", "to_node": "to"}):
     """The newest change of owner. `phases_ms`: where the time went, in order."""
 
     group: int | None = None
@@ -85,14 +86,22 @@ class TakeoverStatus(msgspec.Struct, rename={"from_node": "from", "to_node": "to
     phases_ms: dict[str, float] = {}
 
 
-class Warned(msgspec.Struct):
+class Warned(msgspec.Struct, frozen=True):
     """Something an operator should know, and what to do next."""
 
     text: str
     next: str = ""
 
 
-class Status(msgspec.Struct):
+class AgentStatus(msgspec.Struct, frozen=True):
+    """The agent that answered: what it was given by this machine."""
+
+    worker: str = ""
+    gate: str = ""
+    scheduling: str = ""
+
+
+class Status(msgspec.Struct, frozen=True):
     """The whole answer."""
 
     cluster: ClusterStatus
@@ -103,6 +112,7 @@ class Status(msgspec.Struct):
     ping: list[PingStatus] = []
     last_takeover: TakeoverStatus | None = None
     warnings: list[Warned] = []
+    agent: AgentStatus = AgentStatus()
 
 
 def read_status(result: dict[str, object]) -> Status:

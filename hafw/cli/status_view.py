@@ -13,7 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from hafw.cli.status_model import GroupStatus, LinkStatus, Status, TakeoverStatus, Warned
+    from hafw.cli.status_model import (
+        AgentStatus,
+        GroupStatus,
+        LinkStatus,
+        Status,
+        TakeoverStatus,
+        Warned,
+    )
 
 GOOD: Final = "green"
 BAD: Final = "bold red"
@@ -26,6 +33,7 @@ _STYLES: Final = {
     "active": GOOD,
     "standby": GOOD,
     "dead": BAD,
+    "gone": BAD,
     "down": BAD,
     "blocked": BAD,
     "failed": BAD,
@@ -40,6 +48,7 @@ def view(status: Status) -> RenderableType:
     sections += _section("addresses", _addresses(status))
     sections += _section("links", _links(status.links))
     sections += _section("ping nodes", _pings(status))
+    sections += _section("agent", _agent(status.agent))
     if status.last_takeover is not None:
         sections += _section("last takeover", _takeover(status.last_takeover))
     if status.warnings:
@@ -133,8 +142,18 @@ def _heard(last_heard_ms: float | None) -> str:
 def _pings(status: Status) -> RenderableType | None:
     table = _grid()
     for ping in status.ping:
-        table.add_row(_sign(ping.state), ping.address, ping.state)
+        reflects = {True: "reflects heartbeats", False: "does not reflect", None: ""}
+        table.add_row(_sign(ping.state), ping.address, ping.state, reflects[ping.reflects])
     return table if status.ping else None
+
+
+def _agent(agent: AgentStatus) -> RenderableType | None:
+    facts = [
+        f"worker {agent.worker}" if agent.worker else "",
+        f"gate {agent.gate}" if agent.gate else "",
+        agent.scheduling,
+    ]
+    return Text(" · ".join(filter(None, facts))) if any(facts) else None
 
 
 def _takeover(takeover: TakeoverStatus) -> RenderableType:

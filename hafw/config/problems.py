@@ -5,13 +5,16 @@ One rule: reading never stops at the first problem; it reports, goes on, and ref
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hafw.config.lines import KeyPath, Lines
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,6 @@ def spell(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = f'"{part}"' if "." in part else part
+            name = part if _BARE.fullmatch(part) else f'"{part}"'
             text += f".{name}" if text else name
     return text

@@ -76,7 +76,7 @@ def _parse_vip(place: Place, text: str) -> IPInterface | None:
 
 def _is_one_machine(address: IPInterface) -> bool:
     """Not multicast, nor the network's own address, nor its broadcast address."""
-    if address.is_multicast or address.is_unspecified or address.is_loopback:
+    if address.ip.is_multicast or address.ip.is_unspecified or address.ip.is_loopback:
         return False
     network = address.network
     if ":" in str(address) or network.prefixlen >= network.max_prefixlen - 1:

@@ -49,6 +49,11 @@ def read_cluster(root: Table) -> Cluster | None:
     groups = read_groups(root, nodes, addresses)
     root.finish()
 
+    if ping is not None and ping.reflect is None and "protection" not in head:
+        head.at("protection").warning(
+            "nothing proves the death of a node, so a silent one is never taken over from",
+            'name the ping node that reflects (ping.reflect), or write protection = "best-effort"',
+        )
     if mode is not None and groups is not None:
         _check_mode(head, mode, {group.preferred for group in groups})
     if root.place.report.errors:

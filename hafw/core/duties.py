@@ -115,7 +115,7 @@ def hold_by_lease(evidence: HolderEvidence, settings: Settings) -> int:
 
 
 def wait_ns(shut_ns: int, settings: Settings) -> int:
-    """Silence that a taker waits for: `deadtime`, or longer where the peer announced a longer bound.
+    """Silence that a taker waits for: `deadtime`, or more where the peer announced a longer bound.
 
     The bound is stretched by the clock-rate error, and a heartbeat may be late by L.
     """
@@ -199,10 +199,10 @@ DUTIES: Final[dict[Certificate, Duty]] = {
         Classes.NONE,
         hold_unbounded,
         take_released,
-        holder="gives the group up by its own word, after its stop is confirmed and nothing is in doubt",
+        holder="gives it up by its own word, once its stop is confirmed and nothing is in doubt",
         frozen="says nothing, so releases nothing",
-        taker="the word is authenticated, of the peer's current incarnation, answers a beat that we "
-        "sent within H, and is used once",
+        taker="the word is authenticated, of the peer's current incarnation, answers a beat that "
+        "we sent within H, and is used once",
     ),
     Certificate.FENCED: Duty(
         Certificate.FENCED,
@@ -227,22 +227,23 @@ DUTIES: Final[dict[Certificate, Duty]] = {
         Classes.REFLECTED,
         hold_by_reflection,
         take_reflected,
-        holder="shut H after the sending of its M-th newest echo that the ping node answered, or of its "
-        "newest beat that the peer acknowledged, whichever is later; unless it knows the peer unarmed",
+        holder="shut H after sending its M-th newest echo that the ping node answered, or its newest "
+        "beat that the peer acknowledged, whichever is later; unless it knows that the peer is "
+        "not armed",
         frozen="the kernel's gate, by twice H where it counts a relative timeout",
-        taker="armed with the holder's grant; silence on all paths for the announced bound, at least "
-        "deadtime; own echoes answered throughout; reflecting path good when the silence began",
+        taker="armed with the holder's grant; silence on all paths for the announced bound, at "
+        "least deadtime; own echoes answered throughout; reflecting path good when it began",
     ),
     Certificate.BEST_EFFORT: Duty(
         Certificate.BEST_EFFORT,
         Classes.BEST_EFFORT,
         hold_by_best_effort,
         take_best_effort,
-        holder="shut H after the sending of its newest answered ping or acknowledged beat, whichever is "
-        "later: it lets go when it has lost peer and ping node",
+        holder="shut H after the sending of its newest answered ping or acknowledged beat, "
+        "whichever is later: it lets go when it has lost peer and ping node",
         frozen="the kernel's gate, by twice H where it counts a relative timeout",
-        taker="silence on all links for the announced bound, at least deadtime; a ping node answers; "
-        "nobody answers a probe of the address sent after the holder's bound",
+        taker="silence on all links for the announced bound, at least deadtime; a ping node "
+        "answers; nobody answers a probe of the address late in that silence",
     ),
     Certificate.OPERATOR: Duty(
         Certificate.OPERATOR,

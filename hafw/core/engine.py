@@ -59,7 +59,7 @@ PERSIST_RETRY_NS: Final = 1 * SECOND
 class Engine:
     """One node's half of the cluster. Pure: no I/O, no clock, no chance."""
 
-    def __init__(  # noqa: PLR0913 - what a start of the agent knows
+    def __init__(
         self,
         settings: Settings,
         incarnation: int,
@@ -172,7 +172,11 @@ class Engine:
                 self.groups[group_id].let_go(f"the gate could not be set: {why}", self)
             case WorkerChanged(up):
                 self.worker_up, self.worker_ns = up, self.now_ns
-                self.note("worker.up" if up else "worker.down", 0, f"worker is {'up' if up else 'gone'}")
+                self.note(
+                    "worker.up" if up else "worker.down",
+                    0,
+                    "the worker is warm" if up else "the worker is gone",
+                )
             case Reconfigured(settings):
                 self._reconfigure(settings)
             case OperatorAsked():
@@ -212,15 +216,15 @@ class Engine:
         for group in self.groups.values():
             group.granted_no = 0  # a grant was to the incarnation that asked for it
             word = before.get(group.id)
-            if word is not None and word.phase is not Phase.CLEAR:
-                if silence_ns < self.settings.timing.deadtime_ns:
-                    wait_ns = max(self.settings.timing.deadtime_ns, handover.OFFER_NS)
-                    self._returning[group.id] = self.now_ns + wait_ns
+            held = word is not None and word.phase is not Phase.CLEAR
+            if held and silence_ns < self.settings.timing.deadtime_ns:
+                wait_ns = max(self.settings.timing.deadtime_ns, handover.OFFER_NS)
+                self._returning[group.id] = self.now_ns + wait_ns
         if before:
             self.note("peer.restarted", 0, "the agent of the other node was started again")
 
     def _compare_epochs(self, group: Group, word: GroupBeat) -> None:
-        """The lower epoch yields, and only it; the winner announces again when the loser is gone."""
+        """The lower epoch yields, and only it; the winner announces again after that."""
         if not group.held or group.state is State.CLEANING:
             group.epoch = max(group.epoch, word.epoch)
             return

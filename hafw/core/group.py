@@ -36,7 +36,7 @@ ANNOUNCE_DEADLINE_NS: Final = 50 * MS
 """An announcement that was not sent by then is not sent at all."""
 STOP_RETRY_NS: Final = 1 * SECOND
 """Pause before a failed stop is tried again."""
-START_HOLD_DOWN_NS: Final = 30 * SECOND
+START_HOLD_DOWN_NS: Final = 1 * SECOND
 """After a failed start the group is not tried here again for this long, doubling up to an hour."""
 HOLD_DOWN_MAX_NS: Final = 3_600 * SECOND
 """Cap of every hold-down."""
@@ -381,6 +381,8 @@ class Group:
         self.failures += 1
         hold_down_ns = min(START_HOLD_DOWN_NS << min(self.failures - 1, 7), HOLD_DOWN_MAX_NS)
         self.unwilling_ns = engine.now_ns + hold_down_ns
+        self.ask_failed = f"start failed: {event.detail}"
+        self.surrender = True  # the other node gets its chance
         engine.note("group.start_failed", self.id, f"start failed: {event.detail}")
         self.let_go(f"start failed: {event.detail}", engine)
 

@@ -56,9 +56,9 @@ def run(group: Group, engine: Engine) -> None:
         if group.ask is not Ask.NOTHING and word.reply_no == group.ask_no:
             _answered(group, word, engine)
     if group.state is State.ACTIVE and group.ask is Ask.NOTHING:
-        why = _reason_to_give(group, word, engine)
-        if why is not None:
-            give(group, why, engine)
+        reason = _reason_to_give(group, word, engine)
+        if reason is not None:
+            give(group, reason, engine)
     elif not group.held:
         _pass_on(group, word, engine)
 

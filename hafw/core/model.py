@@ -18,7 +18,7 @@ REFLECTED_PATH: Final = 255
 
 
 class Instant(NamedTuple):
-    """One reading of both clocks, in ns: CLOCK_BOOTTIME counts suspend, CLOCK_MONOTONIC does not."""
+    """One reading of both clocks, in ns: BOOTTIME counts suspend, MONOTONIC does not."""
 
     boot_ns: int
     mono_ns: int
@@ -129,7 +129,7 @@ class OpId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """An order to the worker. `index` is the resource's place in the group; `deadline_ns` BOOTTIME."""
+    """An order to the worker: `index` is the resource's place, `deadline_ns` BOOTTIME."""
 
     id: OpId
     kind: OpKind
@@ -197,7 +197,7 @@ class AddressLost(NamedTuple):
     """Another program removed a VIP that we hold."""
 
     group: int
-    index: int
+    place: int
 
 
 class ForeignAnnounced(NamedTuple):

@@ -101,6 +101,7 @@ def _takeover(event: OperatorAsked, engine: Engine) -> None:
     groups = [g for g in selected(event, engine) if g.state not in (State.STARTING, State.ACTIVE)]
     for group in groups:
         group.held_off = False
+        group.ask_failed = ""
         group.unwilling_ns = NEVER
         why = _begin_takeover(group, event, engine)
         if why is not None:
@@ -140,9 +141,7 @@ def _leave(event: OperatorAsked, engine: Engine) -> None:
                 handover.surrender(group, "the agent is stopping", engine)
         elif group.state is State.STARTING:
             handover.surrender(group, "the agent is stopping", engine)
-    engine.requests.append(
-        Request(event, list(engine.groups.values()), engine.now_ns + STOP_NS)
-    )
+    engine.requests.append(Request(event, list(engine.groups.values()), engine.now_ns + STOP_NS))
 
 
 def _await(event: OperatorAsked, groups: list[Group], engine: Engine) -> None:
@@ -181,16 +180,16 @@ def _progress(request: Request, engine: Engine) -> tuple[int, str] | None:
             return _took_over(request, engine)
 
 
-def _refused(request: Request, engine: Engine) -> tuple[int, str] | None:
+def _refused(request: Request) -> tuple[int, str] | None:
     for group in request.groups:
         if group.ask_failed and group.ask is Ask.NOTHING and not group.offer_no:
             why, group.ask_failed = group.ask_failed, ""
-            return REFUSED, f"group {group.id}: {why}; nothing moved"
+            return REFUSED, f"group {group.id}: {why}"
     return None
 
 
 def _stood_by(request: Request, engine: Engine) -> tuple[int, str] | None:
-    refused = _refused(request, engine)
+    refused = _refused(request)
     if refused is not None:
         return refused
     peer = engine.settings.names[engine.settings.peer]
@@ -203,7 +202,7 @@ def _stood_by(request: Request, engine: Engine) -> tuple[int, str] | None:
 
 
 def _took_over(request: Request, engine: Engine) -> tuple[int, str] | None:
-    refused = _refused(request, engine)
+    refused = _refused(request)
     if refused is not None:
         return refused
     for group in request.groups:

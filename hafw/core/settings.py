@@ -14,7 +14,7 @@ MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 
 CLOCK_RATE_ERROR: Final = 0.01
-"""Largest rate error of a node's clock that the bounds tolerate (1 %, far above any disciplined one)."""
+"""Largest rate error of a node's clock that the bounds tolerate: far above any disciplined one."""
 
 REFLECT_MIN_ANSWERED: Final = 3
 """M: echoes that must be answered within H for the holder to rest on them. M >= K + J + 1."""

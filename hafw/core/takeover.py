@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.duties import DUTIES, FOREVER, NEVER, Certificate, TakerView, wait_ns
+from hafw.core.duties import DUTIES, FOREVER, Certificate, TakerView, wait_ns
 from hafw.core.group import State
 from hafw.core.liveness import PeerState
 from hafw.core.model import Ask, OpKind, Phase, StartOp
@@ -90,7 +90,7 @@ def consider(group: Group, engine: Engine) -> None:
         take(group, Certificate.OPERATOR, engine)
         return
     _prepare_in_silence(group, engine)
-    if peer.state not in (PeerState.DEAD, PeerState.GONE):
+    if peer.state not in (PeerState.DEAD, PeerState.GONE) or engine.now_ns < due_ns(group, engine):
         return
     if not group.willing(engine):
         _block(group, ["this node cannot run it: " + engine.why_unwilling(group)], engine)
@@ -105,8 +105,7 @@ def consider(group: Group, engine: Engine) -> None:
 def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
     """The peer lives and does or does not hold the group: only its word counts."""
     if word.phase is not Phase.CLEAR:
-        if word.epoch > group.epoch:
-            group.epoch = word.epoch
+        group.epoch = max(group.epoch, word.epoch)
         if group.offer_no and word.phase in (Phase.STARTING, Phase.ACTIVE):
             group.withdraw_offer()
             group.quarantine_ns = engine.now_ns + engine.settings.timing.deadtime_ns
@@ -184,9 +183,7 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
     wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
     if may_probe and wanted and group.probe is None and engine.worker_up:
         group.probe_next_ns = engine.now_ns + _waits(engine) // 8
-        group.probe = engine.new_op(
-            OpKind.PROBE, group.id, 0, group.epoch, engine.probe_budget_ns
-        )
+        group.probe = engine.new_op(OpKind.PROBE, group.id, 0, group.epoch, engine.probe_budget_ns)
         engine.emit(StartOp(group.probe))
 
 
@@ -204,9 +201,7 @@ def _block(group: Group, refusals: list[str], engine: Engine) -> None:
 def unblock_hint(engine: Engine) -> str:
     """The exact command that ends a block when the peer is known to be off."""
     name = engine.settings.names[engine.settings.peer]
-    return (
-        f"If {name} is certainly off: hafw takeover --force --peer-is-off {name} --reason TEXT"
-    )
+    return f"If {name} is certainly off: hafw takeover --force --peer-is-off {name} --reason TEXT"
 
 
 def update_arming(group: Group, engine: Engine) -> None:
@@ -264,7 +259,11 @@ def due_ns(group: Group, engine: Engine) -> int:
     peer, settings = engine.peer, engine.settings
     if not peer.met():
         timing = settings.timing
-        return max(peer.started_ns + timing.initdead_ns, peer.gap_end_ns + timing.deadtime_ns)
+        due = max(peer.started_ns + timing.initdead_ns, peer.gap_end_ns + timing.deadtime_ns)
+        # Both may have booted apart from each other: the preferred node goes first, so that the
+        # other's probe finds it.
+        mine = group.settings.preferred == settings.node
+        return due if mine else due + timing.deadtime_ns
     word = peer.groups.get(group.id)
     shut_ns = max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
     return max(peer.last_ns, peer.gap_end_ns) + wait_ns(shut_ns, settings)

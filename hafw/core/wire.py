@@ -202,8 +202,19 @@ def _parse_groups(records: bytes, group_len: int, count: int) -> tuple[GroupBeat
             raise DroppedError(Drop.MALFORMED)
         groups.append(
             GroupBeat(
-                group_id, _PHASES[bits], bool(phase & 0x80), epoch, offer, want, grant,
-                _ASKS[ask], ask_no, reply_no, _REFUSALS[refusal], binds, shut_ms,
-            )  # fmt: skip
+                group_id,
+                _PHASES[bits],
+                bool(phase & 0x80),
+                epoch,
+                offer,
+                want,
+                grant,
+                _ASKS[ask],
+                ask_no,
+                reply_no,
+                _REFUSALS[refusal],
+                binds,
+                shut_ms,
+            )
         )
     return tuple(groups)

@@ -1,1 +1,1 @@
-"""The contract between hafw and its plugins: hookspecs, their values, their errors, the registry."""
+"""The contract between hafw and its plugins: hooks, their values, errors, the registry."""

@@ -34,7 +34,6 @@ _NS_PER_MS: Final = 1_000_000
 _RENEWAL_TEMPLATES: Final = 64  # sets of addresses whose renewal is kept prebuilt
 _TEMPLATE_MS: Final = 0xA5F00D5AC3BADC3C  # stands where the timeout will be; no such timeout exists
 _OWNED: Final = nft.TableFlag.OWNER | nft.TableFlag.PERSIST
-_WITHOUT_OWNER: Final = 2  # the last attempt of `Gate.install`
 _NOT_SUPPORTED: Final = (errno.EOPNOTSUPP, errno.EINVAL)  # Linux 5.12 and later, before that
 
 
@@ -105,7 +104,7 @@ class Gate:
             (*self._clear(none), *self._build(guarded, none)),
         )
         self._guarded = guarded
-        return Guarding.SHARED if accepted == _WITHOUT_OWNER else Guarding.OWNED
+        return (Guarding.OWNED, Guarding.OWNED, Guarding.SHARED)[accepted]
 
     def guard(self, addresses: Iterable[IPAddress]) -> None:
         """Guard exactly ``addresses`` from now on; those held stay held while guarded."""

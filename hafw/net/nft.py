@@ -64,6 +64,7 @@ _SET_FLAGS: Final = 3
 _SET_KEY_TYPE: Final = 4
 _SET_KEY_LEN: Final = 5
 _SET_ID: Final = 10
+_SET_GC_INTERVAL: Final = 12
 _SET_TIMEOUT: Final = 0x10  # NFT_SET_TIMEOUT: elements may have an end
 _ELEM_LIST_SET: Final = 2
 _ELEM_LIST_ELEMENTS: Final = 3
@@ -75,6 +76,10 @@ _VERDICT_CODE: Final = 1
 _VERDICT_REGISTER: Final = 0  # NFT_REG_VERDICT
 _REGISTER: Final = 1  # NFT_REG_1: each of our expressions fills or reads this one
 _NF_DROP: Final = 0  # linux/netfilter.h
+
+# Elements that ran out stay in the kernel's table until swept, each second by default. More than 16
+# of one key at a time, and adding that key may fail with EBUSY (lib/rhashtable.c).
+_GC_INTERVAL_MS: Final = 200
 
 _KEY_TYPES: Final = {4: 7, 16: 8}  # nft's own names for keys by size: ipv4_addr, ipv6_addr
 _FLAGS: Final = struct.Struct("=H")
@@ -191,6 +196,8 @@ def add_set(table: Table, name: str, key_size: int, number: int, *, timeouts: bo
         + attribute(_SET_KEY_LEN, _be32(key_size))
         + attribute(_SET_ID, _be32(number))
     )
+    if timeouts:
+        what += attribute(_SET_GC_INTERVAL, _be32(_GC_INTERVAL_MS))
     return _command(_NEWSET, NLM_F_CREATE, table.family, what)
 
 

@@ -1,1 +1,1 @@
-"""The worker: the process that loads plugins and runs their hooks, so that the engine's never does."""
+"""The worker: the process that loads plugins and runs their hooks; the engine's never does."""

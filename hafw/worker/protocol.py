@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from hafw.core.model import Outcome
+from hafw.core.model import Outcome  # noqa: TC001 - msgspec needs it at run time
 
 MAX_FRAME: Final = 65_536
 LENGTH: Final = struct.Struct("!I")

@@ -12,6 +12,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from hafw.core.duties import Certificate
 from hafw.core.engine import Engine
 from hafw.core.model import (
     REFLECTED_PATH,
@@ -29,10 +30,13 @@ from hafw.core.model import (
     Note,
     Op,
     OpEnded,
+    OperatorAsked,
+    OpId,
     OpKind,
     Outcome,
     Persist,
     Persisted,
+    PersistFailed,
     Reincarnate,
     SendBeat,
     SendEcho,
@@ -40,6 +44,8 @@ from hafw.core.model import (
     ShutGate,
     StartOp,
     Tick,
+    Verb,
+    What,
     WorkerChanged,
 )
 from hafw.core.settings import MS, SECOND
@@ -52,6 +58,8 @@ if TYPE_CHECKING:
 
 KEY: Final = Key(1, b"a simulated cluster's shared key")
 FOREVER: Final = 1 << 62
+SOCKET_QUEUE: Final = 1_000
+"""What waits in the sockets of a frozen agent, at the most; the rest is lost."""
 
 
 @dataclass(slots=True)
@@ -65,7 +73,9 @@ class Weather:
     op_ns: tuple[int, int] = (500_000, 2_000_000)
     op_failed: float = 0.0
     op_unknown: float = 0.0
+    op_lost: float = 0.0
     fsync_ns: tuple[int, int] = (100_000, 1_000_000)
+    disk_full: bool = False
 
 
 @dataclass(slots=True)
@@ -74,7 +84,7 @@ class Path:
 
     cut: bool = False
     loss: float = 0.0
-    held: list[tuple[int, int, bytes]] | None = None
+    held: list[Callable[[], None]] | None = None
 
 
 @dataclass(slots=True)
@@ -90,11 +100,13 @@ class Node:
     up: bool = True
     rate_ppm: int = 0
     offset_ns: int = 0
-    disk: Durable | None = None
+    disk: Durable | None = field(default_factory=lambda: Durable(0, (), ()))
     queue: list[Event] = field(default_factory=list)
     addresses: set[tuple[int, int]] = field(default_factory=set)
+    starting: set[tuple[int, int]] = field(default_factory=set)
     gate_ns: dict[int, int] = field(default_factory=dict)
     service_up: bool = True
+    failing: dict[OpKind, Outcome] = field(default_factory=dict)
     tick_no: int = 0
     notes: list[tuple[int, Note]] = field(default_factory=list)
     answers: dict[int, Answer] = field(default_factory=dict)
@@ -133,13 +145,16 @@ class World:
         self.ping_reflects = settings[0].reflect
         self.service_lan = True
         self.checks: list[Callable[[World], None]] = []
+        self.violations: list[str] = []
+        self.newest: dict[tuple[int, int], bytes] = {}
+        self.asked = 0
         self.both_ns: dict[int, int] = {}
         self._both_since: dict[int, int] = {}
 
     def chance(self, stream: str) -> random.Random:
         """The random stream of that name."""
         if stream not in self._streams:
-            self._streams[stream] = random.Random(f"{self.seed}/{stream}")  # noqa: S311
+            self._streams[stream] = random.Random(f"{self.seed}/{stream}")
         return self._streams[stream]
 
     # --- time ---------------------------------------------------------------------------------
@@ -171,6 +186,13 @@ class World:
 
     # --- machines -----------------------------------------------------------------------------
 
+    def ask(self, number: int, verb: Verb, what: What = What.ALL, **more: object) -> int:
+        """An operator types a command on a node; returns its number, for `Node.answers`."""
+        self.asked += 1
+        node = self.nodes[number]
+        self.feed(node, OperatorAsked(self.asked, verb, what, **more))  # type: ignore[arg-type]
+        return self.asked
+
     def boot(self, number: int) -> None:
         """Start the agent of a node (and the machine, if it was off)."""
         node = self.nodes[number]
@@ -180,6 +202,7 @@ class World:
             node.addresses.clear()
             node.gate_ns.clear()
         before = node.disk or Durable(0, (), ())
+        distrust = "" if node.disk is not None else "the state file is missing"
         incarnation = before.incarnation + 1
         epochs = dict(before.epochs)
         for group, epoch, _certificate in before.intents:
@@ -191,7 +214,7 @@ class World:
         node.frozen = node.exited = False
         node.queue.clear()
         node.engine = Engine(
-            node.settings, incarnation, self._instant(node), epochs=epochs
+            node.settings, incarnation, self._instant(node), epochs=epochs, distrust=distrust
         )
         for group_settings in node.settings.groups:
             if not node.service_up:
@@ -201,7 +224,7 @@ class World:
             self._listen(node, node.engine)
 
     def kill_agent(self, number: int) -> None:
-        """Kill the agent (-9) while its host lives: address and gate stay as the kernel has them."""
+        """Kill the agent (-9) while its host lives: address and gate stay in the kernel."""
         node = self.nodes[number]
         node.engine = None
         node.queue.clear()
@@ -212,6 +235,7 @@ class World:
         node = self.nodes[number]
         node.up = False
         node.addresses.clear()
+        node.starting.clear()
 
     def freeze(self, number: int) -> None:
         """SIGSTOP the agent; the kernel and what it holds go on."""
@@ -231,7 +255,7 @@ class World:
         if node.engine is None:
             return
         if node.frozen:
-            if len(node.queue) < 1_000:
+            if len(node.queue) < SOCKET_QUEUE:
                 node.queue.append(event)
             return
         for effect in node.engine.step(event, self._instant(node)):
@@ -312,9 +336,13 @@ class World:
         engine = node.engine
 
         def done() -> None:
-            if node.engine is engine:
-                node.disk = state
-                self.feed(node, Persisted(token))
+            if node.engine is not engine:
+                return
+            if self.weather.disk_full:
+                self.feed(node, PersistFailed(token, "no space left on device"))
+                return
+            node.disk = state
+            self.feed(node, Persisted(token))
 
         self.after(self._between("disk", self.weather.fsync_ns), done)
 
@@ -331,11 +359,15 @@ class World:
                 return
         else:
             hops = [self.links[path, node.number]]
+            self.newest[path, node.number] = data
         self._carry(hops, lambda: self._arrive(peer, path, data))
 
     def _carry(self, hops: list[Path], arrive: Callable[[], None]) -> None:
         chance = self.chance("net")
         for hop in hops:
+            if hop.held is not None:
+                hop.held.append(arrive)
+                return
             if hop.cut or chance.random() < self.weather.loss + hop.loss:
                 return
         copies = 2 if chance.random() < self.weather.duplicate else 1
@@ -367,6 +399,35 @@ class World:
 
         self._carry(hops, arrive)
 
+    def hold_link(self, link: int, sender: int) -> None:
+        """From now on nothing that `sender` sends by this link arrives, but it is kept."""
+        self.links[link, sender].held = []
+
+    def deliver_held(self, link: int, sender: int) -> None:
+        """What was held arrives now, however old; the link stays as it otherwise is."""
+        path = self.links[link, sender]
+        held, path.held = path.held or [], None
+        for arrive in held:
+            arrive()
+
+    def heal_ping(self, number: int) -> None:
+        """A node's way to and from the ping node works again."""
+        self.to_ping[number].cut = self.from_ping[number].cut = False
+
+    def drop_waiting(self, number: int) -> None:
+        """What waited in the sockets of a frozen agent is lost."""
+        self.nodes[number].queue.clear()
+
+    def forge_success(self, number: int) -> None:
+        """A reply to an operation of another name arrives."""
+        node = self.nodes[number]
+        assert node.engine is not None
+        self.feed(node, OpEnded(OpId(number, node.engine.incarnation, 0, 0), Outcome.OK, ""))
+
+    def replay(self, link: int, sender: int) -> None:
+        """The newest datagram that `sender` sent by this link arrives once more."""
+        self._arrive(self.nodes[1 - sender], link, self.newest[link, sender])
+
     def cut_links(self, *, both: bool = True, sender: int = 0) -> None:
         """Cut every link; with `both` False only what `sender` sends is lost."""
         for (_link, source), path in self.links.items():
@@ -382,6 +443,7 @@ class World:
         for path in (*self.links.values(), *self.to_ping, *self.from_ping):
             path.cut = False
             path.loss = 0.0
+            path.held = None
         self.service_lan = True
 
     # --- workers and addresses ----------------------------------------------------------------
@@ -390,31 +452,59 @@ class World:
         engine = node.engine
         if op.kind is OpKind.ANNOUNCE:
             return
-        outcome, detail = Outcome.OK, ""
+        if op.kind is OpKind.START:
+            self._check_start(node, op.group)
+            node.starting.add((op.group, op.index))
+        outcome = self._outcome(node, op)
+        landed = outcome is not Outcome.FAILED_NO_EFFECT
+        if op.kind is OpKind.STOP and self.chance("lost").random() < self.weather.op_lost:
+            outcome, landed = Outcome.UNKNOWN, False
         took_ns = self._between("ops", self.weather.op_ns)
         if op.kind is OpKind.PROBE:
             took_ns = max(op.deadline_ns - node.clock_ns(self.now_ns), took_ns)
-            peer = self.nodes[1 - node.number]
-            if self.service_lan and self.serves(peer, op.group):
-                outcome, detail = Outcome.FAILED_NO_EFFECT, "somebody answers for the address"
-        elif op.kind in (OpKind.START, OpKind.STOP):
-            draw = self.chance("ops").random()
-            if draw < self.weather.op_failed:
-                outcome, detail = Outcome.FAILED_NO_EFFECT, "simulated failure"
-            elif draw < self.weather.op_failed + self.weather.op_unknown:
-                outcome, detail = Outcome.UNKNOWN, "simulated doubt"
 
         def done() -> None:
+            node.starting.discard((op.group, op.index))
             if not node.up or node.engine is not engine:
                 return
-            if outcome is not Outcome.FAILED_NO_EFFECT:
+            if landed:
                 if op.kind is OpKind.START:
                     node.addresses.add((op.group, op.index))
                 elif op.kind in (OpKind.STOP, OpKind.CLEAN):
                     node.addresses.discard((op.group, op.index))
-            self.feed(node, OpEnded(op.id, outcome, detail))
+            self.feed(node, OpEnded(op.id, outcome, f"simulated: {outcome}"))
 
         self.after(took_ns, done)
+
+    def _outcome(self, node: Node, op: Op) -> Outcome:
+        if op.kind is OpKind.PROBE:
+            answered = self.service_lan and self.serves(self.nodes[1 - node.number], op.group)
+            return Outcome.FAILED_NO_EFFECT if answered else Outcome.OK
+        if op.kind is OpKind.CLEAN:
+            return Outcome.OK
+        if op.kind in node.failing:
+            return node.failing[op.kind]
+        draw = self.chance("ops").random()
+        if draw < self.weather.op_failed:
+            return Outcome.FAILED_NO_EFFECT
+        if draw < self.weather.op_failed + self.weather.op_unknown:
+            return Outcome.UNKNOWN
+        return Outcome.OK
+
+    def _check_start(self, node: Node, group: int) -> None:
+        """S5, and the released half of S2: the other node must run nothing of the group."""
+        assert node.engine is not None
+        certificate = node.engine.groups[group].certificate
+        if certificate is None:
+            self.violations.append(f"S5 {node.name} starts group {group} without a certificate")
+        other = self.nodes[1 - node.number]
+        if certificate is Certificate.RELEASED and self.may_run(other, group):
+            text = f"S2 {node.name} starts group {group} as released; {other.name} may run it"
+            self.violations.append(text)
+
+    def may_run(self, node: Node, group: int) -> bool:
+        """Whether anything of the group is, or may come to be, on this node."""
+        return any(place[0] == group for place in node.addresses | node.starting)
 
     def serves(self, node: Node, group: int) -> bool:
         """Whether this node answers for the group's address: address present and gate open."""

@@ -100,7 +100,10 @@ def test_a_refused_dump_is_an_error() -> None:
 @isolated
 def test_a_kernel_that_does_not_answer_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netlink, "REQUEST_TIMEOUT_NS", 20_000_000)
-    with NetlinkSocket(NETLINK_ROUTE) as routes, pytest.raises(TimeoutError, match="in 0.02 s"):
+    with (
+        NetlinkSocket(NETLINK_ROUTE) as routes,
+        pytest.raises(TimeoutError, match="no answer from the kernel"),
+    ):
         routes._collect(12345, "a question never asked")
 
 

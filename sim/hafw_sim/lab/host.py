@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Never
+from typing import Final, Never
 
-from hafw.net.netlink import NETLINK_ROUTE, NetlinkSocket, attribute
+from hafw.net import nft
+from hafw.net.netlink import (
+    NETLINK_NETFILTER,
+    NETLINK_ROUTE,
+    NLM_F_REQUEST,
+    NetlinkSocket,
+    attribute,
+    message,
+)
 from hafw.net.rtnetlink import Rtnl
 from hafw_sim.lab import namespaces, responder
-
-if TYPE_CHECKING:
-    from hafw_sim.lab.topology import Plan
-
-IDS_PER_MACHINE: Final = 1000
-"""The lab names the network namespace of boot n of machine m with the id 1000 m + n."""
+from hafw_sim.lab.topology import GATEWAY, IDS_PER_MACHINE, Plan
 
 _OWN: Final = (
     namespaces.CLONE_NEWNET
@@ -31,6 +35,10 @@ _OWN: Final = (
     | namespaces.CLONE_NEWIPC
 )
 _READY: Final = b"ready"
+
+# linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
+_NFGENMSG: Final = struct.Struct(">BBH")  # family, version, resource id
+_DELTABLE: Final = 10 << 8 | 2  # NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE
 
 # linux/rtnetlink.h, linux/net_namespace.h
 _RTM_NEWNSID: Final = 88
@@ -86,6 +94,21 @@ class Host:
             self.network.set_link(card, up=True)
             for address in outlet.addresses:
                 self.network.add_address(card, address.ip, address.network.prefixlen)
+
+        if self.plan is not GATEWAY:
+            for outlet in GATEWAY.sockets:
+                for address in outlet.addresses:
+                    self.network.add_default_route(address.ip)
+
+    def flush_ruleset(self) -> None:
+        """Delete all nftables tables of the machine that no living process owns."""
+        everything = _NFGENMSG.pack(socket.AF_UNSPEC, 0, 0)
+        delete = message(_DELTABLE, NLM_F_REQUEST, everything, 0)
+        with (
+            namespaces.in_network_of(self.init_fd),
+            NetlinkSocket(NETLINK_NETFILTER) as tables,
+        ):
+            tables.transact(nft.transaction([delete]), f"flush the ruleset of {self.plan.name}")
 
     def kill(self) -> None:
         """Kill process 1 and with it every process of the machine; it needs reaping."""

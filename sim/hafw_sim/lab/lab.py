@@ -92,7 +92,7 @@ class Lab:
         """Lose everything that goes straight from ``source`` to ``target``, and back.
 
         On ``lan`` only, or on all they share; ``one_way``: not the way back. Both keep their
-        carrier and every other machine. Returns when it was done, as all faults do.
+        carrier and every other machine. Returns the moment before it began, as all faults do.
         """
         return self.lose(1.0, source, target, lan=lan, one_way=one_way)
 
@@ -132,6 +132,10 @@ class Lab:
     def cut_link(self, name: str, lan: Lan) -> int:
         """Pull one cable: the machine loses the carrier of that network card."""
         return self._open().ask(Plug((plan_of(name).port(lan),), plugged=False), Done).at_ns
+
+    def plug_link(self, name: str, lan: Lan) -> int:
+        """Plug a pulled cable in again."""
+        return self._open().ask(Plug((plan_of(name).port(lan),), plugged=True), Done).at_ns
 
     def heal(self) -> int:
         """End all losses and plug in all cables. Crashed machines stay crashed."""

@@ -29,8 +29,8 @@ from hafw.net.netlink import (
     messages,
 )
 from hafw_sim.lab.clock import now_ns
-from hafw_sim.lab.host import IDS_PER_MACHINE
 from hafw_sim.lab.serving import Change, Ledger, Machine
+from hafw_sim.lab.topology import IDS_PER_MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -52,10 +52,8 @@ class NamespacesForbidden(Exception):
 
     def __init__(self, step: str, reason: str, remedy: str) -> None:
         """Describe the refusal."""
-        super().__init__(
-            f"this system forbids {step} ({reason}).\n"
-            f"To allow it: {remedy}\nOr run the same command as root."
-        )
+        as_root = "" if os.geteuid() == 0 else "\nOr run the same command as root."
+        super().__init__(f"this system forbids {step} ({reason}).\nTo allow it: {remedy}{as_root}")
         self.step = step
         self.reason = reason
         self.remedy = remedy

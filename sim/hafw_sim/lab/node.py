@@ -25,6 +25,7 @@ from hafw_sim.lab.protocol import (
     Done,
     Exited,
     ExitStatus,
+    FlushRuleset,
     Freeze,
     NeighbourIs,
     Spawn,
@@ -190,6 +191,13 @@ class Node:
         return self._connection.ask(
             ChangeAddress(self.name, interface, address, present=False), Done
         ).at_ns
+
+    def flush_ruleset(self) -> int:
+        """Delete the nftables tables of this machine, as Debian's nftables.conf begins.
+
+        A table with an owner that lives stays, as with the command ``nft flush ruleset``.
+        """
+        return self._connection.ask(FlushRuleset(self.name), Done).at_ns
 
     def neighbour(self, address: str, interface: str = "eth0") -> str | None:
         """Return the node whose hardware address the neighbour cache holds for ``address``.

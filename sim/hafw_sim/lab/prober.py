@@ -22,9 +22,9 @@ from hafw_sim.lab.responder import ANSWER, PORT, QUESTION
 
 SENT: Final = 1
 ANSWERED: Final = 2
-RECORD: Final = struct.Struct("<BBBxIQQQ")
-"""Kind, VIP (its place in the arguments), machine that answered (0 in SENT), number of the
-question; when it was sent, answered (0) and received (0), CLOCK_BOOTTIME in nanoseconds.
+RECORD: Final = struct.Struct("<BBB5xQQ")
+"""Kind, VIP (its place in the arguments), machine that answered; when the question was sent, when
+it was answered. In SENT nobody has answered: zeros.
 """
 
 
@@ -34,14 +34,12 @@ def main(arguments: list[str]) -> Never:
     sockets = [_towards(vip) for vip in arguments[1:]]
     places = {each.fileno(): place for place, each in enumerate(sockets)}
     namespaces.wake_precisely()
-    number = 0
     due_ns = now_ns()
     while True:
         late_ns = now_ns() - due_ns
         if late_ns >= 0:
-            number += 1
             for place, vip in enumerate(sockets):
-                _ask(vip, place, number)
+                _ask(vip, place)
             # Questions missed by sleeping too long are not made up for: they would come too late.
             due_ns += interval_ns * (1 + late_ns // interval_ns)
         remaining_s = max(0, due_ns - now_ns()) / 1e9
@@ -56,19 +54,18 @@ def _towards(vip: str) -> socket.socket:
     return towards
 
 
-def _ask(vip: socket.socket, place: int, number: int) -> None:
+def _ask(vip: socket.socket, place: int) -> None:
     sent_ns = now_ns()
-    os.write(1, RECORD.pack(SENT, place, 0, number, sent_ns, 0, 0))
+    os.write(1, RECORD.pack(SENT, place, 0, sent_ns, 0))
     with contextlib.suppress(OSError):  # nobody has the address: the question goes unanswered
-        vip.send(QUESTION.pack(number, sent_ns))
+        vip.send(QUESTION.pack(sent_ns))
 
 
 def _take(vip: socket.socket, place: int) -> None:
     with contextlib.suppress(OSError):  # an ICMP error about an earlier question, or no more
         while data := vip.recv(ANSWER.size):
-            number, sent_ns, at_ns, machine = ANSWER.unpack(data)
-            times = (sent_ns, at_ns, now_ns())
-            os.write(1, RECORD.pack(ANSWERED, place, machine, number, *times))
+            sent_ns, at_ns, machine = ANSWER.unpack(data)
+            os.write(1, RECORD.pack(ANSWERED, place, machine, sent_ns, at_ns))
 
 
 if __name__ == "__main__":

@@ -122,6 +122,12 @@ class ChangeAddress(Message, frozen=True):
     present: bool
 
 
+class FlushRuleset(Message, frozen=True):
+    """Delete all nftables tables of ``machine`` that no living process owns. Answer: `Done`."""
+
+    machine: str
+
+
 class AskNeighbour(Message, frozen=True):
     """Ask what ``machine``'s neighbour cache on ``interface`` says of ``address``."""
 
@@ -134,7 +140,7 @@ class Down(Message, frozen=True):
     """End the lab. Answer: `Done`, then everything in the lab is killed."""
 
 
-ToMachine = Crash | Boot | Freeze | Thaw | ChangeAddress
+ToMachine = Crash | Boot | Freeze | Thaw | ChangeAddress | FlushRuleset
 ToNetwork = Lose | Plug | Heal
 Request = Describe | Spawn | ExitStatus | AskNeighbour | Down | ToMachine | ToNetwork
 

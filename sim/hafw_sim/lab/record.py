@@ -31,23 +31,27 @@ _NAMES: Final = {plan.number: plan.name for plan in MACHINES.values()} | {0: "a 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that the client received: who gave it, and when it was sent for and received."""
+    """An answer that reached the client: who gave it, when it was asked for, when it was given."""
 
     machine: str
-    sent_ns: int
-    received_ns: int
+    asked_ns: int
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time in which the client got no answer.
+    """A time in which the client got no answer: from its first vain question to the next answer.
 
-    ``length_ns`` counts only time in which it asked: a prober that was itself held up makes none.
+    So a prober that is itself held up makes no gap.
     """
 
     start_ns: int
     end_ns: int
-    length_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        """How long it was."""
+        return self.end_ns - self.start_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,61 +97,56 @@ class _Reader:
 
 
 class Probes:
-    """Questions about one VIP and the answers to them."""
+    """Questions about one VIP and the answers to them, each in the order of time."""
 
-    def __init__(self, interval_ns: int) -> None:
-        """Begin with none; ``interval_ns`` is the time from one question to the next."""
-        self._interval_ns = interval_ns
-        self._asked = array("Q")
-        self._received = array("Q")
-        self._sent = array("Q")
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._questions = array("Q")
+        self._answers = array("Q")
+        self._asked = array("Q")  # when each of the answers was asked for
         self._machines = array("B")
 
     @property
     def asks(self) -> bool:
         """Whether any question has been asked."""
-        return bool(self._asked)
+        return bool(self._questions)
 
     def asked(self, at_ns: int) -> None:
         """Take in a question."""
-        self._asked.append(at_ns)
+        self._questions.append(at_ns)
 
-    def answered(self, machine: int, sent_ns: int, received_ns: int) -> None:
-        """Take in an answer."""
+    def answered(self, machine: int, asked_ns: int, at_ns: int) -> None:
+        """Take in an answer; of two machines, one may have been overtaken on the way."""
         self._machines.append(machine)
-        self._sent.append(sent_ns)
-        self._received.append(received_ns)
+        self._asked.append(asked_ns)
+        self._answers.append(max(at_ns, self._answers[-1] if self._answers else 0))
 
     def first_answer(self, since_ns: int, machine: str | None = None) -> Answer | None:
-        """Return the first answer received after ``since_ns``, by ``machine`` if one is named."""
-        for place in range(bisect.bisect(self._received, since_ns), len(self._received)):
+        """Return the first answer given after ``since_ns``, by ``machine`` if one is named."""
+        for place in range(bisect.bisect(self._answers, since_ns), len(self._answers)):
             name = _NAMES[self._machines[place]]
             if machine in (None, name):
-                return Answer(name, self._sent[place], self._received[place])
+                return Answer(name, self._asked[place], self._answers[place])
         return None
 
     def outage(self, start_ns: int, end_ns: int) -> Outage:
-        """Return the gaps between the answers received from ``start_ns`` to ``end_ns``."""
-        first = bisect.bisect_left(self._received, start_ns)
-        last = bisect.bisect_right(self._received, end_ns)
-        moments = [start_ns, *self._received[first:last], end_ns]
+        """Return the gaps between the answers given from ``start_ns`` to ``end_ns``."""
+        first = bisect.bisect_left(self._answers, start_ns)
+        last = bisect.bisect_right(self._answers, end_ns)
         gaps = []
-        for begin, finish in itertools.pairwise(moments):
-            if finish - begin < GAP_MIN_NS:
-                continue
-            asked = bisect.bisect(self._asked, finish) - bisect.bisect(self._asked, begin)
-            length_ns = min(finish - begin, asked * self._interval_ns)
-            if length_ns >= GAP_MIN_NS:
-                gaps.append(Gap(begin, finish, length_ns))
-        return Outage(tuple(gaps))
+        for begin, end in itertools.pairwise([start_ns, *self._answers[first:last], end_ns]):
+            asked = bisect.bisect_right(self._questions, begin)
+            if end - begin >= GAP_MIN_NS and asked < len(self._questions):
+                gaps.append(Gap(self._questions[asked], end))
+        return Outage(tuple(gap for gap in gaps if gap.length_ns >= GAP_MIN_NS))
 
     def turns(self, start_ns: int, end_ns: int) -> tuple[Turn, ...]:
         """Return who answered, in order; two turns of one machine are parted by another's."""
-        first = bisect.bisect_left(self._received, start_ns)
-        last = bisect.bisect_right(self._received, end_ns)
+        first = bisect.bisect_left(self._answers, start_ns)
+        last = bisect.bisect_right(self._answers, end_ns)
         turns: list[Turn] = []
         for place in range(first, last):
-            name, at_ns = _NAMES[self._machines[place]], self._received[place]
+            name, at_ns = _NAMES[self._machines[place]], self._answers[place]
             if turns and turns[-1].machine == name:
                 turns[-1] = Turn(name, turns[-1].first_ns, at_ns, turns[-1].answers + 1)
             else:
@@ -170,7 +169,6 @@ class Record:
         self,
         vips: Sequence[IPv4Address | IPv6Address],
         files: tuple[int, int, int],
-        interval_ns: int,
     ) -> None:
         """Read from the files of prober, monitor and ARP cross-check (its VIPs come first)."""
         self._vips = vips
@@ -178,19 +176,19 @@ class Record:
         self._probe_reader = _Reader(probes, prober.RECORD)
         self._change_reader = _Reader(changes, monitor.RECORD)
         self._claim_reader = _Reader(claims, arpwatch.RECORD)
-        self.probes = {vip: Probes(interval_ns) for vip in vips}
+        self.probes = {vip: Probes() for vip in vips}
         self.changes: list[Change] = []
         self.claims: dict[IPv4Address | IPv6Address, list[Claim]] = {vip: [] for vip in vips}
         self.listening = False
 
     def refresh(self) -> None:
         """Take in what has been written since the last time."""
-        for kind, place, machine, _number, sent, _answered, received in self._probe_reader.fresh():
+        for kind, place, machine, asked_ns, at_ns in self._probe_reader.fresh():
             probes = self.probes[self._vips[place]]
             if kind == prober.SENT:
-                probes.asked(sent)
+                probes.asked(asked_ns)
             else:
-                probes.answered(machine, sent, received)
+                probes.answered(machine, asked_ns, at_ns)
         for machine, place, serves, at_ns in self._change_reader.fresh():
             if machine == 0:
                 self.listening = True

@@ -16,8 +16,8 @@ from typing import Final
 from hafw_sim.lab.clock import now_ns
 
 PORT: Final = 7007
-QUESTION: Final = struct.Struct("<IQ")  # the number of the question, when it was sent
-ANSWER: Final = struct.Struct("<IQQB")  # the same, when it was answered, by which machine
+QUESTION: Final = struct.Struct("<Q")  # when it was sent
+ANSWER: Final = struct.Struct("<QQB")  # the same, when it was answered, by which machine
 
 _IP_PKTINFO: Final = 8  # linux/in.h; Python names it from 3.14 on
 _IN_PKTINFO: Final = struct.Struct("=I4s4s")  # linux/in.h: interface, own address, destination
@@ -55,7 +55,7 @@ def _answer(four_or_six: socket.socket, machine: int) -> None:
     data, extra, _flags, asker = four_or_six.recvmsg(QUESTION.size, _ROOM)
     if len(data) != QUESTION.size:
         return
-    number, sent_ns = QUESTION.unpack(data)
+    (sent_ns,) = QUESTION.unpack(data)
     ((level, kind, value),) = extra
     if level == socket.IPPROTO_IP:
         _interface, _own, asked = _IN_PKTINFO.unpack(value)
@@ -63,7 +63,7 @@ def _answer(four_or_six: socket.socket, machine: int) -> None:
     else:
         asked, _interface = _IN6_PKTINFO.unpack(value)
         source = _IN6_PKTINFO.pack(asked, 0)
-    answer = ANSWER.pack(number, sent_ns, now_ns(), machine)
+    answer = ANSWER.pack(sent_ns, now_ns(), machine)
     four_or_six.sendmsg([answer], [(level, kind, source)], 0, asker)
 
 
@@ -74,8 +74,8 @@ def ask(address: str, timeout_s: float) -> int | None:
         question.settimeout(timeout_s)
         try:
             question.connect((address, PORT))
-            question.send(QUESTION.pack(0, now_ns()))
-            _number, _sent_ns, _at_ns, machine = ANSWER.unpack(question.recv(ANSWER.size))
+            question.send(QUESTION.pack(now_ns()))
+            _sent_ns, _at_ns, machine = ANSWER.unpack(question.recv(ANSWER.size))
         except OSError:
             return None
     return int(machine)

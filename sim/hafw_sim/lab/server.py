@@ -15,7 +15,7 @@ import socket
 import sys
 import traceback
 from ipaddress import ip_address, ip_interface
-from typing import Final, Never, assert_never
+from typing import Final, Never
 
 import msgspec
 
@@ -37,6 +37,7 @@ from hafw_sim.lab.protocol import (
     Down,
     Exited,
     ExitStatus,
+    FlushRuleset,
     Forbidden,
     Freeze,
     Heal,
@@ -104,12 +105,10 @@ class Server:
                 return self._neighbour(machine, interface, address), ()
             case Lose() | Plug() | Heal():
                 self._change_network(request)
-            case Crash() | Boot() | Freeze() | Thaw() | ChangeAddress():
-                self._change_machine(request)
             case Down():
                 pass  # the caller ends the server after the answer
             case _:
-                assert_never(request)
+                self._change_machine(request)
         return Done(at_ns), ()
 
     def _change_network(self, request: protocol.ToNetwork) -> None:
@@ -131,6 +130,8 @@ class Server:
                 processes.freeze(roots or self._everything_in(machine))
             case Thaw(machine, roots):
                 processes.thaw(roots or self._everything_in(machine))
+            case FlushRuleset(machine):
+                self._up(machine).flush_ruleset()
             case ChangeAddress(machine, interface, address, present):
                 network, where = self._up(machine).network, ip_interface(address)
                 change = network.add_address if present else network.delete_address

@@ -145,7 +145,8 @@ def _directory() -> Path:
     """Return the user's directory for labs, which nobody else can write to."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     uid = os.geteuid()
-    directory = Path(runtime) / "hafw-lab" if runtime else Path(f"/tmp/hafw-lab-{uid}")
+    shared = f"/tmp/hafw-lab-{uid}"  # noqa: S108 - whose it is, is checked below
+    directory = Path(runtime) / "hafw-lab" if runtime else Path(shared)
     directory.mkdir(mode=0o700, exist_ok=True)
     state = directory.lstat()
     if state.st_uid != uid or state.st_mode & 0o077:

@@ -73,3 +73,6 @@ VIP: Final = IPv4Address("10.1.1.111")
 SECOND_VIP: Final = IPv4Address("10.1.1.112")
 VIP6: Final = IPv6Address("fd00:1::111")
 """Addresses of the service LAN that the lab leaves free for resource groups."""
+
+IDS_PER_MACHINE: Final = 1000
+"""The network namespace of boot n of machine number m has the id 1000 m + n beside the bridges."""

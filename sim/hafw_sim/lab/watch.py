@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PROBE_INTERVAL_US: Final = 1_000
 ARP_INTERVAL_US: Final = 5_000
-_LOOK_INTERVAL_S: Final = 0.001
+_LOOK_INTERVAL_S: Final = 0.005
 _START_TIMEOUT_S: Final = 10.0
 _STDERR: Final = 2
 
@@ -66,7 +66,7 @@ class Watch:
         with contextlib.ExitStack() as stack:
             files = {name: stack.enter_context(memory_file(name)) for name in arguments}
             places = (files["prober"], files["monitor"], files["arpwatch"])
-            self._record = Record(self._vips, places, PROBE_INTERVAL_US * 1000)
+            self._record = Record(self._vips, places)
             for name, words in arguments.items():
                 argv = [sys.executable, "-m", f"hafw_sim.lab.{name}", *words]
                 machine = "client" if name == "prober" else None

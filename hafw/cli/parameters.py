@@ -1,0 +1,96 @@
+"""The forms of `hafw create`'s options: links, VIPs, addresses, durations.
+
+One rule: a wrong value is a usage error that shows the right form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hafw.config.durations import DurationError, parse_duration
+from hafw.config.model import IPInterface, Link, LinkEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafw.config.model import IPAddress
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class VipChoice:
+    """One `--vip`: the address with its prefix, and the interface on each node."""
+
+    address: IPInterface
+    interfaces: tuple[str, str]
+
+
+class Form(click.ParamType[T, Any]):
+    """An option value that `parse` reads, raising ValueError for what has not the form."""
+
+    def __init__(self, name: str, parse: Callable[[str], T], example: str) -> None:
+        """`example` shows the form in the error message."""
+        self.name = name
+        self._parse = parse
+        self._example = example
+
+    def convert(
+        self, value: str | T, param: click.Parameter | None, ctx: click.Context | None
+    ) -> T:
+        """Read the value, unless that has been done already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(f'"{value}": {error}; write it as in {self._example}', param, ctx)
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """`alpha,beta`: something for the first node, and for the second."""
+    match text.split(","):
+        case [first, second] if first and second:
+            return first, second
+    raise ValueError("this is not one name for each of the two nodes")
+
+
+def parse_link(text: str) -> Link:
+    """`eth1=10.2.2.100,eth1=10.2.2.101`: interface and address on the first and second node."""
+    first, second = parse_pair(text)
+    return Link(ends=(_parse_end(first), _parse_end(second)))
+
+
+def _parse_end(text: str) -> LinkEnd:
+    interface, equals, address = text.partition("=")
+    if not equals:
+        raise ValueError(f'"{text}" is not interface=address')
+    return LinkEnd(interface=interface, address=ip_address(address))
+
+
+def parse_vip(text: str) -> VipChoice:
+    """`10.1.1.111/24@eth0`, or `@eth0,ens5` where the second node's interface has another name."""
+    address, at, interfaces = text.partition("@")
+    if not at or "/" not in address:
+        raise ValueError("this is not address/prefix@interface")
+    pair = parse_pair(interfaces) if "," in interfaces else (interfaces, interfaces)
+    return VipChoice(ip_interface(address), pair)
+
+
+def parse_time(text: str) -> int:
+    """`300ms`, in nanoseconds."""
+    try:
+        return parse_duration(text)
+    except DurationError as error:
+        raise ValueError(error.what) from error
+
+
+NODES: Form[tuple[str, str]] = Form("A,B", parse_pair, "alpha,beta")
+LINK: Form[Link] = Form("IF=ADDR,IF=ADDR", parse_link, "eth1=10.2.2.100,eth1=10.2.2.101")
+VIP: Form[VipChoice] = Form("ADDR/PREFIX@IF", parse_vip, "10.1.1.111/24@eth0")
+ADDRESS: Form[IPAddress] = Form("ADDR", ip_address, "10.1.1.1")
+DURATION: Form[int] = Form("TIME", parse_time, "300ms")

@@ -1,0 +1,183 @@
+"""Stories of certificates: stale words, doubtful operations, torn state."""
+
+from __future__ import annotations
+
+from hafw.core.model import OpKind, Outcome, Verb
+from hafw.core.settings import MS, SECOND, Classes
+from hafw_sim.pairs import ALPHA, BETA, running_pair
+from hafw_sim.stories import story, wrong
+
+
+@story
+def offer_that_arrives_much_too_late() -> list[str]:
+    """Alpha offers, is not heard, takes it again by silence; then the old offer arrives."""
+    world = running_pair(links=1)
+    world.hold_link(0, ALPHA)
+    world.to_ping[ALPHA].cut = True  # the offer must not come by reflection either
+    world.ask(ALPHA, Verb.STANDBY, force=True)
+    world.run(1)
+    engine = world.nodes[ALPHA].engine
+    assert engine is not None
+    world.run(60)
+    world.links[0, BETA].cut = True
+    world.cut_ping(BETA)
+    world.to_ping[ALPHA].cut = False
+    world.run(60)
+    world.deliver_held(0, ALPHA)
+    world.run(1)
+    return [*world.violations, *(["both answer"] if world.both_ms() else [])]
+
+
+@story
+def switchover_with_a_slow_stop() -> list[str]:
+    """The other starts only after the stop is confirmed."""
+    world = running_pair()
+    world.weather.op_ns = (2 * SECOND, 3 * SECOND)
+    request = world.ask(BETA, Verb.TAKEOVER)
+    world.run(20)
+    answer = world.nodes[BETA].answers.get(request)
+    refused = [] if answer is not None and answer.code == 0 else [f"takeover ended with {answer}"]
+    return wrong(world, "beta") + refused
+
+
+@story
+def stop_in_doubt_is_no_release() -> list[str]:
+    """Stops end UNKNOWN: nothing is released until one is confirmed."""
+    world = running_pair()
+    world.weather.op_lost = 1.0
+    world.ask(BETA, Verb.TAKEOVER)
+    world.run(5)
+    problems = wrong(world, None)
+    world.weather.op_lost = 0.0
+    world.run(20)
+    return problems + wrong(world, "beta")
+
+
+@story
+def start_in_flight_when_the_right_ends() -> list[str]:
+    """A start that lands after the group was let go is undone before anything is released."""
+    world = running_pair()
+    world.weather.op_ns = (6 * SECOND, 6 * SECOND)
+    world.ask(BETA, Verb.TAKEOVER)
+    world.run(8)  # beta's start is in flight now
+    world.ask(ALPHA, Verb.TAKEOVER)
+    world.cut_links()
+    world.cut_ping(BETA)
+    world.run(40)
+    world.weather.op_ns = (MS, MS)
+    world.heal()
+    world.run(60)
+    beta = world.nodes[BETA]
+    left = [f"left on beta: {beta.addresses}"] if beta.addresses else []
+    return wrong(world, "alpha") + left if world.owner(1) == "alpha" else wrong(world, "beta")
+
+
+@story
+def failed_start_rolls_back_and_goes_to_the_peer() -> list[str]:
+    """A start that fails is stopped again, and the other node gets its chance."""
+    world = running_pair()
+    world.nodes[BETA].failing = {OpKind.START: Outcome.FAILED_NO_EFFECT}
+    world.ask(BETA, Verb.TAKEOVER)
+    world.run(5)
+    return wrong(world, "alpha")
+
+
+@story
+def start_in_doubt_is_no_start() -> list[str]:
+    """UNKNOWN is resolved by stopping, never taken for success."""
+    world = running_pair()
+    world.nodes[BETA].failing = {OpKind.START: Outcome.UNKNOWN}
+    world.ask(BETA, Verb.TAKEOVER)
+    world.run(5)
+    return wrong(world, "alpha")
+
+
+@story
+def nothing_is_acquired_with_a_full_disk() -> list[str]:
+    """The next epoch cannot be made durable: no start. The holder goes on."""
+    world = running_pair()
+    world.weather.disk_full = True
+    world.run(30)
+    problems = wrong(world, "alpha")
+    world.crash(ALPHA)
+    world.run(30)
+    problems += wrong(world, None)
+    world.weather.disk_full = False
+    world.run(5)
+    return problems + wrong(world, "beta")
+
+
+@story
+def epoch_is_durable_before_the_start() -> list[str]:
+    """A slow disk delays the start, not the order of things."""
+    world = running_pair()
+    world.weather.fsync_ns = (20 * SECOND, 20 * SECOND)
+    world.crash(ALPHA)
+    world.run(15)
+    problems = wrong(world, None)
+    world.run(20)
+    return problems + wrong(world, "beta")
+
+
+@story
+def epochs_rise_and_are_never_shared() -> list[str]:
+    """Every change of owner has a new epoch, whatever is lost in between."""
+    world = running_pair(groups=2)
+    seen: dict[int, list[tuple[int, str]]] = {1: [], 2: []}
+    for round_number in range(6):
+        victim = (ALPHA, BETA)[round_number % 2]
+        world.crash(victim)
+        world.run(14)
+        world.boot(victim)
+        world.run(5)
+        for node in world.nodes:
+            assert node.engine is not None
+            for group in node.engine.groups.values():
+                if group.held_epoch:
+                    seen[group.id].append((group.held_epoch, node.name))
+    problems = []
+    for group_id, held in seen.items():
+        owners: dict[int, set[str]] = {}
+        for epoch, name in held:
+            owners.setdefault(epoch, set()).add(name)
+        problems += [
+            f"group {group_id}: epoch {epoch} was held by {sorted(names)}"
+            for epoch, names in owners.items()
+            if len(names) > 1
+        ]
+    return problems
+
+
+@story
+def address_removed_by_another_program() -> list[str]:
+    """It is put back at once."""
+    world = running_pair()
+    world.steal_address(ALPHA, 1)
+    world.run(1)
+    return wrong(world, "alpha")
+
+
+@story
+def ended_operation_of_another_name_changes_nothing() -> list[str]:
+    """A late reply to an operation that is no longer awaited is ignored."""
+    world = running_pair()
+    world.weather.op_ns = (3 * SECOND, 3 * SECOND)
+    world.ask(BETA, Verb.TAKEOVER)
+    world.run(1)
+    world.forge_success(ALPHA)
+    world.run(0.1)
+    engine = world.nodes[ALPHA].engine
+    assert engine is not None
+    early = [] if engine.groups[1].held else ["alpha believed an answer to another question"]
+    world.run(20)
+    return early + wrong(world, "beta")
+
+
+@story
+def without_protection_nothing_expires() -> list[str]:
+    """No class: the holder's right does not end by a clock."""
+    world = running_pair(Classes.NONE)
+    world.cut_links()
+    world.ping_up = False
+    world.run(120)
+    return wrong(world, "alpha")
