@@ -227,9 +227,9 @@ DUTIES: Final[dict[Certificate, Duty]] = {
         Classes.REFLECTED,
         hold_by_reflection,
         take_reflected,
-        holder="shut H after sending its M-th newest echo that the ping node answered, or its newest "
-        "beat that the peer acknowledged, whichever is later; unless it knows that the peer is "
-        "not armed",
+        holder="shut H after sending its M-th newest echo that the ping node answered, or its "
+        "newest beat that the peer acknowledged, whichever is later; unless it knows that the "
+        "peer is not armed",
         frozen="the kernel's gate, by twice H where it counts a relative timeout",
         taker="armed with the holder's grant; silence on all paths for the announced bound, at "
         "least deadtime; own echoes answered throughout; reflecting path good when it began",

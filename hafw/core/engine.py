@@ -39,6 +39,7 @@ from hafw.core.model import (
     PersistFailed,
     Phase,
     Reconfigured,
+    Refusal,
     Reincarnate,
     SendBeat,
     SendEcho,
@@ -214,7 +215,9 @@ class Engine:
 
     def _peer_restarted(self, before: dict[int, GroupBeat], silence_ns: int) -> None:
         for group in self.groups.values():
-            group.granted_no = 0  # a grant was to the incarnation that asked for it
+            # A grant and a reply were to the incarnation that asked, which numbered from 1 as well.
+            group.granted_no = group.reply_no = 0
+            group.refusal = Refusal.NONE
             word = before.get(group.id)
             held = word is not None and word.phase is not Phase.CLEAR
             if held and silence_ns < self.settings.timing.deadtime_ns:

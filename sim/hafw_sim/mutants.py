@@ -408,6 +408,19 @@ def no_quarantine() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
+@_mutant("an answer is to one incarnation of the asker")
+def answers_outlive_the_asker() -> list[Patch]:
+    original = engine.Engine._peer_restarted
+
+    def restarted(self: engine.Engine, *rest: Any) -> None:
+        replies = {each.id: each.reply_no for each in self.groups.values()}
+        original(self, *rest)
+        for each in self.groups.values():
+            each.reply_no = replies[each.id]
+
+    return [patch.object(engine.Engine, "_peer_restarted", restarted)]
+
+
 @_mutant("drifted files block what goes by agreement")
 def drift_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "drift", lambda _self: False)]

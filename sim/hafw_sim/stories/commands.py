@@ -67,6 +67,21 @@ def arguments_in_active_active() -> list[str]:
 
 
 @story
+def a_restarted_node_is_answered_again() -> list[str]:
+    """Its requests are numbered from 1 again: an answer to its earlier life is none."""
+    world = running_pair()
+    world.ask(ALPHA, Verb.STANDBY)
+    world.run(1)
+    world.kill_agent(ALPHA)
+    world.run(0.5)
+    world.boot(ALPHA)
+    world.run(2)
+    request = world.ask(ALPHA, Verb.TAKEOVER)
+    world.run(1)
+    return wrong(world, "alpha") + _expect(world, ALPHA, request, 0)
+
+
+@story
 def takeover_failback_fetches_only_what_prefers_this_node() -> list[str]:
     """After a failover: alpha's own group comes home, beta's stays."""
     world = running_pair(groups=2)

@@ -1,0 +1,242 @@
+"""Two real agents on the machines alpha and beta of a lab: what the demo, tests and benches drive.
+
+Rule: everything is asked as an operator would, by the program `hafw`; nothing is read out of the
+agents. Each agent's files live in a directory of its own below one that the owner gives.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from hafw.agent.client import SOCKET_NAME, ControlClient, ControlError
+from hafw.agent.statefile import initialise
+from hafw.config.keys import new_key, render_keys
+from hafw.config.model import (
+    Cluster,
+    Group,
+    IPAddress,
+    IPInterface,
+    Link,
+    LinkEnd,
+    Mode,
+    Ping,
+    Protection,
+    Vip,
+)
+from hafw.config.render import render
+from hafw.core.settings import MS, SECOND, Timing
+from hafw_sim.lab.topology import ALPHA, BETA, GATEWAY, VIP, Lan
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from hafw_sim.lab.lab import Lab
+    from hafw_sim.lab.node import Process
+    from hafw_sim.lab.topology import Plan
+
+QUICK: Final = Timing(
+    keepalive_ns=100 * MS, warntime_ns=200 * MS, deadtime_ns=1 * SECOND, initdead_ns=2 * SECOND
+)
+"""Times that forgive the scheduling of a busy test machine, and keep a test short."""
+NAMES: Final = ("alpha", "beta")
+START_TIMEOUT_S: Final = 30.0
+_LOOK_S: Final = 0.02
+
+Status = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """What a pair's cluster file says. Group n prefers alpha if n is odd, beta if it is even."""
+
+    vips: tuple[tuple[IPAddress, ...], ...] = ((VIP,),)
+    timing: Timing = QUICK
+    reflect: bool = True
+    best_effort: bool = False
+    auto_failback: bool = False
+    lans: tuple[Lan, ...] = (Lan.HEARTBEAT, Lan.SERVICE)
+    ping: bool = True
+
+    def cluster(self, directory: Path) -> Cluster:
+        """The cluster, with its key beside its file in `directory`."""
+        gateway = GATEWAY.sockets[0].addresses[0].ip
+        both = Mode.ACTIVE_ACTIVE if len(self.vips) > 1 else Mode.ACTIVE_PASSIVE
+        return Cluster(
+            name="lab",
+            id=uuid4(),
+            key_file=directory / "cluster.key",
+            nodes=NAMES,
+            links=tuple(_link(lan) for lan in self.lans),
+            groups=tuple(self._group(number) for number in range(1, len(self.vips) + 1)),
+            mode=both,
+            protection=Protection.BEST_EFFORT if self.best_effort else None,
+            ping=Ping(
+                addresses=(gateway,) if self.ping else (),
+                reflect=gateway if self.ping and self.reflect else None,
+            ),
+            timing=self.timing,
+        )
+
+    def _group(self, number: int) -> Group:
+        return Group(
+            id=number,
+            preferred=(number - 1) % 2,
+            auto_failback=self.auto_failback,
+            resources=tuple(
+                Vip(provider="onprem", address=_host(vip), interfaces=("eth0", "eth0"))
+                for vip in self.vips[number - 1]
+            ),
+        )
+
+
+def _host(vip: IPAddress) -> IPInterface:
+    from ipaddress import ip_interface  # noqa: PLC0415 - its name would hide the type's
+
+    return ip_interface(f"{vip}/{vip.max_prefixlen}")
+
+
+def _link(lan: Lan) -> Link:
+    return Link(ends=(_end(ALPHA, lan), _end(BETA, lan)))
+
+
+def _end(plan: Plan, lan: Lan) -> LinkEnd:
+    card = plan.lans.index(lan)
+    return LinkEnd(interface=f"eth{card}", address=plan.sockets[card].addresses[0].ip)
+
+
+@dataclass(slots=True)
+class Pair:
+    """The two agents of one lab. `directory`: where their files go."""
+
+    lab: Lab
+    directory: Path
+    design: Design = field(default_factory=Design)
+    agents: dict[str, Process] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Write the cluster file and the key, and make both nodes' first state files."""
+        cluster = self.design.cluster(self.directory)
+        cluster.key_file.touch(mode=0o600)
+        cluster.key_file.write_text(render_keys((new_key(),)))
+        self.config.write_text(render(cluster))
+        for name in NAMES:
+            initialise(self.state_dir(name))
+            self.run_dir(name).mkdir()
+
+    @property
+    def config(self) -> Path:
+        """The cluster file, the same for both."""
+        return self.directory / "cluster.toml"
+
+    def state_dir(self, name: str) -> Path:
+        """Where a node keeps its state and journal."""
+        return self.directory / name / "state"
+
+    def run_dir(self, name: str) -> Path:
+        """Where a node's control socket is."""
+        return self.directory / name / "run"
+
+    def log(self, name: str) -> Path:
+        """What a node's agents wrote to stderr."""
+        return self.directory / name / "agent.log"
+
+    # --- agents -------------------------------------------------------------------------------
+
+    def start(self, *names: str) -> None:
+        """Start the agents of these nodes, or of both; returns when they answer."""
+        for name in names or NAMES:
+            node = self.lab.node(name)
+            self.agents[name] = node.spawn(self._argv("agent", name), stdout=self.log(name))
+        for name in names or NAMES:
+            self.until(lambda name=name: bool(self.status(name)), f"the agent of {name} to answer")  # type: ignore[misc]
+
+    def start_steady(self) -> None:
+        """Start both; returns when each group is where it belongs and both nodes are ready."""
+        self.start()
+        self.until(self.steady, "both nodes to be ready")
+
+    def steady(self) -> bool:
+        """Whether both agents agree that every group is active and the other one is ready."""
+        statuses = [self.status(name) for name in NAMES]
+        return all(
+            status
+            and all(group["state"] == "active" for group in _rows(status, "groups"))
+            and all(node["state"] == "up" for node in _rows(status, "nodes"))
+            and not status["warnings"]
+            and self._armed(status)
+            for status in statuses
+        )
+
+    def _armed(self, status: Status) -> bool:
+        mine = status["node"]
+        reflects = self.design.ping and self.design.reflect
+        groups = _rows(status, "groups")
+        return not reflects or all(group["armed"] or group["owner"] == mine for group in groups)
+
+    def owner(self, group: int = 1, asked: str = "alpha") -> object:
+        """The owner of a group as one node sees it."""
+        return next(
+            (row["owner"] for row in _rows(self.status(asked), "groups") if row["id"] == group),
+            None,
+        )
+
+    def status(self, name: str) -> Status:
+        """What `hafw status` is made of; empty while the agent does not answer."""
+        client = ControlClient(self.run_dir(name) / SOCKET_NAME)
+        with suppress(ControlError):
+            result = client.request({"verb": "status"}, 5.0).get("result")
+            if isinstance(result, dict):
+                return result
+        return {}
+
+    def events(self, name: str) -> list[Status]:
+        """The newest notes of a node's agent, oldest first."""
+        answer = ControlClient(self.run_dir(name) / SOCKET_NAME).request({"verb": "events"}, 5.0)
+        result = answer["result"]
+        assert isinstance(result, dict)
+        return list(result["events"])
+
+    def hafw(
+        self, name: str, *words: str, timeout_s: float = 60.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `hafw WORDS` on a node, as an operator would."""
+        return self.lab.node(name).run(self._argv(words[0], name, words[1:]), timeout_s=timeout_s)
+
+    def _argv(self, command: str, name: str, words: Sequence[str] = ()) -> list[str | Path]:
+        argv: list[str | Path] = [sys.executable, "-m", "hafw.cli.main", command, *words]
+        argv += ["--config", self.config, "--run-dir", self.run_dir(name), "--node", name]
+        return argv + (["--state-dir", self.state_dir(name)] if command == "agent" else [])
+
+    def until(self, condition: Callable[[], bool], what: str, timeout_s: float = 0.0) -> None:
+        """Wait for it. Raises TimeoutError, with what the agents said last."""
+        deadline_s = time.monotonic() + (timeout_s or START_TIMEOUT_S)
+        while not condition():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"waited for {what}\n" + self.last_words())
+            time.sleep(_LOOK_S)
+
+    def last_words(self) -> str:
+        """The end of both agents' logs."""
+        said = []
+        for name in NAMES:
+            text = self.log(name).read_text() if self.log(name).exists() else ""
+            said += [f"--- {name}", *text.splitlines()[-25:]]
+        return "\n".join(said)
+
+
+def _rows(status: Status, name: str) -> list[Status]:
+    rows = status.get(name, [])
+    return rows if isinstance(rows, list) else []
+
+
+def as_json(status: Status) -> str:
+    """A status for a person who debugs a test."""
+    return json.dumps(status, indent=2)
