@@ -1,4 +1,4 @@
-"""A safety rule whose deletion turns no story red is not tested: every seeded bug must be killed."""
+"""A safety rule whose deletion turns no story red is not tested: each seeded bug must be killed."""
 
 from __future__ import annotations
 
