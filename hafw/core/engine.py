@@ -405,6 +405,11 @@ class Engine:
         return not self.distrust or self.peer.met()
 
     @property
+    def next_echo_ns(self) -> int:
+        """When the next echo and reflected heartbeat are due (BOOTTIME)."""
+        return self._next_beat_ns
+
+    @property
     def reflector(self) -> Echoes | None:
         """Our echoes to the reflecting ping node, which is number 0."""
         return self.echoes[0] if self.settings.reflect else None

@@ -184,12 +184,7 @@ def granting_keeps_unarmed() -> list[Patch]:
 
 @_mutant("holder: no grant by one that rests on the peer's not being armed")
 def granting_without_other_evidence() -> list[Patch]:
-    return [
-        patch.object(takeover, "_holds_by_other_evidence", lambda *_: True),
-        patch.object(
-            group.Group, "judge_right", lambda *_: None
-        ),  # it would let go at once otherwise: an outage, which other stories see
-    ]
+    return [patch.object(takeover, "_holds_by_other_evidence", lambda *_: True)]
 
 
 @_mutant("taker (best-effort): a ping node must answer")
@@ -337,23 +332,14 @@ def nobody_yields() -> list[Patch]:
 
 @_mutant("the peer is alive while any link brings it")
 def every_link_is_needed() -> list[Patch]:
-    original = liveness.Peer.judge
+    original = liveness.Peer.hear
 
-    def judge(self: liveness.Peer, now_ns: int, settings: Settings) -> PeerState:
-        state = original(self, now_ns, settings)
-        if self.met() and not all(
-            self.link_up(link, now_ns, settings) for link in range(settings.links)
-        ):
-            self.state = state = PeerState.DEAD
-        return state
+    def hear(self: liveness.Peer, *rest: Any) -> Heard:
+        verdict = original(self, *rest)
+        self.last_ns = min(self.link_ns)
+        return verdict
 
-    def silence(self: liveness.Peer, now_ns: int) -> int:
-        return now_ns - min(self.link_ns)
-
-    return [
-        patch.object(liveness.Peer, "judge", judge),
-        patch.object(liveness.Peer, "silence_ns", silence),
-    ]
+    return [patch.object(liveness.Peer, "hear", hear)]
 
 
 @_mutant("initdead, not deadtime, until the peer was heard or declared dead")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +61,14 @@ KEY: Final = Key(1, b"a simulated cluster's shared key")
 FOREVER: Final = 1 << 62
 SOCKET_QUEUE: Final = 1_000
 """What waits in the sockets of a frozen agent, at the most; the rest is lost."""
+EVENTS_PER_SECOND_MAX: Final = 50_000
+"""More events than this in one simulated second: something spins, and the run is ended."""
+STARTS_PER_DEADTIME_MAX: Final = 4
+"""More starts of a group on one node than this within a deadtime are no failover but a spin."""
+
+
+class Endless(AssertionError):
+    """The world makes no progress: too many events in one simulated second."""
 
 
 @dataclass(slots=True)
@@ -150,6 +159,7 @@ class World:
         self.asked = 0
         self.both_ns: dict[int, int] = {}
         self._both_since: dict[int, int] = {}
+        self._starts: dict[tuple[int, int], deque[int]] = {}
 
     def chance(self, stream: str) -> random.Random:
         """The random stream of that name."""
@@ -170,9 +180,15 @@ class World:
 
     def run_until(self, end_ns: int) -> None:
         """Let the world run up to `end_ns`."""
+        second_ends_ns, bound = self.now_ns, self.events
         while self._heap and self._heap[0][0] <= end_ns:
             self.now_ns, _, what = heapq.heappop(self._heap)
             self.events += 1
+            if self.now_ns >= second_ends_ns:
+                second_ends_ns = self.now_ns + SECOND
+                bound = self.events + EVENTS_PER_SECOND_MAX
+            if self.events > bound:
+                raise Endless(f"{EVENTS_PER_SECOND_MAX} events in the second to {second_ends_ns}")
             what()
             self._check_both()
             for check in self.checks:
@@ -246,9 +262,9 @@ class World:
         node = self.nodes[number]
         node.frozen = False
         queue, node.queue = node.queue, []
-        self.feed(node, Tick())
-        for event in queue:
+        for event in queue:  # the sockets may be read before the timer is looked at
             self.feed(node, event)
+        self.feed(node, Tick())
 
     def feed(self, node: Node, event: Event) -> None:
         """Give an event to a node's engine and run the effects."""
@@ -399,13 +415,8 @@ class World:
 
         self._carry(hops, arrive)
 
-    def hold_link(self, link: int, sender: int) -> None:
-        """From now on nothing that `sender` sends by this link arrives, but it is kept."""
-        self.links[link, sender].held = []
-
-    def deliver_held(self, link: int, sender: int) -> None:
-        """What was held arrives now, however old; the link stays as it otherwise is."""
-        path = self.links[link, sender]
+    def deliver_held(self, path: Path) -> None:
+        """What was held on this way arrives now, however old; the way stays as it otherwise is."""
         held, path.held = path.held or [], None
         for arrive in held:
             arrive()
@@ -434,6 +445,11 @@ class World:
             if both or source == sender:
                 path.cut = True
 
+    def mend_links(self) -> None:
+        """No link is cut any more."""
+        for path in self.links.values():
+            path.cut = False
+
     def cut_ping(self, number: int) -> None:
         """A node loses the ping node, both ways."""
         self.to_ping[number].cut = self.from_ping[number].cut = True
@@ -454,6 +470,7 @@ class World:
             return
         if op.kind is OpKind.START:
             self._check_start(node, op.group)
+            self._check_spin(node, op.group)
             node.starting.add((op.group, op.index))
         outcome = self._outcome(node, op)
         landed = outcome is not Outcome.FAILED_NO_EFFECT
@@ -501,6 +518,16 @@ class World:
         if certificate is Certificate.RELEASED and self.may_run(other, group):
             text = f"S2 {node.name} starts group {group} as released; {other.name} may run it"
             self.violations.append(text)
+
+    def _check_spin(self, node: Node, group: int) -> None:
+        """L2: no group is started over and over."""
+        recent = self._starts.setdefault(
+            (node.number, group), deque(maxlen=STARTS_PER_DEADTIME_MAX)
+        )
+        deadtime_ns = node.settings.timing.deadtime_ns
+        if len(recent) == recent.maxlen and self.now_ns - recent[0] < deadtime_ns:
+            self.violations.append(f"L2 {node.name} starts group {group} over and over")
+        recent.append(self.now_ns)
 
     def may_run(self, node: Node, group: int) -> bool:
         """Whether anything of the group is, or may come to be, on this node."""

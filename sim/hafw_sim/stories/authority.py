@@ -12,7 +12,8 @@ from hafw_sim.stories import story, wrong
 def offer_that_arrives_much_too_late() -> list[str]:
     """Alpha offers, is not heard, takes it again by silence; then the old offer arrives."""
     world = running_pair(links=1)
-    world.hold_link(0, ALPHA)
+    link = world.links[0, ALPHA]
+    link.held = []
     world.to_ping[ALPHA].cut = True  # the offer must not come by reflection either
     world.ask(ALPHA, Verb.STANDBY, force=True)
     world.run(1)
@@ -23,9 +24,19 @@ def offer_that_arrives_much_too_late() -> list[str]:
     world.cut_ping(BETA)
     world.to_ping[ALPHA].cut = False
     world.run(60)
-    world.deliver_held(0, ALPHA)
+    world.deliver_held(link)
     world.run(1)
     return [*world.violations, *(["both answer"] if world.both_ms() else [])]
+
+
+@story
+def switchover_over_a_slow_network() -> list[str]:
+    """Whoever offered it does not take it back before the other can have answered."""
+    world = running_pair()
+    world.weather.delay_ns = (20 * MS, 30 * MS)
+    world.ask(ALPHA, Verb.STANDBY)
+    world.run(2)
+    return wrong(world, "beta")
 
 
 @story

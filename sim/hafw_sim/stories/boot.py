@@ -50,6 +50,21 @@ def both_boot_apart_best_effort() -> list[str]:
 
 
 @story
+def both_boot_apart_and_unseen() -> list[str]:
+    """Best-effort without even a probe: both start; after the heal exactly one goes on."""
+    world = World(settings_pair(Classes.BEST_EFFORT))
+    world.cut_links()
+    world.service_lan = False
+    world.boot(ALPHA)
+    world.boot(BETA)
+    world.run(90)
+    world.heal()
+    world.run(5)
+    owner = world.owner(1)
+    return [] if owner in ("alpha", "beta") else [f"after the heal it is owned by {owner}"]
+
+
+@story
 def agent_restarts_within_deadtime() -> list[str]:
     """The group does not move, whoever is preferred; what was left is stopped first."""
     problems: list[str] = []

@@ -115,19 +115,16 @@ def gateway_stopped_reflecting_long_before_the_split() -> list[str]:
 
 
 @story
-def standby_arms_only_with_the_holders_grant() -> list[str]:
-    """The holder, which rests on the standby's not being armed, refuses; then the links go."""
+def standby_is_armed_only_by_a_holder_with_other_evidence() -> list[str]:
+    """The holder rests on the standby's not being armed alone: it does not grant, and keeps it."""
     world = running_pair()
+    world.to_ping[BETA].cut = True
+    world.run(6)  # beta disarms and says so
     world.cut_ping(ALPHA)
-    world.cut_ping(BETA)
-    world.run(12)
-    # Now beta alone sees the gateway again, while the links still live one way: beta asks to be
-    # armed, but alpha's grant cannot reach it.
     world.cut_links(both=False, sender=ALPHA)
-    world.heal_ping(BETA)
-    world.run(0.5)
-    world.cut_links()
-    world.run(60)
+    world.run(6)  # alpha has no other evidence left
+    world.to_ping[BETA].cut = False
+    world.run(20)  # beta asks to be armed again
     return wrong(world, "alpha")
 
 
@@ -183,12 +180,20 @@ def frozen_owner() -> list[str]:
 
 @story
 def thaw_with_fresh_answers_waiting() -> list[str]:
-    """A freeze just short of the takeover: what lapsed is judged before the sockets are read."""
+    """What lapsed during a freeze is judged before the answers that wait are read."""
     world = running_pair()
+    alpha = world.nodes[ALPHA]
+    ways = (world.from_ping[ALPHA], *(world.links[link, BETA] for link in (0, 1)))
+    for way in ways:
+        way.held = []
+    world.run(3)
     world.freeze(ALPHA)
-    world.run(8)
+    for way in ways:
+        way.held = (way.held or [])[-1:]  # the newest overtook the others
+        world.deliver_held(way)
+    world.run(2.5)
     world.thaw(ALPHA)
-    lapsed = any(note.name == "group.right_ended" for _, note in world.nodes[ALPHA].notes)
+    lapsed = any(note.name == "group.right_ended" for _, note in alpha.notes)
     world.run(5)
     return wrong(world, "alpha") + ([] if lapsed else ["it did not notice that its right ended"])
 
@@ -196,14 +201,54 @@ def thaw_with_fresh_answers_waiting() -> list[str]:
 @story
 def stalled_standby_does_not_take() -> list[str]:
     """A standby that did not run for a while must hear again before it judges."""
-    world = running_pair(timing=FAST)
-    for _ in range(20):
-        world.freeze(BETA)
-        world.run(0.29)
-        world.drop_waiting(BETA)
-        world.thaw(BETA)
-        world.run(0.12)
+    problems: list[str] = []
+    for classes in (Classes.REFLECTED, Classes.BEST_EFFORT):
+        world = running_pair(classes, timing=FAST)
+        world.service_lan = False
+        for _ in range(20):
+            world.freeze(BETA)
+            world.run(0.25)
+            world.drop_waiting(BETA)
+            world.cut_links()
+            world.thaw(BETA)
+            world.run(0.1)
+            world.mend_links()
+            world.run(0.06)
+        problems += wrong(world, "alpha")
+    return problems
+
+
+@story
+def standby_with_a_bad_way_to_the_ping_node() -> list[str]:
+    """The split hides the owner, and of its own echoes every fifth is lost: it must not take."""
+    world = running_pair()
+    beta, way = world.nodes[BETA], world.from_ping[BETA]
+    world.run(0.3)  # so that the two nodes' beats are apart in time
+    world.kill_agent(BETA)
+    world.boot(BETA)
+    world.run(5)
+    world.cut_links()
+    way.cut = True
+    for number in range(60):
+        assert beta.engine is not None
+        due_ns = beta.world_ns(beta.engine.next_echo_ns)
+        world.run_until(due_ns - 1_000)
+        way.cut = number % 5 == 0
+        world.run_until(due_ns + 1_000)
+        way.cut = True
     return wrong(world, "alpha")
+
+
+@story
+def standby_hears_nothing_while_the_owner_hears_it() -> list[str]:
+    """The owner cannot send any more: what it hears is no evidence that it is heard."""
+    world = running_pair()
+    world.cut_links(both=False, sender=ALPHA)
+    world.cut_ping(ALPHA)
+    world.run(9)
+    world.cut_links()
+    world.run(6)
+    return wrong(world, "beta")
 
 
 @story
@@ -284,6 +329,22 @@ def heal_after_a_dual_split() -> list[str]:
     if beta is None or beta.groups[1].held_epoch != higher:
         problems.append("the winner was interrupted")
     return problems
+
+
+@story
+def loser_of_a_heal_shuts_its_address_at_once() -> list[str]:
+    """Its stop may be slow; its gate is not."""
+    world = running_pair(Classes.BEST_EFFORT)
+    world.cut_links()
+    world.service_lan = False
+    world.run(20)
+    world.weather.op_ns = (3 * SECOND, 3 * SECOND)
+    before_ms = world.both_ms()
+    world.heal()
+    world.run(8)
+    both_ms = world.both_ms() - before_ms
+    late = [] if both_ms < 2_000 else [f"both answered for {both_ms:.0f} ms after the heal"]  # noqa: PLR2004 - two keepalives
+    return wrong(world, "beta", never_both=False) + late
 
 
 @story
