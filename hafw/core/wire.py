@@ -86,7 +86,7 @@ class Codec:
         self._signing = keys[0]
         self._keys = {key.id: key.secret for key in keys}
         self._packed: tuple[tuple[GroupBeat, ...], bytes] = ((), b"")
-        self._parsed: tuple[bytes, tuple[GroupBeat, ...]] = (b"", ())
+        self._parsed: tuple[int, bytes, tuple[GroupBeat, ...]] = (_GROUP.size, b"", ())
 
     def encode(self, beat: Beat, path: int) -> bytes:
         """The datagram that carries `beat` by `path`."""
@@ -162,11 +162,11 @@ class Codec:
         if group_len < _GROUP.size or header_len + group_len * count != end:
             raise DroppedError(Drop.MALFORMED)
         records = data[header_len:end]
-        if records != self._parsed[0]:
-            self._parsed = (records, _parse_groups(records, group_len, count))
+        if (group_len, records) != self._parsed[:2]:
+            self._parsed = (group_len, records, _parse_groups(records, group_len, count))
         return Beat(
             node, incarnation, n, acked_incarnation, acked_n, heard, pings,
-            bool(flags & _LEAVING), bool(flags & _ACK), config_hash, self._parsed[1],
+            bool(flags & _LEAVING), bool(flags & _ACK), config_hash, self._parsed[2],
         )  # fmt: skip
 
 
