@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock, statefile
 from hafw.agent.links import LinkSocket
-from hafw.agent.pings import PingNode, nearest_link
+from hafw.agent.pings import PingNode
 from hafw.agent.supervisor import Supervisor
 from hafw.agent.timeline import Timeline
 from hafw.agent.watch import Announcements, Interfaces, received_packets
@@ -151,9 +151,7 @@ class Driver:
             self.links.append(end)
         self.pings = []
         for number, target in enumerate(self.cluster.ping.addresses):
-            nearest = nearest_link(target, self.cluster.links, node)
-            assert nearest is not None, "the cluster file was checked for this"
-            ping = PingNode(target, nearest, node)
+            ping = PingNode(target, self.cluster.links, node)
             ping.on_open = lambda s, n=number: loop.add_reader(s, self._read_ping, n)  # type: ignore[misc]
             ping.on_close = lambda s: _forget(loop, s)
             ping.open()

@@ -8,12 +8,12 @@ reflected ones before any other socket sees them.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock
 from hafw.net import bpf, frames
 from hafw.net.packet import IpSocket, PacketSocket
+from hafw.net.rtnetlink import Rtnl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,28 +26,21 @@ _DRAIN_LIMIT: Final = 256
 _IPV4: Final = 4
 
 
-def nearest_link(target: IPAddress, links: Sequence[Link], node: int) -> Link | None:
-    """The link whose own address shares the longest prefix with `target`: its LAN, if any does."""
-    best: tuple[int, Link] | None = None
-    for link in links:
-        own = link.ends[node].address
-        if own.version != target.version:
-            continue
-        shared = target.max_prefixlen - (int(own) ^ int(target)).bit_length()
-        if best is None or shared > best[0]:
-            best = (shared, link)
-    return best[1] if best is not None else None
-
-
 class PingNode:
-    """One ping node, as seen from one interface."""
+    """One ping node, reached by the way that the kernel's routes say.
 
-    def __init__(self, target: IPAddress, link: Link, node: int) -> None:
+    It need not be on the network of a link, except to reflect: a reflected heartbeat is sent back
+    to the peer's address there.
+    """
+
+    def __init__(self, target: IPAddress, links: Sequence[Link], node: int) -> None:
         """Not open yet: `open` says when it is."""
         self.target = target
-        self.interface = link.ends[node].interface
-        self._own = link.ends[node].address
-        self._peer = link.ends[1 - node].address
+        self._links = links
+        self._node = node
+        self._interface = ""
+        self._own = target
+        self._peer: IPAddress | None = None
         self._identifier = os.getpid() & 0xFFFF
         self._sender: IpSocket | None = None
         self._receiver: PacketSocket | None = None
@@ -65,19 +58,28 @@ class PingNode:
         ethertype = frames.ETH_P_IP if v4 else frames.ETH_P_IPV6
         program = bpf.echo_replies4() if v4 else bpf.echo_replies6()
         try:
-            sender = IpSocket(self.interface, self.target.version)
+            self._choose_way()
+            self._sender = IpSocket(self._interface, self.target.version)
+            self._receiver = PacketSocket(self._interface, ethertype, program)
         except OSError as problem:
-            self.trouble = f"{self.interface}: {problem.strerror}"
+            self._fail(problem)
             return
-        try:
-            self._receiver = PacketSocket(self.interface, ethertype, program)
-        except OSError as problem:
-            sender.close()
-            self.trouble = f"{self.interface}: {problem.strerror}"
-            return
-        self._sender = sender
         self.trouble = ""
         self.on_open(self._receiver)
+
+    def _choose_way(self) -> None:
+        """Find the interface, and the addresses of both nodes there. Raises OSError."""
+        with Rtnl() as rtnl:
+            way = rtnl.way_to(self.target)
+        self._interface, self._own, self._peer = way.interface, way.source, None
+        for link in self._links:
+            own = link.ends[self._node]
+            if own.interface == way.interface and own.address.version == self.target.version:
+                self._own, self._peer = own.address, link.ends[1 - self._node].address
+
+    def _fail(self, problem: OSError) -> None:
+        self.trouble = str(problem.strerror or problem)
+        self.close()
 
     def close(self) -> None:
         """Close; `open` may open it again."""
@@ -95,7 +97,8 @@ class PingNode:
 
     def reflect(self, payload: bytes, n: int) -> None:
         """Ask the ping node to answer the peer, whose address the request has as source."""
-        self._send(self._peer, payload, n)
+        if self._peer is not None:
+            self._send(self._peer, payload, n)
 
     def _send(self, source: IPAddress, payload: bytes, n: int) -> None:
         if self._sender is None:
@@ -109,8 +112,7 @@ class PingNode:
         except BlockingIOError:
             self.trouble = "send queue full"
         except OSError as problem:
-            self.trouble = f"{self.interface}: {problem.strerror}"
-            self.close()
+            self._fail(problem)
 
     def receive(self) -> list[bytes]:
         """The payloads of the echo replies of this ping node that wait, at most 256."""
@@ -122,9 +124,7 @@ class PingNode:
             try:
                 received = self._receiver.receive()
             except OSError as problem:
-                self.trouble = f"{self.interface}: {problem.strerror}"
-                with suppress(OSError):
-                    self.close()
+                self._fail(problem)
             if received is None:
                 break
             reply = frames.parse_echo_reply(received[0])

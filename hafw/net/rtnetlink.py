@@ -10,6 +10,7 @@ import enum
 import errno
 import socket
 import struct
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final, Self
 
@@ -42,8 +43,10 @@ _RT_TABLE_MAIN: Final = 254
 _RTPROT_STATIC: Final = 4
 _RT_SCOPE_UNIVERSE: Final = 0
 _RTN_UNICAST: Final = 1
+_RTA_DST: Final = 1
 _RTA_OIF: Final = 4
 _RTA_GATEWAY: Final = 5
+_RTA_PREFSRC: Final = 7
 
 
 class Change(enum.Enum):
@@ -51,6 +54,14 @@ class Change(enum.Enum):
 
     MADE = "made"
     NOT_NEEDED = "not needed"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a packet leaves this host: through which link, and from which of its addresses."""
+
+    interface: str
+    source: IPAddress
 
 
 def event_socket() -> NetlinkSocket:
@@ -222,6 +233,17 @@ class Rtnl:
                 if length == 0 and table == _RT_TABLE_MAIN and gateway is not None:
                     found.append(rt.ip_from_bytes(gateway))
         return tuple(found)
+
+    def way_to(self, destination: IPAddress) -> Way:
+        """Return how the kernel would send to ``destination``. ENETUNREACH without a route."""
+        bits = destination.max_prefixlen
+        header = _ROUTE_HEADER.pack(_family(destination), bits, 0, 0, 0, 0, 0, 0, 0)
+        payload = header + attribute(_RTA_DST, destination.packed)
+        what = f"look up the route to {destination}"
+        (answer,) = self._socket.request(rt.RTM_GETROUTE, 0, payload, what)
+        found = dict(attributes(answer[_ROUTE_HEADER.size :]))
+        (index,) = struct.unpack("=I", found[_RTA_OIF])
+        return Way(socket.if_indextoname(index), rt.ip_from_bytes(found[_RTA_PREFSRC]))
 
     def neighbour(self, name: str, ip: IPAddress) -> Neighbour | None:
         """Return what the neighbour cache of link ``name`` says about ``ip``, None if nothing."""

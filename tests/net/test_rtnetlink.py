@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from hafw.net.rtmessages import (
     OperState,
     parse_event,
 )
-from hafw.net.rtnetlink import Change, Rtnl, event_socket
+from hafw.net.rtnetlink import Change, Rtnl, Way, event_socket
 from tests.net.hosts import (
     INTERFACE,
     MS,
@@ -243,6 +244,33 @@ def test_a_gateway_out_of_reach_is_refused() -> None:
         rtnl.add_default_route(ip4(1))
 
     assert refusal.value.errno == errno.ENETUNREACH
+
+
+@pytest.mark.parametrize(
+    ("own", "prefix_len", "target", "farther"),
+    [(ip4(100), 24, ip4(1), IPv4Address("192.0.2.1")), (ip6(100), 64, ip6(1), IPv6Address("::5"))],
+    ids=["IPv4", "IPv6"],
+)
+@isolated
+def test_the_way_to_an_address_is_by_the_routes(
+    own: IPAddress, prefix_len: int, target: IPAddress, farther: IPAddress
+) -> None:
+    rtnl = one_link()
+    rtnl.add_address(INTERFACE, own, prefix_len)
+    rtnl.add_default_route(target)
+
+    assert rtnl.way_to(target) == Way(INTERFACE, own)
+    assert rtnl.way_to(farther) == Way(INTERFACE, own)
+
+
+@BOTH
+@isolated
+def test_without_a_route_there_is_no_way(vip: IPAddress) -> None:
+    with pytest.raises(NetlinkError) as refusal:
+        one_link().way_to(vip)
+
+    assert refusal.value.errno == errno.ENETUNREACH
+    assert f"look up the route to {vip}" in str(refusal.value)
 
 
 @BOTH
