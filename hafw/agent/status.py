@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.core.duties import NEVER
-from hafw.core.group import Group, State
 from hafw.core.handover import FAILBACKS_MAX
 from hafw.core.liveness import PeerState
 from hafw.core.model import Phase
 from hafw.core.settings import MS, Classes
+from hafw.core.states import State
 from hafw.core.takeover import unblock_hint
 
 if TYPE_CHECKING:
     from hafw.agent.driver import Driver
     from hafw.config.model import IPAddress
+    from hafw.core.group import Group
 
 SCHEMA = "hafw.status/1"
 Json = dict[str, object]

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import handover, operator, takeover
+from hafw.core import handover, hearing, operator, speaking, takeover
 from hafw.core.duties import NEVER, Certificate
-from hafw.core.group import Group, State
-from hafw.core.liveness import Heard, Peer, PeerState, SentLog
+from hafw.core.group import Group
+from hafw.core.liveness import Peer, PeerState, SentLog
 from hafw.core.model import (
-    REFLECTED_PATH,
     AddressLost,
     Answer,
-    Beat,
     BeatHeard,
     Durable,
     EchoAnswered,
@@ -37,22 +35,24 @@ from hafw.core.model import (
     Persist,
     Persisted,
     PersistFailed,
-    Phase,
     Reconfigured,
-    Refusal,
-    Reincarnate,
-    SendBeat,
-    SendEcho,
     ServiceChanged,
     Tick,
     WorkerChanged,
 )
 from hafw.core.reflection import Echoes
 from hafw.core.settings import MS, SECOND
+from hafw.core.snapshot import Plain, pack_parts, unpack_parts
+from hafw.core.states import State
 
 if TYPE_CHECKING:
     from hafw.core.settings import Settings
 
+Snapshot = Plain
+"""What `Engine.snapshot` takes: plain values, see `hafw.core.snapshot`."""
+
+_TRANSIENT: Final = frozenset({"_effects"})
+"""Attributes that mean nothing between two steps."""
 PERSIST_RETRY_NS: Final = 1 * SECOND
 """After a failed durable write nothing new is acquired for this long."""
 
@@ -95,13 +95,13 @@ class Engine:
         self.right_endings = 0
         self.pauses = 0
         self.last_takeover: dict[int, tuple[str, int]] = {}
-        self._returning: dict[int, int] = {}
-        self._conflicts: set[int] = set()
+        self.returning: dict[int, int] = {}
+        self.conflicts: set[int] = set()
         self._effects: list[Effect] = []
-        self._changed = True
-        self._next_beat_ns = self.now_ns
-        self._next_link_ns = self.now_ns
-        self._spoken: tuple[GroupBeat, ...] = ()
+        self.news = True
+        self.next_echo_ns = self.now_ns
+        self.next_link_ns = self.now_ns
+        self.spoken: tuple[GroupBeat, ...] = ()
         self._op_n = 0
         self._number = 0
         self._token = 0
@@ -124,13 +124,22 @@ class Engine:
 
     def deadline(self) -> int:
         """Step again no later than this (BOOTTIME ns), with a `Tick` if nothing else comes."""
-        due = min(
-            self._next_beat_ns, self._next_link_ns, self.peer.next_judgement_ns(self.settings)
-        )
+        due = min(self.next_echo_ns, self.next_link_ns, self.peer.next_judgement_ns(self.settings))
         for group in self.groups.values():
             due = min(due, group.next_ns(self), handover.next_ns(group, self))
             due = min(due, takeover.next_ns(group, self))
         return min(due, operator.next_ns(self))
+
+    def snapshot(self) -> Snapshot:
+        """The whole state as plain values, between two steps."""
+        return pack_parts(self, _TRANSIENT)
+
+    @classmethod
+    def restore(cls, snapshot: Snapshot) -> Engine:
+        """The engine that `snapshot` was taken of. Raises NotPlainError."""
+        engine = cls.__new__(cls)
+        vars(engine).update(unpack_parts(snapshot), _effects=[])
+        return engine
 
     # --- events -------------------------------------------------------------------------------
 
@@ -151,7 +160,7 @@ class Engine:
             case Tick():
                 pass
             case BeatHeard(path, beat):
-                self._beat_heard(path, beat)
+                hearing.beat_heard(path, beat, self)
             case EchoAnswered(ping, n):
                 self.echoes[ping].answer(n)
             case OpEnded():
@@ -182,66 +191,6 @@ class Engine:
                 self._reconfigure(settings)
             case OperatorAsked():
                 operator.asked(event, self)
-
-    def _beat_heard(self, path: int, beat: Beat) -> None:
-        if beat.is_ack:
-            if beat.incarnation == self.peer.incarnation:
-                self._acknowledged(beat)
-            return
-        before, silence_ns = self.peer.groups, self.peer.silence_ns(self.now_ns)
-        if not self.addressed():
-            self.changed()  # a newcomer on either side: answer at once, not at the next keepalive
-        verdict = self.peer.hear(path, beat, self.now_ns, self.settings)
-        if verdict is Heard.RESTARTED:
-            self._peer_restarted(before, silence_ns)
-        if verdict not in (Heard.NEW, Heard.RESTARTED):
-            return
-        self._acknowledged(beat)
-        for group in self.groups.values():
-            word = self.peer.groups.get(group.id)
-            if word is not None:
-                takeover.arming_heard(group, word, self)
-                self._compare_epochs(group, word)
-        if path != REFLECTED_PATH and any(word.phase is not Phase.CLEAR for word in beat.groups):
-            # The holder's evidence is then one round trip old, not one keepalive.
-            self.emit(SendBeat(path, self._beat(self.sent.newest_n, is_ack=True)))
-
-    def _acknowledged(self, beat: Beat) -> None:
-        if beat.acked_incarnation == self.incarnation and beat.acked_n <= self.sent.newest_n:
-            self.peer.acknowledge(self.sent.sent_ns(beat.acked_n))
-        elif beat.acked_incarnation >= self.incarnation:
-            self.note("state.rolled_back", 0, "the peer remembers a later start of this node")
-            self.emit(Reincarnate(beat.acked_incarnation))
-
-    def _peer_restarted(self, before: dict[int, GroupBeat], silence_ns: int) -> None:
-        for group in self.groups.values():
-            # A grant and a reply were to the incarnation that asked, which numbered from 1 as well.
-            group.granted_no = group.reply_no = 0
-            group.refusal = Refusal.NONE
-            word = before.get(group.id)
-            held = word is not None and word.phase is not Phase.CLEAR
-            if held and silence_ns < self.settings.timing.deadtime_ns:
-                wait_ns = max(self.settings.timing.deadtime_ns, handover.OFFER_NS)
-                self._returning[group.id] = self.now_ns + wait_ns
-        if before:
-            self.note("peer.restarted", 0, "the agent of the other node was started again")
-
-    def _compare_epochs(self, group: Group, word: GroupBeat) -> None:
-        """The lower epoch yields, and only it; the winner announces again after that."""
-        if not group.held or group.state is State.CLEANING:
-            group.epoch = max(group.epoch, word.epoch)
-            return
-        if word.phase not in (Phase.STARTING, Phase.ACTIVE):
-            group.epoch = max(group.epoch, word.epoch)
-            if word.phase is Phase.CLEAR and group.id in self._conflicts:
-                self._conflicts.discard(group.id)
-                group.announce_again(self)
-        elif word.epoch > group.held_epoch:
-            group.epoch = word.epoch
-            group.let_go("the other node holds it under a higher epoch", self)
-        elif group.id not in self._conflicts and group.state is not State.STOPPING:
-            self._conflicts.add(group.id)
-            self.note("group.conflict", group.id, "the other node still holds it: it must yield")
 
     def _persist_failed(self, token: int, why: str) -> None:
         for group in self.groups.values():
@@ -283,7 +232,7 @@ class Engine:
             handover.run(group, self)
             takeover.update_arming(group, self)
         operator.run(self)
-        self._send_beats()
+        speaking.send_beats(self)
 
     def _judge_peer(self) -> None:
         state = self.peer.judge(self.now_ns, self.settings)
@@ -294,58 +243,6 @@ class Engine:
         name = self.settings.names[self.settings.peer]
         self.note(f"peer.{state}", 0, f"{name} is {state} (was {before}, silent {silent_ms} ms)")
         self.changed()
-
-    def _send_beats(self) -> None:
-        beat_due = self.now_ns >= self._next_beat_ns
-        link_due = self.now_ns >= self._next_link_ns
-        if not (beat_due or link_due or self._changed):
-            return
-        links = link_due or self._changed
-        self._changed = False
-        n = self.sent.record(self.now_ns)
-        beat = self._beat(n, is_ack=False)
-        if self.settings.reflect:  # first, so that an answered echo proves that it went out
-            self.emit(SendBeat(REFLECTED_PATH, beat))
-        if beat_due:
-            for ping, echoes in enumerate(self.echoes):
-                echoes.send(n, self.now_ns, self.settings)
-                self.emit(SendEcho(ping, beat))
-            self._next_beat_ns = self._after(self._next_beat_ns, self.settings.beat_ns)
-        if links:
-            for path in range(self.settings.links):
-                self.emit(SendBeat(path, beat))
-        if link_due:
-            interval_ns = self.settings.timing.keepalive_ns
-            self._next_link_ns = self._after(self._next_link_ns, interval_ns)
-
-    def _after(self, due_ns: int, interval_ns: int) -> int:
-        """The next due time: in rhythm, but never a burst to catch up."""
-        following_ns = due_ns + interval_ns
-        if following_ns <= self.now_ns + interval_ns // 2:
-            return self.now_ns + interval_ns
-        return following_ns
-
-    def _beat(self, n: int, *, is_ack: bool) -> Beat:
-        spoken = tuple([group.beat(self) for group in self.groups.values()])
-        if spoken != self._spoken:
-            self._spoken = spoken
-        heard = 0
-        for link in range(self.settings.links):
-            if self.peer.link_up(link, self.now_ns, self.settings):
-                heard |= 1 << link
-        return Beat(
-            self.settings.node,
-            self.incarnation,
-            n,
-            self.peer.incarnation,
-            self.peer.n,
-            heard,
-            self.pings_up(),
-            self.leaving,
-            is_ack,
-            self.settings.config_hash,
-            self._spoken,
-        )
 
     # --- services to the parts ----------------------------------------------------------------
 
@@ -363,7 +260,7 @@ class Engine:
 
     def changed(self) -> None:
         """What the next beat says is news: send it at the end of this step."""
-        self._changed = True
+        self.news = True
 
     def new_op(self, kind: OpKind, group: int, index: int, epoch: int, budget_ns: int) -> Op:
         """A new operation with a name that was never used."""
@@ -403,11 +300,6 @@ class Engine:
     def trusted(self) -> bool:
         """Whether silence may count: the durable state is good, or the peer was heard since."""
         return not self.distrust or self.peer.met()
-
-    @property
-    def next_echo_ns(self) -> int:
-        """When the next echo and reflected heartbeat are due (BOOTTIME)."""
-        return self._next_beat_ns
 
     @property
     def reflector(self) -> Echoes | None:
@@ -463,7 +355,7 @@ class Engine:
 
     def should_return(self, group: Group) -> bool:
         """The peer's agent was restarted while it held the group: the group should not move."""
-        return self.now_ns < self._returning.get(group.id, NEVER)
+        return self.now_ns < self.returning.get(group.id, NEVER)
 
     def why_unwilling(self, group: Group) -> str:
         """Why this node would not run a group now."""
@@ -482,7 +374,7 @@ class Engine:
 
     def group_started(self, group: Group) -> None:
         """A group became active."""
-        self._returning.pop(group.id, None)
+        self.returning.pop(group.id, None)
         self.last_takeover[group.id] = (str(group.certificate), self.now_ns)
 
     def group_stopped(self, group: Group) -> None:

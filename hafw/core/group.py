@@ -6,7 +6,6 @@ counts as held here; and whatever was lost while we did not look is judged befor
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
@@ -23,6 +22,7 @@ from hafw.core.model import (
     StartOp,
 )
 from hafw.core.settings import MS, SECOND, GroupSettings
+from hafw.core.states import PHASES, TRANSITIONS, State
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
@@ -40,48 +40,6 @@ START_HOLD_DOWN_NS: Final = 1 * SECOND
 """After a failed start the group is not tried here again for this long, doubling up to an hour."""
 HOLD_DOWN_MAX_NS: Final = 3_600 * SECOND
 """Cap of every hold-down."""
-
-
-class State(StrEnum):
-    """Where a group is in its life on this node."""
-
-    CLEANING = "cleaning"
-    STANDBY = "standby"
-    BLOCKED = "blocked"
-    STARTING = "starting"
-    ACTIVE = "active"
-    STOPPING = "stopping"
-
-
-TRANSITIONS: Final[dict[State, dict[State, str]]] = {
-    State.CLEANING: {State.STANDBY: "all that an earlier agent left is stopped"},
-    State.STANDBY: {
-        State.STARTING: "a certificate, and its intent is durable",
-        State.BLOCKED: "the peer is silent and no certificate can be had",
-    },
-    State.BLOCKED: {
-        State.STARTING: "a certificate, and its intent is durable",
-        State.STANDBY: "the peer is heard",
-    },
-    State.STARTING: {
-        State.ACTIVE: "every resource is confirmed started",
-        State.STOPPING: "a start failed, the right ended, or the peer holds a higher epoch",
-    },
-    State.ACTIVE: {
-        State.STOPPING: "the right ended, handed over, told to, or the peer holds a higher epoch",
-    },
-    State.STOPPING: {State.STANDBY: "every resource is confirmed stopped"},
-}
-"""The whole machine: the diagram in the documentation is drawn from this table."""
-
-_PHASES: Final = {
-    State.CLEANING: Phase.STOPPING,
-    State.STANDBY: Phase.CLEAR,
-    State.BLOCKED: Phase.CLEAR,
-    State.STARTING: Phase.STARTING,
-    State.ACTIVE: Phase.ACTIVE,
-    State.STOPPING: Phase.STOPPING,
-}
 
 
 class Group:
@@ -203,7 +161,7 @@ class Group:
     def _become(self, state: State, engine: Engine) -> None:
         assert state in TRANSITIONS[self.state], f"{self.state} -> {state} is not in the table"
         self.state = state
-        self.phase = _PHASES[state]
+        self.phase = PHASES[state]
         self.since_ns = engine.now_ns
         engine.changed()
 

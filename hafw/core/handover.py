@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import FOREVER, Certificate
-from hafw.core.group import HOLD_DOWN_MAX_NS, Group, State
+from hafw.core.group import HOLD_DOWN_MAX_NS, Group
 from hafw.core.model import Ask, Phase, Refusal
 from hafw.core.settings import SECOND
+from hafw.core.states import State
 from hafw.core.takeover import prepare, prepared
 
 if TYPE_CHECKING:

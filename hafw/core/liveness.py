@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hafw.core.settings import Settings
 
 SENT_KEPT: Final = 16_384
-"""Send times kept, at the most: 2 deadtimes of beats at any sensible timing."""
+"""Send times kept, at the most; older than two deadtimes is no evidence for anything anyway."""
 
 
 class PeerState(StrEnum):
@@ -52,10 +52,10 @@ class SentLog:
         self._first_n = 1
         self._times: deque[int] = deque()
 
-    def record(self, now_ns: int) -> int:
-        """Note that the next beat is sent now; returns its number."""
+    def record(self, now_ns: int, oldest_ns: int) -> int:
+        """Note that the next beat is sent now; returns its number. Forgets what is older."""
         self._times.append(now_ns)
-        if len(self._times) > SENT_KEPT:
+        while self._times[0] < oldest_ns or len(self._times) > SENT_KEPT:
             self._times.popleft()
             self._first_n += 1
         return self._first_n + len(self._times) - 1

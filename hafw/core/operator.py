@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core import handover, takeover
 from hafw.core.duties import FOREVER, NEVER
-from hafw.core.group import Group, State
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb, What
 from hafw.core.settings import SECOND
+from hafw.core.states import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hafw.core.engine import Engine
+    from hafw.core.group import Group
 
 OK: Final = 0
 REFUSED: Final = 5
@@ -31,11 +34,15 @@ class Request:
 
     __slots__ = ("asked", "deadline_ns", "groups")
 
-    def __init__(self, asked: OperatorAsked, groups: list[Group], deadline_ns: int) -> None:
+    def __init__(self, asked: OperatorAsked, groups: Iterable[Group], deadline_ns: int) -> None:
         """`groups`: what the command is about; answered by `deadline_ns`."""
         self.asked = asked
-        self.groups = groups
+        self.groups = tuple(group.id for group in groups)
         self.deadline_ns = deadline_ns
+
+    def about(self, engine: Engine) -> list[Group]:
+        """The groups that the command is about."""
+        return [engine.groups[group_id] for group_id in self.groups]
 
 
 def asked(event: OperatorAsked, engine: Engine) -> None:
@@ -171,7 +178,7 @@ def _progress(request: Request, engine: Engine) -> tuple[int, str] | None:
         case Verb.STOP:
             return _left(request, engine)
         case Verb.RELEASE:
-            if any(group.held for group in request.groups):
+            if any(group.held for group in request.about(engine)):
                 return None
             return OK, "released: nothing is held here"
         case Verb.STANDBY:
@@ -180,8 +187,8 @@ def _progress(request: Request, engine: Engine) -> tuple[int, str] | None:
             return _took_over(request, engine)
 
 
-def _refused(request: Request) -> tuple[int, str] | None:
-    for group in request.groups:
+def _refused(request: Request, engine: Engine) -> tuple[int, str] | None:
+    for group in request.about(engine):
         if group.ask_failed and group.ask is Ask.NOTHING and not group.offer_no:
             why, group.ask_failed = group.ask_failed, ""
             return REFUSED, f"group {group.id}: {why}"
@@ -189,38 +196,38 @@ def _refused(request: Request) -> tuple[int, str] | None:
 
 
 def _stood_by(request: Request, engine: Engine) -> tuple[int, str] | None:
-    refused = _refused(request)
+    refused = _refused(request, engine)
     if refused is not None:
         return refused
     peer = engine.settings.names[engine.settings.peer]
-    for group in request.groups:
+    for group in request.about(engine):
         word = engine.peer_word(group)
         if group.held or (word is not None and word.phase is not Phase.ACTIVE):
             return None
-    moved = ", ".join(str(group.id) for group in request.groups)
+    moved = ", ".join(str(group_id) for group_id in request.groups)
     return OK, f"group {moved} now on {peer}" if moved else "nothing was held here"
 
 
 def _took_over(request: Request, engine: Engine) -> tuple[int, str] | None:
-    refused = _refused(request)
+    refused = _refused(request, engine)
     if refused is not None:
         return refused
-    for group in request.groups:
+    for group in request.about(engine):
         if group.state is not State.ACTIVE:
             return None
-    moved = ", ".join(str(group.id) for group in request.groups)
+    moved = ", ".join(str(group_id) for group_id in request.groups)
     mine = engine.settings.names[engine.settings.node]
     return OK, f"group {moved} now on {mine}" if moved else "already here"
 
 
 def _left(request: Request, engine: Engine) -> tuple[int, str] | None:
-    for group in request.groups:
+    for group in request.about(engine):
         if group.state is State.ACTIVE and group.ask is Ask.NOTHING:
             handover.surrender(group, "the agent is stopping", engine)
-    if any(group.held and group.state is not State.CLEANING for group in request.groups):
+    if any(group.held and group.state is not State.CLEANING for group in request.about(engine)):
         engine.leaving_ns = engine.now_ns
         return None
-    offered = any(group.offer_no for group in request.groups)
+    offered = any(group.offer_no for group in request.about(engine))
     if offered and engine.peer.alive() and engine.now_ns - engine.leaving_ns < LINGER_NS:
         return None
     engine.changed()

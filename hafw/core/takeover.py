@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import DUTIES, FOREVER, Certificate, TakerView, wait_ns
-from hafw.core.group import State
 from hafw.core.liveness import PeerState
 from hafw.core.model import Ask, OpKind, Phase, StartOp
 from hafw.core.settings import MS, Classes
+from hafw.core.states import State
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine

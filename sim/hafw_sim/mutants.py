@@ -11,10 +11,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from hafw.core import duties, engine, group, handover, liveness, operator, reflection, takeover
+from hafw.core import (
+    duties,
+    engine,
+    group,
+    handover,
+    hearing,
+    liveness,
+    operator,
+    reflection,
+    takeover,
+)
 from hafw.core.duties import DUTIES, FOREVER, Certificate
 from hafw.core.liveness import Heard, PeerState
 from hafw.core.model import HoldGate, Outcome, Phase, ShutGate
+from hafw.core.states import State
 from hafw_sim.stories import STORIES
 
 if TYPE_CHECKING:
@@ -199,13 +210,13 @@ def probe_not_needed() -> list[Patch]:
 
 @_mutant("evidence is dated by its sending, never by the receipt of the answer")
 def evidence_dated_by_receipt() -> list[Patch]:
-    original = engine.Engine._beat_heard
+    original = hearing.beat_heard
 
-    def beat_heard(self: engine.Engine, path: int, beat: Any) -> None:
-        original(self, path, beat)
-        self.peer.acknowledge(self.now_ns)
+    def beat_heard(path: int, beat: Any, engine_: engine.Engine) -> None:
+        original(path, beat, engine_)
+        engine_.peer.acknowledge(engine_.now_ns)
 
-    return [patch.object(engine.Engine, "_beat_heard", beat_heard)]
+    return [patch.object(hearing, "beat_heard", beat_heard)]
 
 
 @_mutant("what lapsed is judged before anything is read")
@@ -312,19 +323,19 @@ def epochs_shared() -> list[Patch]:
 
 @_mutant("when both hold it, only the lower epoch yields")
 def both_yield() -> list[Patch]:
-    original = engine.Engine._compare_epochs
+    original = hearing._compare_epochs
 
-    def compare(self: engine.Engine, group_: group.Group, word: Any) -> None:
-        if group_.state is group.State.ACTIVE and word.phase is Phase.ACTIVE:
-            group_.let_go("the peer holds it too", self)
-        original(self, group_, word)
+    def compare(group_: group.Group, word: Any, engine_: engine.Engine) -> None:
+        if group_.state is State.ACTIVE and word.phase is Phase.ACTIVE:
+            group_.let_go("the peer holds it too", engine_)
+        original(group_, word, engine_)
 
-    return [patch.object(engine.Engine, "_compare_epochs", compare)]
+    return [patch.object(hearing, "_compare_epochs", compare)]
 
 
 @_mutant("when both hold it, the lower epoch yields")
 def nobody_yields() -> list[Patch]:
-    return [patch.object(engine.Engine, "_compare_epochs", lambda *_: None)]
+    return [patch.object(hearing, "_compare_epochs", lambda *_: None)]
 
 
 # --- liveness and links -------------------------------------------------------------------------
@@ -396,15 +407,15 @@ def no_quarantine() -> list[Patch]:
 
 @_mutant("an answer is to one incarnation of the asker")
 def answers_outlive_the_asker() -> list[Patch]:
-    original = engine.Engine._peer_restarted
+    original = hearing._peer_restarted
 
-    def restarted(self: engine.Engine, *rest: Any) -> None:
-        replies = {each.id: each.reply_no for each in self.groups.values()}
-        original(self, *rest)
-        for each in self.groups.values():
+    def restarted(before: Any, silence_ns: int, engine_: engine.Engine) -> None:
+        replies = {each.id: each.reply_no for each in engine_.groups.values()}
+        original(before, silence_ns, engine_)
+        for each in engine_.groups.values():
             each.reply_no = replies[each.id]
 
-    return [patch.object(engine.Engine, "_peer_restarted", restarted)]
+    return [patch.object(hearing, "_peer_restarted", restarted)]
 
 
 @_mutant("drifted files block what goes by agreement")
@@ -443,10 +454,10 @@ def distrust_ignored() -> list[Patch]:
 
 @_mutant("a node of which the peer remembers more starts again above that")
 def rollback_not_noticed() -> list[Patch]:
-    def acknowledged(self: engine.Engine, beat: Any) -> None:
-        self.peer.acknowledge(self.sent.sent_ns(beat.acked_n))
+    def acknowledged(beat: Any, engine_: engine.Engine) -> None:
+        engine_.peer.acknowledge(engine_.sent.sent_ns(beat.acked_n))
 
-    return [patch.object(engine.Engine, "_acknowledged", acknowledged)]
+    return [patch.object(hearing, "_acknowledged", acknowledged)]
 
 
 @_mutant("the lone node that is not preferred lets the other go first")

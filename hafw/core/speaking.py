@@ -1,0 +1,72 @@
+"""What this node says, and when: beats in rhythm, and at once when there is news.
+
+One rule: the reflected heartbeat goes out before the echo, so that an answered echo proves that it
+went out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.core.model import REFLECTED_PATH, Beat, SendBeat, SendEcho
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+
+
+def send_beats(engine: Engine) -> None:
+    """Say what is due or new: reflected first, then the echo, then on every link."""
+    beat_due = engine.now_ns >= engine.next_echo_ns
+    link_due = engine.now_ns >= engine.next_link_ns
+    if not (beat_due or link_due or engine.news):
+        return
+    links = link_due or engine.news
+    engine.news = False
+    oldest_ns = engine.now_ns - 2 * engine.settings.timing.deadtime_ns
+    n = engine.sent.record(engine.now_ns, oldest_ns)
+    said = beat(n, engine, is_ack=False)
+    if engine.settings.reflect:  # first, so that an answered echo proves that it went out
+        engine.emit(SendBeat(REFLECTED_PATH, said))
+    if beat_due:
+        for ping, echoes in enumerate(engine.echoes):
+            echoes.send(n, engine.now_ns, engine.settings)
+            engine.emit(SendEcho(ping, said))
+        engine.next_echo_ns = _after(engine.next_echo_ns, engine.settings.beat_ns, engine.now_ns)
+    if links:
+        for path in range(engine.settings.links):
+            engine.emit(SendBeat(path, said))
+    if link_due:
+        interval_ns = engine.settings.timing.keepalive_ns
+        engine.next_link_ns = _after(engine.next_link_ns, interval_ns, engine.now_ns)
+
+
+def _after(due_ns: int, interval_ns: int, now_ns: int) -> int:
+    """The next due time: in rhythm, but never a burst to catch up."""
+    following_ns = due_ns + interval_ns
+    if following_ns <= now_ns + interval_ns // 2:
+        return now_ns + interval_ns
+    return following_ns
+
+
+def beat(n: int, engine: Engine, *, is_ack: bool) -> Beat:
+    """Beat number `n`: all that this node says now."""
+    spoken = tuple([group.beat(engine) for group in engine.groups.values()])
+    if spoken != engine.spoken:
+        engine.spoken = spoken
+    heard = 0
+    for link in range(engine.settings.links):
+        if engine.peer.link_up(link, engine.now_ns, engine.settings):
+            heard |= 1 << link
+    return Beat(
+        engine.settings.node,
+        engine.incarnation,
+        n,
+        engine.peer.incarnation,
+        engine.peer.n,
+        heard,
+        engine.pings_up(),
+        engine.leaving,
+        is_ack,
+        engine.settings.config_hash,
+        engine.spoken,
+    )
