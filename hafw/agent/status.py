@@ -11,16 +11,20 @@ from hafw.core.duties import NEVER
 from hafw.core.handover import FAILBACKS_MAX
 from hafw.core.liveness import PeerState
 from hafw.core.model import Phase
-from hafw.core.settings import MS, Classes
+from hafw.core.settings import MS, SECOND, Classes
 from hafw.core.states import State
 from hafw.core.takeover import unblock_hint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hafw.agent.driver import Driver
     from hafw.config.model import IPAddress
+    from hafw.core.engine import Engine
     from hafw.core.group import Group
 
 SCHEMA = "hafw.status/1"
+RIGHT_ENDING_SHOWN_NS = 3_600 * SECOND
 Json = dict[str, object]
 
 
@@ -192,30 +196,45 @@ def _last_takeover(driver: Driver) -> Json | None:
 
 
 def _warnings(driver: Driver) -> list[Json]:
+    found = [*_node_warnings(driver)]
+    for group in driver.engine.groups.values():
+        found += _group_warnings(group, driver.engine)
+    return [{"text": text, "next": following} for text, following in found]
+
+
+def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
+    """What is wrong with this node, and what to do about it."""
     engine = driver.engine
-    found: list[Json] = []
-
-    def warn(text: str, following: str) -> None:
-        found.append({"text": text, "next": following})
-
     if engine.drift():
-        warn("the cluster files of the two nodes differ", "make them equal, then hafw reload")
+        yield "the cluster files of the two nodes differ", "make them equal, then hafw reload"
     if not engine.trusted:
-        warn(f"joined as standby: {engine.distrust}", "it ends when the other node is heard")
+        yield f"joined as standby: {engine.distrust}", "it ends when the other node is heard"
     if not engine.worker_up:
-        warn(f"the worker is not up: {driver.supervisor.trouble}", "see hafw events")
-    for group in engine.groups.values():
-        if group.state is State.BLOCKED:
-            warn(f"group {group.id} is blocked: {group.blocked_why}", unblock_hint(engine))
-        if group.settings.classes == Classes.NONE:
-            text = f"group {group.id} has no protection: only a hand-over or a person moves it"
-            warn(text, 'set reflect = "…" under [ping], or protection = "best-effort"')
-        if len(group.failbacks) >= FAILBACKS_MAX:
-            warn(f"group {group.id} failed back too often", "hafw takeover failback, by hand")
-    if engine.right_endings:
-        text = f"this node let go {engine.right_endings} times because its evidence was too old"
-        warn(text, "if the network was well, deadtime is too short for this machine")
-    return found
+        yield f"the worker is not up: {driver.supervisor.trouble}", "see hafw events"
+    if driver.journal.trouble:
+        lost = driver.journal.lost
+        yield (
+            f"the journal cannot be written, {lost} steps are lost: {driver.journal.trouble}",
+            "make room on the disk; nothing new is acquired while state cannot be written",
+        )
+    if engine.now_ns - engine.right_ended_ns < RIGHT_ENDING_SHOWN_NS:
+        yield (
+            "within the last hour this node let go, because its evidence was too old",
+            "see hafw events; if the network was well, deadtime is too short for this machine",
+        )
+
+
+def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
+    """What is wrong with a group, and what to do about it."""
+    if group.state is State.BLOCKED:
+        yield f"group {group.id} is blocked: {group.blocked_why}", unblock_hint(engine)
+    if group.settings.classes == Classes.NONE:
+        yield (
+            f"group {group.id} has no protection: only a hand-over or a person moves it",
+            'set reflect = "…" under [ping], or protection = "best-effort"',
+        )
+    if len(group.failbacks) >= FAILBACKS_MAX:
+        yield f"group {group.id} failed back too often", "hafw takeover failback, by hand"
 
 
 def _agent(driver: Driver) -> Json:
@@ -230,6 +249,8 @@ def _agent(driver: Driver) -> Json:
         "gate": driver.vips.guarding.name.lower(),
         "gate_reinstalled": driver.vips.reinstalled,
         "scheduling": driver.scheduling,
+        "journal": driver.journal.trouble or "ok",
+        "journal_lost": driver.journal.lost,
         "hold_ms": engine.settings.hold_ns // MS,
         "shut_ms": engine.settings.shut_ns // MS,
     }

@@ -93,6 +93,7 @@ class Engine:
         self.leaving_ns = NEVER
         self.neighbour_ns = NEVER
         self.right_endings = 0
+        self.right_ended_ns = NEVER
         self.pauses = 0
         self.last_takeover: dict[int, tuple[str, int]] = {}
         self.returning: dict[int, int] = {}

@@ -192,6 +192,7 @@ class Group:
                 "the evidence that allowed to hold it is too old: letting go",
             )
             engine.right_endings += 1
+            engine.right_ended_ns = engine.now_ns
             self.let_go("the right to hold it ended", engine)
 
     def renew_gate(self, engine: Engine) -> None:

@@ -175,10 +175,11 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
     if engine.now_ns < _first_missed_ns(engine):
         return
     classes = group.settings.classes
-    if Classes.REFLECTED in classes and group.armed:
-        prepare(group, Certificate.REFLECTED, engine)
-    elif Classes.BEST_EFFORT in classes:
-        prepare(group, Certificate.BEST_EFFORT, engine)
+    if engine.now_ns < due_ns(group, engine):  # afterwards `take` knows which it needs
+        if Classes.REFLECTED in classes and group.armed:
+            prepare(group, Certificate.REFLECTED, engine)
+        elif Classes.BEST_EFFORT in classes:
+            prepare(group, Certificate.BEST_EFFORT, engine)
     may_probe = Classes.BEST_EFFORT in classes and any(group.settings.vips)
     wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
     if may_probe and wanted and group.probe is None and engine.worker_up:

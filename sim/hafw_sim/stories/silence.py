@@ -28,6 +28,19 @@ def crash_best_effort() -> list[str]:
 
 
 @story
+def crash_with_a_lossy_way_to_the_ping_node() -> list[str]:
+    """Reflection is not to be had at the end of the silence: best-effort takes its place."""
+    world = running_pair(BOTH, groups=2)
+    world.crash(ALPHA)
+    world.run(7)
+    world.from_ping[BETA].cut = True
+    world.run(1)
+    world.from_ping[BETA].cut = False
+    world.run(4)
+    return wrong(world, "beta", "beta")
+
+
+@story
 def crash_without_protection_is_blocked() -> list[str]:
     """Without any class silence moves nothing, and the block says what to type."""
     world = running_pair(Classes.NONE)

@@ -1,0 +1,173 @@
+"""A journal gives back every step, and a replay of it decides the same."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hafw.core.journal import DamagedError, Header, Recorder, Segment
+from hafw.core.model import Beat, BeatHeard, Instant, Tick
+from hafw_sim.pairs import ALPHA, running_pair
+from hafw_sim.replay import replay
+from tests.core.storms import storm
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+    from hafw.core.model import Effect, Event
+    from hafw_sim.world import Node
+
+
+def header(engine: Engine, *, continues: bool = False) -> bytes:
+    return Header("1", "engine", continues, 0, "now", engine.snapshot()).encode()
+
+
+class Journals:
+    """Records every engine of a world, a new segment for each life and every 500 steps."""
+
+    def __init__(self) -> None:
+        self.segments: dict[str, list[bytearray]] = {"alpha": [], "beta": []}
+        self._lives: dict[str, tuple[Engine, Recorder, int]] = {}
+        self.steps = 0
+
+    def tap(self, node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
+        engine = node.engine
+        assert engine is not None
+        known = self._lives.get(node.name)
+        if known is None or known[0] is not engine or known[2] >= 500:
+            # The state before this step is gone: begin after it.
+            same = known is not None and known[0] is engine
+            if same and known is not None:
+                self.segments[node.name][-1] += known[1].record(event, now, effects)[0]
+                self.steps += 1
+            self.segments[node.name].append(bytearray(header(engine, continues=same)))
+            self._lives[node.name] = (engine, Recorder(engine.now), 0)
+            return
+        self.segments[node.name][-1] += known[1].record(event, now, effects)[0]
+        self.steps += 1
+        self._lives[node.name] = (engine, known[1], known[2] + 1)
+
+    def files(self, name: str) -> list[tuple[str, bytes]]:
+        return [(f"{number}", bytes(data)) for number, data in enumerate(self.segments[name])]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_replay_reaches_the_same_decisions(seed: int) -> None:
+    journals = Journals()
+
+    storm(seed, journals.tap)
+    reports = [replay(journals.files(name)) for name in ("alpha", "beta")]
+
+    assert [report.differences for report in reports] == [[], []]
+    assert sum(report.steps for report in reports) == journals.steps > 2_000
+
+
+def test_a_replay_notices_another_decision() -> None:
+    journals = Journals()
+    storm(1, journals.tap)
+    name, content = journals.files("alpha")[0]
+
+    report = replay([(name, content.replace(b"group.active", b"group.asleep"))])
+
+    assert len(report.differences) >= 1
+    assert "the journal says" in report.differences[0]
+
+
+def test_a_replay_notices_a_segment_that_begins_elsewhere() -> None:
+    journals = Journals()
+    storm(1, journals.tap)
+    files = journals.files("beta")
+    continuing = next(n for n, (_, data) in enumerate(files) if b'"continues":true' in data)
+
+    report = replay([files[continuing - 1], (files[continuing][0], files[-1][1])])
+
+    assert report.segments == 2
+
+
+def test_quiet_hours_take_little_room() -> None:
+    world = running_pair()
+    sizes: list[int] = []
+    recorder: list[Recorder] = []
+
+    def tap(node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
+        if node.number == ALPHA:
+            if not recorder:
+                recorder.append(Recorder(now))
+            sizes.append(len(recorder[0].record(event, now, effects)[0]))
+
+    world.taps.append(tap)
+    world.run(600)
+
+    a_day = sum(sizes) * 24 * 6
+    assert a_day < 20_000_000
+
+
+def test_a_record_that_is_cut_off_ends_the_segment() -> None:
+    world = running_pair()
+    engine = world.nodes[ALPHA].engine
+    assert engine is not None
+    begun = Instant(1_000, 1_000)
+    record, _ = Recorder(begun).record(Tick(), Instant(5_000, 5_000), [])
+    whole = header(engine) + record
+
+    for length in range(1, len(record)):
+        segment = Segment(whole[:-length])
+        assert list(segment.steps(begun)) == []
+        assert segment.cut_off
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "no journal"),
+        (b"hafw journal 2 {}\n", "no journal"),
+        (b"hafw journal 1 {}\n", "header is damaged"),
+        (b"hafw journal 1 {\n", "header is damaged"),
+    ],
+)
+def test_what_is_no_journal_is_named(content: bytes, what: str) -> None:
+    with pytest.raises(DamagedError, match=what):
+        Segment(content)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_after_a_good_header_is_damage_or_a_cut_off_end(garbage: bytes) -> None:
+    line = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
+
+    with suppress(DamagedError):
+        for _ in Segment(line + garbage).steps(Instant(0, 0)):
+            pass
+
+
+@given(st.lists(st.tuples(st.integers(-(2**60), 2**60), st.integers(-(2**40), 2**40))))
+def test_instants_come_back_to_the_nanosecond(instants: list[tuple[int, int]]) -> None:
+    begun = Instant(0, 0)
+    recorder = Recorder(begun)
+    data = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
+    for boot_ns, mono_ns in instants:
+        data += recorder.record(Tick(), Instant(boot_ns, mono_ns), [])[0]
+
+    steps = list(Segment(data).steps(begun))
+
+    assert [tuple(step.now) for step in steps] == instants
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.integers(0, 2**60))))
+def test_beats_come_back_whole(heard: list[tuple[int, bool, int]]) -> None:
+    begun = Instant(0, 0)
+    recorder = Recorder(begun)
+    data = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
+    events = [
+        BeatHeard(path, Beat(0, 1, n, 1, n // 2, 3, 1, leaving=False, is_ack=is_ack,
+                             config_hash=b"12345678", groups=()))
+        for path, is_ack, n in heard
+    ]  # fmt: skip
+    for event in events:
+        data += recorder.record(event, begun, [])[0]
+
+    steps = list(Segment(data).steps(begun))
+
+    assert [step.event for step in steps] == events
