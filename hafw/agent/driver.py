@@ -11,9 +11,10 @@ import os
 import sys
 import traceback
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from hafw.agent import clock, statefile
+from hafw.agent.journal import Journal
 from hafw.agent.links import LinkSocket
 from hafw.agent.pings import PingNode
 from hafw.agent.supervisor import Supervisor
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from hafw.agent.notify import SystemdNotifier
     from hafw.agent.vips import Vips
     from hafw.config import Cluster
+    from hafw.core.model import Instant
     from hafw.core.settings import Settings
     from hafw.net.packet import PacketSocket
 
@@ -118,6 +120,7 @@ class Driver:
         self.scheduling = ""
         self.on_reincarnate: Callable[[int], None] = lambda _: None
         self.engine = self._new_engine()
+        self.journal = Journal(state_dir / "journal", self._loop, self.engine)
         self._open_sockets()
         self.supervisor = Supervisor(
             self._loop, self._hello(), self._worker_changed, self._worker_replied
@@ -251,18 +254,22 @@ class Driver:
 
     def step(self, event: Event) -> None:
         """One event in, its effects out."""
+        now = clock.now()
         try:
-            for effect in self.engine.step(event, clock.now()):
+            effects = self.engine.step(event, now)
+            for effect in effects:
                 self._apply(effect)
+            self.journal.record(event, now, effects)
         except Exception:  # noqa: BLE001 - whatever it is, this process must not go on
-            self._break()
+            self._break(event, now)
         self._notifier.stepped(self.engine.now_ns)
         if not self.finished.done():
             self._arm()
 
-    def _break(self) -> None:
+    def _break(self, event: Event, now: Instant) -> NoReturn:
         """A bug of ours: shut every address, say so, and go."""
         self.vips.abandon()
+        self.journal.crash(event, now)
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(BROKEN)
@@ -426,3 +433,4 @@ class Driver:
             link.close()
         for ping in self.pings:
             ping.close()
+        self.journal.close()
