@@ -161,19 +161,25 @@ class Peer:
         self.floor_n = self.mid_n = 0
 
     def _note_path(self, path: int, n: int, now_ns: int, settings: Settings) -> None:
-        if path != REFLECTED_PATH:
-            if path < len(self.link_ns):
-                gap_ns = now_ns - self.link_ns[path]
-                if self.link_ns[path] != NEVER and gap_ns > settings.timing.warntime_ns:
-                    self.links_late[path] += 1
-                self.link_ns[path] = now_ns
-            return
-        # A reflected beat that was held up says nothing of the path now: only one of the last R
-        # counts. The floor is the newest number that had been heard between R and 2 R ago.
-        if now_ns - self.mid_ns >= settings.known_ns:
-            self.floor_n, self.mid_n, self.mid_ns = self.mid_n, self.n, now_ns
-        if n > self.floor_n:
-            self.reflected_ns = now_ns
+        self._raise_floor(now_ns, settings.known_ns)
+        if path == REFLECTED_PATH:
+            if n > self.floor_n:
+                self.reflected_ns = now_ns
+        elif path < len(self.link_ns):
+            gap_ns = now_ns - self.link_ns[path]
+            if self.link_ns[path] != NEVER and gap_ns > settings.timing.warntime_ns:
+                self.links_late[path] += 1
+            self.link_ns[path] = now_ns
+
+    def _raise_floor(self, now_ns: int, known_ns: int) -> None:
+        """A reflected beat that was held up says nothing of the path now: only one of R counts.
+
+        The floor is the newest number that had been heard, by any path, between R and 2 R ago.
+        """
+        age_ns = now_ns - self.mid_ns
+        if age_ns >= known_ns:
+            self.floor_n = self.n if age_ns >= 2 * known_ns else self.mid_n
+            self.mid_n, self.mid_ns = self.n, now_ns
 
     def acknowledge(self, sent_ns: int) -> None:
         """The peer processed a beat that we sent at `sent_ns`."""

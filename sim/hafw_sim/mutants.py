@@ -181,6 +181,11 @@ def arming_not_needed() -> list[Patch]:
     return _seeing(armed=True, known=True)
 
 
+@_mutant("taker: a reflected beat that was held up says nothing of the path now")
+def late_reflection_counts() -> list[Patch]:
+    return [patch.object(liveness.Peer, "_raise_floor", lambda *_: None)]
+
+
 @_mutant("holder: a grant ends its resting on the peer's not being armed")
 def granting_keeps_unarmed() -> list[Patch]:
     original = takeover.arming_heard

@@ -375,7 +375,7 @@ class World:
                 return
         else:
             hops = [self.links[path, node.number]]
-            self.newest[path, node.number] = data
+        self.newest[path, node.number] = data
         self._carry(hops, lambda: self._arrive(peer, path, data))
 
     def _carry(self, hops: list[Path], arrive: Callable[[], None]) -> None:
@@ -435,9 +435,9 @@ class World:
         assert node.engine is not None
         self.feed(node, OpEnded(OpId(number, node.engine.incarnation, 0, 0), Outcome.OK, ""))
 
-    def replay(self, link: int, sender: int) -> None:
-        """The newest datagram that `sender` sent by this link arrives once more."""
-        self._arrive(self.nodes[1 - sender], link, self.newest[link, sender])
+    def replay(self, path: int, sender: int) -> None:
+        """The newest datagram that went this path from `sender` arrives once more."""
+        self._arrive(self.nodes[1 - sender], path, self.newest[path, sender])
 
     def cut_links(self, *, both: bool = True, sender: int = 0) -> None:
         """Cut every link; with `both` False only what `sender` sends is lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hafw.core.model import OpKind, Outcome, Verb
+from hafw.core.model import REFLECTED_PATH, OpKind, Outcome, Verb
 from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong
@@ -27,6 +27,22 @@ def offer_that_arrives_much_too_late() -> list[str]:
     world.deliver_held(link)
     world.run(1)
     return [*world.violations, *(["both answer"] if world.both_ms() else [])]
+
+
+@story
+def reflected_beat_that_was_held_up_for_a_minute() -> list[str]:
+    """The ping node reflects no longer; what it reflected long ago arrives, then all links die."""
+    world = running_pair()
+    world.to_ping[ALPHA].loss = 1.0
+    world.run(1)  # the last reflected beat of alpha, which is held up somewhere
+    world.ping_reflects = False
+    world.to_ping[ALPHA].loss = 0.0
+    world.run(60)
+    world.replay(REFLECTED_PATH, ALPHA)
+    world.run(2)
+    world.cut_links()
+    world.run(60)
+    return wrong(world, "alpha")
 
 
 @story
