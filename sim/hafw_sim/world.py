@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -53,8 +54,6 @@ from hafw.core.settings import MS, SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hafw.core.settings import Settings
 
 KEY: Final = Key(1, b"a simulated cluster's shared key")
@@ -65,6 +64,10 @@ EVENTS_PER_SECOND_MAX: Final = 50_000
 """More events than this in one simulated second: something spins, and the run is ended."""
 STARTS_PER_DEADTIME_MAX: Final = 4
 """More starts of a group on one node than this within a deadtime are no failover but a spin."""
+
+
+Tap = Callable[["Node", Event, Instant, list[Effect]], None]
+"""Hears of every step of an engine, before its effects are run."""
 
 
 class Endless(AssertionError):
@@ -154,6 +157,7 @@ class World:
         self.ping_reflects = settings[0].reflect
         self.service_lan = True
         self.checks: list[Callable[[World], None]] = []
+        self.taps: list[Tap] = []
         self.violations: list[str] = []
         self.newest: dict[tuple[int, int], bytes] = {}
         self.asked = 0
@@ -274,7 +278,11 @@ class World:
             if len(node.queue) < SOCKET_QUEUE:
                 node.queue.append(event)
             return
-        for effect in node.engine.step(event, self._instant(node)):
+        now = self._instant(node)
+        effects = node.engine.step(event, now)
+        for tap in self.taps:
+            tap(node, event, now, effects)
+        for effect in effects:
             self._apply(node, effect)
         self._arm(node)
 
