@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hafw.core.journal import Header, Recorder
 from hafw.core.model import ForeignAnnounced, GateFailed, Verb, What
 from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, settings_pair
 from hafw_sim.world import World
 
 if TYPE_CHECKING:
-    from hafw_sim.world import Tap
+    from hafw.core.engine import Engine
+    from hafw.core.model import Effect, Event, Instant
+    from hafw_sim.world import Node, Tap
 
 
 def storm(seed: int, tap: Tap) -> World:
@@ -52,3 +55,36 @@ def storm(seed: int, tap: Tap) -> World:
     world.ask(BETA, Verb.STOP)
     world.run(10)
     return world
+
+
+def header_of(engine: Engine, *, continues: bool = False) -> bytes:
+    return Header("1", "engine", continues, 0, "now", engine.snapshot()).encode()
+
+
+class Journals:
+    """Records every engine of a world, a new segment for each life and every 500 steps."""
+
+    def __init__(self) -> None:
+        self.segments: dict[str, list[bytearray]] = {"alpha": [], "beta": []}
+        self._lives: dict[str, tuple[Engine, Recorder, int]] = {}
+        self.steps = 0
+
+    def tap(self, node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
+        engine = node.engine
+        assert engine is not None
+        known = self._lives.get(node.name)
+        if known is None or known[0] is not engine or known[2] >= 500:
+            # The state before this step is gone: begin after it.
+            same = known is not None and known[0] is engine
+            if same and known is not None:
+                self.segments[node.name][-1] += known[1].record(event, now, effects)[0]
+                self.steps += 1
+            self.segments[node.name].append(bytearray(header_of(engine, continues=same)))
+            self._lives[node.name] = (engine, Recorder(engine.now), 0)
+            return
+        self.segments[node.name][-1] += known[1].record(event, now, effects)[0]
+        self.steps += 1
+        self._lives[node.name] = (engine, known[1], known[2] + 1)
+
+    def files(self, name: str) -> list[tuple[str, bytes]]:
+        return [(f"{number}", bytes(data)) for number, data in enumerate(self.segments[name])]

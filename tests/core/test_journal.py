@@ -13,45 +13,11 @@ from hafw.core.journal import DamagedError, Header, Recorder, Segment
 from hafw.core.model import Beat, BeatHeard, Instant, Tick
 from hafw_sim.pairs import ALPHA, running_pair
 from hafw_sim.replay import replay
-from tests.core.storms import storm
+from tests.core.storms import Journals, header_of, storm
 
 if TYPE_CHECKING:
-    from hafw.core.engine import Engine
     from hafw.core.model import Effect, Event
     from hafw_sim.world import Node
-
-
-def header(engine: Engine, *, continues: bool = False) -> bytes:
-    return Header("1", "engine", continues, 0, "now", engine.snapshot()).encode()
-
-
-class Journals:
-    """Records every engine of a world, a new segment for each life and every 500 steps."""
-
-    def __init__(self) -> None:
-        self.segments: dict[str, list[bytearray]] = {"alpha": [], "beta": []}
-        self._lives: dict[str, tuple[Engine, Recorder, int]] = {}
-        self.steps = 0
-
-    def tap(self, node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
-        engine = node.engine
-        assert engine is not None
-        known = self._lives.get(node.name)
-        if known is None or known[0] is not engine or known[2] >= 500:
-            # The state before this step is gone: begin after it.
-            same = known is not None and known[0] is engine
-            if same and known is not None:
-                self.segments[node.name][-1] += known[1].record(event, now, effects)[0]
-                self.steps += 1
-            self.segments[node.name].append(bytearray(header(engine, continues=same)))
-            self._lives[node.name] = (engine, Recorder(engine.now), 0)
-            return
-        self.segments[node.name][-1] += known[1].record(event, now, effects)[0]
-        self.steps += 1
-        self._lives[node.name] = (engine, known[1], known[2] + 1)
-
-    def files(self, name: str) -> list[tuple[str, bytes]]:
-        return [(f"{number}", bytes(data)) for number, data in enumerate(self.segments[name])]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -111,7 +77,7 @@ def test_a_record_that_is_cut_off_ends_the_segment() -> None:
     assert engine is not None
     begun = Instant(1_000, 1_000)
     record, _ = Recorder(begun).record(Tick(), Instant(5_000, 5_000), [])
-    whole = header(engine) + record
+    whole = header_of(engine) + record
 
     for length in range(1, len(record)):
         segment = Segment(whole[:-length])
