@@ -151,9 +151,7 @@ class Agent:
             case "reload":
                 trouble = self._reload()
                 return _refuse(CONFIG_INVALID, trouble) if trouble else _ok({}, "reloaded")
-            case "failback":
-                return await self._operate({**request, "verb": "takeover", "what": "failback"})
-            case "standby" | "takeover" | "release" | "stop":
+            case "standby" | "takeover" | "failback" | "release" | "stop":
                 return await self._operate(request)
             case verb:
                 return _refuse(USAGE, f"unknown verb {verb!r}")

@@ -64,26 +64,27 @@ def run(group: Group, engine: Engine) -> None:
         _pass_on(group, word, engine)
 
 
-def give(group: Group, why: str, engine: Engine) -> str | None:
-    """Ask the other node to take a group that runs here. Returns why that is impossible."""
+def obstacle(group: Group, what: Ask, engine: Engine) -> str | None:
+    """Why the other node cannot be asked now to take a group, or to give it; None: it can."""
+    if what is Ask.GIVE_IT and not group.willing(engine):
+        return engine.why_unwilling(group)
     word = engine.peer_word(group)
     if word is None or not engine.fresh():
         return "the other node is silent or does not hear this one"
-    if not word.ready:
+    if what is Ask.TAKE_IT and not word.ready:
         return REFUSALS[Refusal.NOT_READY]
-    _ask(group, Ask.TAKE_IT, why, engine)
     return None
 
 
-def pull(group: Group, why: str, engine: Engine) -> str | None:
-    """Ask the other node to give a group to this one. Returns why that is impossible."""
-    if not group.willing(engine):
-        return engine.why_unwilling(group)
-    if engine.peer_word(group) is None or not engine.fresh():
-        return "the other node is silent or does not hear this one"
+def give(group: Group, why: str, engine: Engine) -> None:
+    """Ask the other node to take a group that runs here."""
+    _ask(group, Ask.TAKE_IT, why, engine)
+
+
+def pull(group: Group, why: str, engine: Engine) -> None:
+    """Ask the other node to give a group to this one."""
     prepare(group, Certificate.RELEASED, engine)
     _ask(group, Ask.GIVE_IT, why, engine)
-    return None
 
 
 def _ask(group: Group, ask: Ask, why: str, engine: Engine) -> None:

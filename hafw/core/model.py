@@ -231,6 +231,7 @@ class Verb(StrEnum):
 
     STANDBY = "standby"
     TAKEOVER = "takeover"
+    FAILBACK = "failback"
     RELEASE = "release"
     STOP = "stop"
 

@@ -28,6 +28,12 @@ LINGER_NS: Final = 1 * SECOND
 STOP_NS: Final = 60 * SECOND
 """A graceful stop that takes longer goes without what it could not stop, and says so."""
 
+_NOTHING_TO_MOVE: Final = {
+    Verb.STANDBY: "nothing was held here",
+    Verb.TAKEOVER: "already here",
+    Verb.FAILBACK: "every group is where it prefers to be",
+}
+
 
 class Request:
     """One command that is under way."""
@@ -52,6 +58,8 @@ def asked(event: OperatorAsked, engine: Engine) -> None:
             _standby(event, engine)
         case Verb.TAKEOVER:
             _takeover(event, engine)
+        case Verb.FAILBACK:
+            _failback(event, engine)
         case Verb.RELEASE:
             for group in engine.groups.values():
                 group.held_off = True
@@ -79,63 +87,85 @@ def selected(event: OperatorAsked, engine: Engine) -> list[Group]:
 
 def _standby(event: OperatorAsked, engine: Engine) -> None:
     groups = [group for group in selected(event, engine) if group.held]
-    if not engine.peer.alive():
-        if not event.force:
-            text = "the other node is silent, nobody could take over; --force releases anyway"
-            engine.answer(event.request, REFUSED, text)
-            return
+    if engine.peer.alive():
+        _move([], groups, event, engine)
+    elif not event.force:
+        text = "the other node is silent, nobody could take over; --force releases anyway"
+        engine.answer(event.request, REFUSED, text)
+    else:
         for group in groups:
             group.held_off = True
             group.let_go("an operator ordered it", engine)
-    else:
-        for group in groups:
-            why = _busy(group) or handover.give(group, "an operator ordered standby", engine)
-            if why is not None:
-                engine.answer(event.request, REFUSED, f"group {group.id}: {why}; nothing moved")
-                return
-    _await(event, groups, engine)
+        _await(event, groups, engine)
 
 
-def _busy(group: Group) -> str | None:
+def _takeover(event: OperatorAsked, engine: Engine) -> None:
+    _move([group for group in selected(event, engine) if _elsewhere(group)], [], event, engine)
+
+
+def _failback(event: OperatorAsked, engine: Engine) -> None:
+    """Every group to its preferred node."""
+    groups, mine = engine.groups.values(), engine.settings.node
+    fetched = [g for g in groups if g.settings.preferred == mine and _elsewhere(g)]
+    given = [g for g in groups if g.settings.preferred != mine and g.held]
+    _move(fetched, given, event, engine)
+
+
+def _elsewhere(group: Group) -> bool:
+    return group.state not in (State.STARTING, State.ACTIVE)
+
+
+def _move(fetched: list[Group], given: list[Group], event: OperatorAsked, engine: Engine) -> None:
+    """Begin to fetch some groups and to give others; all of it, or nothing."""
+    for group in fetched:
+        group.held_off = False
+        group.unwilling_ns = NEVER
+    obstacles = [(group, _no_fetching(group, event, engine)) for group in fetched]
+    obstacles += [(group, _no_giving(group, engine)) for group in given]
+    for group, why in obstacles:
+        if why is not None:
+            engine.answer(event.request, REFUSED, f"nothing moved; group {group.id}: {why}")
+            return
+    for group in fetched:
+        group.ask_failed = ""
+        _fetch(group, event, engine)
+    for group in given:
+        handover.give(group, f"an operator ordered {event.verb}", engine)
+    _await(event, fetched + given, engine)
+
+
+def _no_giving(group: Group, engine: Engine) -> str | None:
+    """Why a group that is held here cannot be given away now."""
     if group.state is not State.ACTIVE:
         return f"it is {group.state}; try again when that is over"
     if group.ask is not Ask.NOTHING:
         return "a hand-over is under way"
-    return None
+    return handover.obstacle(group, Ask.TAKE_IT, engine)
 
 
-def _takeover(event: OperatorAsked, engine: Engine) -> None:
-    groups = [g for g in selected(event, engine) if g.state not in (State.STARTING, State.ACTIVE)]
-    for group in groups:
-        group.held_off = False
-        group.ask_failed = ""
-        group.unwilling_ns = NEVER
-        why = _begin_takeover(group, event, engine)
-        if why is not None:
-            engine.answer(event.request, REFUSED, f"group {group.id}: {why}")
-            return
-    _await(event, groups, engine)
-
-
-def _begin_takeover(group: Group, event: OperatorAsked, engine: Engine) -> str | None:
+def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | None:
+    """Why a group cannot be taken over now."""
     if group.held:
         return f"it is {group.state} here; try again when that is over"
-    word = engine.peer_word(group)
-    if word is not None:
+    if engine.peer_word(group) is not None:
         if event.peer_is_off is not None:
             return "the other node is not off: it is heard; use plain hafw takeover"
-        if word.phase is Phase.CLEAR and group.settings.preferred == engine.settings.node:
-            return None  # nobody holds it and the right to take is ours: it starts by itself
-        return handover.pull(group, "an operator ordered takeover", engine)
+        return handover.obstacle(group, Ask.GIVE_IT, engine)
     if not event.force:
         return f"the other node is silent. {takeover.unblock_hint(engine)}"
     if event.peer_is_off != engine.settings.names[engine.settings.peer] or not event.reason:
         return "name the other node exactly, and give a reason: " + takeover.unblock_hint(engine)
-    if not group.willing(engine):
-        return engine.why_unwilling(group)
-    engine.note("operator.vouched", group.id, f"{event.peer_is_off} is off: {event.reason}")
-    group.vouched = True
-    return None
+    return None if group.willing(engine) else engine.why_unwilling(group)
+
+
+def _fetch(group: Group, event: OperatorAsked, engine: Engine) -> None:
+    word = engine.peer_word(group)
+    if word is None:
+        engine.note("operator.vouched", group.id, f"{event.peer_is_off} is off: {event.reason}")
+        group.vouched = True
+    elif word.phase is not Phase.CLEAR or group.settings.preferred != engine.settings.node:
+        handover.pull(group, f"an operator ordered {event.verb}", engine)
+    # else nobody holds it and the right to take is ours: it starts by itself
 
 
 def _leave(event: OperatorAsked, engine: Engine) -> None:
@@ -144,7 +174,9 @@ def _leave(event: OperatorAsked, engine: Engine) -> None:
     engine.changed()
     for group in engine.groups.values():
         if group.state is State.ACTIVE and group.ask is Ask.NOTHING:
-            if handover.give(group, "the agent is stopping", engine) is not None:
+            if handover.obstacle(group, Ask.TAKE_IT, engine) is None:
+                handover.give(group, "the agent is stopping", engine)
+            else:
                 handover.surrender(group, "the agent is stopping", engine)
         elif group.state is State.STARTING:
             handover.surrender(group, "the agent is stopping", engine)
@@ -181,10 +213,8 @@ def _progress(request: Request, engine: Engine) -> tuple[int, str] | None:
             if any(group.held for group in request.about(engine)):
                 return None
             return OK, "released: nothing is held here"
-        case Verb.STANDBY:
-            return _stood_by(request, engine)
-        case Verb.TAKEOVER:
-            return _took_over(request, engine)
+        case Verb.STANDBY | Verb.TAKEOVER | Verb.FAILBACK:
+            return _moved(request, engine)
 
 
 def _refused(request: Request, engine: Engine) -> tuple[int, str] | None:
@@ -195,29 +225,42 @@ def _refused(request: Request, engine: Engine) -> tuple[int, str] | None:
     return None
 
 
-def _stood_by(request: Request, engine: Engine) -> tuple[int, str] | None:
+def _moved(request: Request, engine: Engine) -> tuple[int, str] | None:
     refused = _refused(request, engine)
     if refused is not None:
         return refused
-    peer = engine.settings.names[engine.settings.peer]
+    arrivals: dict[str, list[str]] = {}
     for group in request.about(engine):
+        where = _arrived(group, _destination(group, request, engine), engine)
+        if where is None:
+            return None
+        arrivals.setdefault(where, []).append(str(group.id))
+    told = [f"group {', '.join(ids)} {where}" for where, ids in arrivals.items()]
+    return OK, "; ".join(told) or _NOTHING_TO_MOVE[request.asked.verb]
+
+
+def _destination(group: Group, request: Request, engine: Engine) -> int:
+    match request.asked.verb:
+        case Verb.STANDBY:
+            return engine.settings.peer
+        case Verb.TAKEOVER:
+            return engine.settings.node
+        case _:
+            return group.settings.preferred
+
+
+def _arrived(group: Group, node: int, engine: Engine) -> str | None:
+    """Where a group is once its move to `node` is over; None: not yet."""
+    if node == engine.settings.node:
+        there = group.state is State.ACTIVE
+    elif group.held:
+        return None
+    else:
         word = engine.peer_word(group)
-        if group.held or (word is not None and word.phase is not Phase.ACTIVE):
-            return None
-    moved = ", ".join(str(group_id) for group_id in request.groups)
-    return OK, f"group {moved} now on {peer}" if moved else "nothing was held here"
-
-
-def _took_over(request: Request, engine: Engine) -> tuple[int, str] | None:
-    refused = _refused(request, engine)
-    if refused is not None:
-        return refused
-    for group in request.about(engine):
-        if group.state is not State.ACTIVE:
-            return None
-    moved = ", ".join(str(group_id) for group_id in request.groups)
-    mine = engine.settings.names[engine.settings.node]
-    return OK, f"group {moved} now on {mine}" if moved else "already here"
+        if word is None:
+            return "released; nobody is known to hold it"
+        there = word.phase is Phase.ACTIVE
+    return f"now on {engine.settings.names[node]}" if there else None
 
 
 def _left(request: Request, engine: Engine) -> tuple[int, str] | None:

@@ -139,10 +139,7 @@ def best_effort_taker_needs_nothing() -> list[Patch]:
 
 @_mutant("operator, taker: the peer's name must be typed, and a reason")
 def operator_without_name() -> list[Patch]:
-    def begin(group_: group.Group, *_: object) -> None:
-        group_.vouched = True
-
-    return [patch.object(operator, "_begin_takeover", begin)]
+    return [patch.object(operator, "_no_fetching", _granted)]
 
 
 # --- the parts of the halves -------------------------------------------------------------------

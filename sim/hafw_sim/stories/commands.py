@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core.model import Verb, What
+from hafw.core.model import ServiceChanged, Verb, What
 from hafw.core.settings import Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong
@@ -93,6 +93,33 @@ def takeover_failback_fetches_only_what_prefers_this_node() -> list[str]:
 
 
 @story
+def failback_brings_every_group_home() -> list[str]:
+    """Whoever types it: what prefers this node is fetched, what prefers the other is given."""
+    problems: list[str] = []
+    for astray, number in ((BETA, ALPHA), (BETA, BETA), (ALPHA, ALPHA), (ALPHA, BETA)):
+        world = running_pair(groups=2)
+        world.ask(astray, Verb.TAKEOVER)
+        world.run(1)
+        request = world.ask(number, Verb.FAILBACK)
+        world.run(1)
+        problems += wrong(world, "alpha", "beta") + _expect(world, number, request, 0)
+    return problems
+
+
+@story
+def a_standby_that_one_group_cannot_follow_moves_nothing() -> list[str]:
+    """Beta refuses the second group only: the first stays too, and the answer says so."""
+    world = running_pair(groups=2)
+    world.ask(ALPHA, Verb.TAKEOVER)
+    world.run(1)
+    world.feed(world.nodes[BETA], ServiceChanged(2, up=False))
+    world.run(1)
+    request = world.ask(ALPHA, Verb.STANDBY)
+    world.run(1)
+    return wrong(world, "alpha", "alpha") + _expect(world, ALPHA, request, 5)
+
+
+@story
 def standby_with_a_dead_peer_is_refused() -> list[str]:
     """Nobody could take over; with force it is released anyway."""
     world = running_pair()
@@ -101,8 +128,11 @@ def standby_with_a_dead_peer_is_refused() -> list[str]:
     refused = world.ask(ALPHA, Verb.STANDBY)
     world.run(1)
     problems = wrong(world, "alpha") + _expect(world, ALPHA, refused, 5)
-    world.ask(ALPHA, Verb.STANDBY, force=True)
+    forced = world.ask(ALPHA, Verb.STANDBY, force=True)
     world.run(1)
+    told = world.nodes[ALPHA].answers[forced].text
+    if told != "group 1 released; nobody is known to hold it":
+        problems.append(f"answered: {told}")
     return problems + wrong(world, None)
 
 
