@@ -17,8 +17,10 @@ SHORTEST_NS: Final = UNITS_NS["ms"]
 """The shortest time of the file: the resolution of timers that all kernels have."""
 LONGEST_NS: Final = UNITS_NS["h"]
 """The longest time of the file: no death is noticed later on purpose."""
-BEATS_NEEDED: Final = 2
-"""`deadtime` must be longer than this many keepalives: one lost beat is not a death."""
+SHORTEST_DEADTIME_NS: Final = 20 * UNITS_NS["ms"]
+"""In less, the right to hold has no room for the echoes that it rests on, a millisecond apart."""
+BEATS_NEEDED: Final = 3
+"""`deadtime` must be this many keepalives: the right to hold is less than half of it."""
 BEATS_ADVISED: Final = 4
 """`deadtime` should be at least this many keepalives: two lost beats are common."""
 INITDEAD_ADVISED: Final = 2
@@ -30,7 +32,7 @@ def read_timing(table: Table) -> Timing | None:
     default = Timing()
     keepalive_ns = _time(table, "keepalive", default.keepalive_ns)
     warntime_ns = _time(table, "warntime", default.warntime_ns)
-    deadtime_ns = _time(table, "deadtime", default.deadtime_ns)
+    deadtime_ns = _time(table, "deadtime", default.deadtime_ns, SHORTEST_DEADTIME_NS)
     initdead_ns = _time(table, "initdead", default.initdead_ns)
     table.finish()
     if keepalive_ns is None or warntime_ns is None or deadtime_ns is None or initdead_ns is None:
@@ -45,8 +47,8 @@ def read_timing(table: Table) -> Timing | None:
     return timing
 
 
-def _time(table: Table, key: str, default_ns: int) -> int | None:
-    return table.duration(key, SHORTEST_NS, LONGEST_NS, default_ns)
+def _time(table: Table, key: str, default_ns: int, low_ns: int = SHORTEST_NS) -> int | None:
+    return table.duration(key, low_ns, LONGEST_NS, default_ns)
 
 
 def _check(table: Table, timing: Timing) -> None:
@@ -64,10 +66,11 @@ def _check(table: Table, timing: Timing) -> None:
             f"({format_duration(warntime)}), so nobody would be warned before a takeover",
             "use a longer deadtime, or a shorter warntime",
         )
-    if deadtime <= BEATS_NEEDED * keepalive:
+    if deadtime < BEATS_NEEDED * keepalive:
         table.at("deadtime").error(
-            f"{format_duration(deadtime)} is not longer than {BEATS_NEEDED} keepalives "
-            f"({format_duration(BEATS_NEEDED * keepalive)}), so one lost beat would be a death",
+            f"{format_duration(deadtime)} is shorter than {BEATS_NEEDED} keepalives "
+            f"({format_duration(BEATS_NEEDED * keepalive)}), so an owner could lose its right to "
+            "hold between two beats",
             f"use at least {format_duration(BEATS_ADVISED * keepalive)}",
         )
     elif deadtime < BEATS_ADVISED * keepalive:
