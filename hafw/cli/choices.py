@@ -14,7 +14,7 @@ import click
 
 from hafw.cli.parameters import ADDRESS, DURATION, LINK, NODES, VIP, VipChoice
 from hafw.config.durations import format_duration
-from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Mode
+from hafw.config.model import DEFAULT_PORT, Mode
 from hafw.core.settings import Timing
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Choices:
     deadtime: int
     initdead: int
     port: int
-    key_file: Path
+    key_file: Path | None
 
     @property
     def timing(self) -> Timing:
@@ -94,7 +94,9 @@ _OPTIONS: Final = (
     _time("initdead", _DEFAULT.initdead_ns),
     click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_PORT, show_default=True),
     click.option(
-        "--key-file", type=click.Path(path_type=Path), default=DEFAULT_KEY_FILE, show_default=True
+        "--key-file",
+        type=click.Path(path_type=Path),
+        help="[default: cluster.key beside the cluster file]",
     ),
 )
 

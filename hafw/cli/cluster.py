@@ -32,6 +32,8 @@ from hafw.config.render import render
 if TYPE_CHECKING:
     from hafw.config.model import Cluster, IPAddress
 
+KEY_FILE_NAME: Final = "cluster.key"
+"""What the key file is called beside the cluster file."""
 DEFAULT_OFFER: Final = format_duration(15 * UNITS_NS["m"])
 """How long a token is good, unless the operator says otherwise."""
 
@@ -74,10 +76,12 @@ def create(  # noqa: PLR0913 - one parameter per option
     On a terminal you are asked for what the options leave out. Then the other node can join: the
     command shows what to type there, and waits.
     """
-    for path in (target.config, choices.key_file):
+    key_file = (choices.key_file or target.config.with_name(KEY_FILE_NAME)).absolute()
+    for path in (target.config, key_file):
         if path.exists():
             raise already_there(path)
-    wanted = Wizard(target.node_name(), interactive=sys.stdin.isatty()).complete(choices)
+    wizard = Wizard(target.node_name(), interactive=sys.stdin.isatty())
+    wanted = wizard.complete(choices, key_file)
     gift = Gift(cluster=render(wanted), keys=render_keys((new_key(),)))
     cluster = parse(gift.cluster, str(target.config))
     click.echo(explain(cluster), err=True)

@@ -16,6 +16,8 @@ from hafw.cli.parameters import ADDRESS, VIP, Form, VipChoice
 from hafw.config.model import Cluster, Group, Link, LinkEnd, Mode, Ping, Protection, Vip
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hafw.cli.choices import Choices
     from hafw.config.model import IPAddress
 
@@ -30,7 +32,7 @@ class Wizard:
         self._this = this_node
         self._interactive = interactive
 
-    def complete(self, choices: Choices) -> Cluster:
+    def complete(self, choices: Choices, key_file: Path) -> Cluster:
         """The cluster that the operator wants. Raises `click.UsageError` for what is missing."""
         nodes = choices.nodes or self._ask_nodes()
         if self._this not in nodes:
@@ -48,7 +50,7 @@ class Wizard:
             id=uuid.uuid4(),
             port=choices.port,
             mode=choices.mode,
-            key_file=choices.key_file.absolute(),
+            key_file=key_file,
             protection=Protection.BEST_EFFORT if best_effort else None,
             nodes=nodes,
             links=links,

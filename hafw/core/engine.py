@@ -95,7 +95,6 @@ class Engine:
         self.right_endings = 0
         self.right_ended_ns = NEVER
         self.pauses = 0
-        self.last_takeover: dict[int, tuple[str, int]] = {}
         self.returning: dict[int, int] = {}
         self.conflicts: set[int] = set()
         self._effects: list[Effect] = []
@@ -376,7 +375,6 @@ class Engine:
     def group_started(self, group: Group) -> None:
         """A group became active."""
         self.returning.pop(group.id, None)
-        self.last_takeover[group.id] = (str(group.certificate), self.now_ns)
 
     def group_stopped(self, group: Group) -> None:
         """A group is confirmed stopped here: offer it, if that was agreed."""

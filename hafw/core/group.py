@@ -63,6 +63,7 @@ class Group:
         "failback_seen_ns",
         "failbacks",
         "failures",
+        "from_peer",
         "gate_ns",
         "granted_no",
         "held_epoch",
@@ -106,6 +107,7 @@ class Group:
         self.epoch = epoch
         self.held_epoch = 0
         self.certificate: Certificate | None = None
+        self.from_peer = False
         self.stop_why = ""
         self.blocked_why = ""
         # steps

@@ -140,8 +140,10 @@ def take(group: Group, certificate: Certificate, engine: Engine) -> None:
     if not prepared(group, certificate, engine):
         prepare(group, certificate, engine)
         return
+    word = engine.peer.groups.get(group.id)
+    group.from_peer = word is not None and (word.phase is not Phase.CLEAR or word.offer != 0)
     if certificate is Certificate.RELEASED:
-        word = engine.peer.groups[group.id]
+        assert word is not None
         if word.offer:
             group.consumed_offer = (engine.peer.incarnation, word.offer)
         group.unarmed = group.unarmed or not word.want

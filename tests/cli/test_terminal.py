@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,6 @@ from tests.cli.samples import status_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from hafw.config import Cluster
     from tests.cli.conftest import FakeAgent
@@ -150,7 +150,8 @@ def asked(*options: str, answers: list[str]) -> Cluster:
     """What the wizard makes of these options and answers, read back as the agent would."""
     choices = choose.main([*options, "--name=store"], standalone_mode=False)
     with CliRunner().isolation(input="".join(f"{answer}\n" for answer in answers)):
-        return parse(render(Wizard("alpha", interactive=True).complete(choices)), "cluster.toml")
+        wanted = Wizard("alpha", interactive=True).complete(choices, Path("/etc/hafw/cluster.key"))
+        return parse(render(wanted), "cluster.toml")
 
 
 NODES = ["", "beta"]

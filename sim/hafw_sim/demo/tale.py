@@ -81,7 +81,7 @@ class Tale:
         table.add_column("step", no_wrap=True)
         for name in ("outage", "both own", *_PHASES):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True, min_width=6)
+        table.add_column("", no_wrap=True, min_width=4)
         for result in results:
             phases = [
                 f"{result.phases_ms[name]:.1f}" if name in result.phases_ms else ""
