@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "state.json"
 FORMAT: Final = 1
 MAX_BYTES: Final = 65_536
+LIMIT: Final = 1 << 63
+"""Incarnations and epochs are below this: they travel in 64 bits, and only ever rise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,21 @@ def decode(data: bytes) -> Durable:
     if not text or checksum != _checksum(text):
         raise ValueError("the checksum does not match (torn write, or edited)")
     body = json.loads(text)
-    if body.get("format") != FORMAT:
-        raise ValueError(f"format {body.get('format')!r}, this version reads {FORMAT}")
-    return Durable(
-        int(body["incarnation"]),
-        tuple((int(group), int(epoch)) for group, epoch in body["epochs"]),
-        tuple((int(group), int(epoch), str(why)) for group, epoch, why in body["intents"]),
-    )
+    found = body.get("format") if isinstance(body, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"format {found!r}, this version reads {FORMAT}")
+    try:
+        state = Durable(
+            int(body["incarnation"]),
+            tuple((int(group), int(epoch)) for group, epoch in body["epochs"]),
+            tuple((int(group), int(epoch), str(why)) for group, epoch, why in body["intents"]),
+        )
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"a field is missing or of another kind: {problem}") from problem
+    epochs = [epoch for _, epoch in state.epochs] + [epoch for _, epoch, _ in state.intents]
+    if not all(0 <= number < LIMIT for number in (state.incarnation, *epochs)):
+        raise ValueError("a number is out of range")
+    return state
 
 
 def _checksum(text: str) -> str:
