@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 LOCK   := requirements/dev.lock
 
 .DEFAULT_GOAL := setup
-.PHONY: setup test check format demo bench lock clean
+.PHONY: setup test check format demo bench docs lock clean
 
 setup: $(STAMP)
 
@@ -42,6 +42,9 @@ demo: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+docs: setup
+	$(BIN)/python docs/generate.py
 
 # Needs `uv` (only here): resolves pyproject.toml anew for every Python that hafw supports.
 lock:
