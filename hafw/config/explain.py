@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import format_duration, round_duration
 from hafw.config.engine import classes_of, to_settings
-from hafw.core.duties import DUTIES, Certificate, wait_ns
-from hafw.core.settings import REFLECT_MIN_ANSWERED, Classes
+from hafw.core.duties import DUTIES, protection, routes, wait_ns
+from hafw.core.settings import REFLECT_MIN_ANSWERED
 
 if TYPE_CHECKING:
     from hafw.config.model import Cluster, Group
@@ -45,15 +45,6 @@ def forgiven(settings: Settings) -> Forgiven:
     wait = wait_ns(settings.shut_ns, settings)
     in_wait = (wait - settings.max_delay_ns) // settings.timing.keepalive_ns
     return Forgiven(keep_open=max(in_hold - needed, 0), stay=max(in_wait - 1, 0))
-
-
-def protection(classes: Classes) -> str:
-    """The name of the protection that these classes give: `reflected`, `best-effort`, `none`, ...
-
-    `a|b` means that b is taken where a is not to be had: as strong as the weaker.
-    """
-    named = [str(certificate) for certificate in _circumstantial(classes)]
-    return "|".join(named) or "none"
 
 
 def explain(cluster: Cluster) -> str:
@@ -91,7 +82,7 @@ def _groups(cluster: Cluster) -> list[str]:
     for group in cluster.groups:
         classes = classes_of(cluster, group)
         lines += ["", _heading(cluster, group), f"  protection: {protection(classes)}"]
-        for certificate in _circumstantial(classes):
+        for certificate in routes(classes):
             duty = DUTIES[certificate]
             lines.append(f"  {certificate}, the owner: {duty.holder}")
             lines.append(f"  {certificate}, the taker: {duty.taker}")
@@ -104,11 +95,6 @@ def _heading(cluster: Cluster, group: Group) -> str:
     owned = ", ".join(str(resource.address.ip) for resource in group.resources)
     back = "returns there by itself" if group.auto_failback else "does not return by itself"
     return f"group {group.id} ({owned}) prefers {cluster.nodes[group.preferred]} and {back}"
-
-
-def _circumstantial(classes: Classes) -> list[Certificate]:
-    """The certificates that these classes allow, the stronger first."""
-    return [certificate for certificate, duty in DUTIES.items() if duty.binds & classes]
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,7 +1,8 @@
 """The canonical form of a cluster file, and its hash, which every beat carries.
 
-One rule: two files have one hash exactly when they mean the same; comments, spelling and the order
-of keys do not count. The order of nodes and links does: it numbers them in every datagram.
+One rule: two files have one hash exactly when they mean the same for the other node; comments,
+spelling and the order of keys do not count. The order of nodes and links does: it numbers them in
+every datagram.
 """
 
 from __future__ import annotations
@@ -19,10 +20,18 @@ HASH_BYTES: Final = 8
 """Enough to notice drift; nobody gains by forging it inside an authenticated beat."""
 
 
+OF_ONE_NODE: Final = frozenset({"control_group", "warnings"})
+"""What is none of the other node's business."""
+
+
 def canonical(cluster: Cluster) -> bytes:
-    """The decisions of the file as compact JSON with sorted keys; warnings are none of them."""
-    bare = dataclasses.replace(cluster, warnings=())
-    return msgspec.json.encode(bare, enc_hook=str, order="sorted")
+    """The decisions that both nodes must share, as compact JSON with sorted keys."""
+    shared = {
+        field.name: getattr(cluster, field.name)
+        for field in dataclasses.fields(cluster)
+        if field.name not in OF_ONE_NODE
+    }
+    return msgspec.json.encode(shared, enc_hook=str, order="sorted")
 
 
 def config_hash(cluster: Cluster) -> bytes:

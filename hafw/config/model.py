@@ -93,7 +93,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The whole file. Nodes are numbered 0 and 1 in the order in which the file names them."""
+    """The whole file. Nodes are numbered 0 and 1 in the order in which the file names them.
+
+    `control_group`: the user group whose members may give orders to an agent, beside root.
+    """
 
     name: str
     id: UUID
@@ -106,6 +109,7 @@ class Cluster:
     protection: Protection | None = None
     ping: Ping = Ping()
     timing: Timing = Timing()
+    control_group: str | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 
     def node_number(self, name: str) -> int:

@@ -29,6 +29,7 @@ def render(cluster: Cluster) -> str:
         *_links(cluster),
         _ping(cluster),
         _timing(cluster),
+        _agent(cluster),
         *(_group(cluster, group) for group in cluster.groups),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -90,6 +91,16 @@ def _timing(cluster: Cluster) -> str:
             f"initdead = {_time(timing.initdead_ns)}   # the same, just after a start",
         ]
     )
+
+
+def _agent(cluster: Cluster) -> str:
+    lines = ["[agent]"]
+    if cluster.control_group is None:
+        lines.append('# control_group = "..."   # its members may give orders, as root may')
+    else:
+        name = _quoted(cluster.control_group)
+        lines.append(f"control_group = {name}   # its members may give orders, as root may")
+    return "\n".join(lines)
 
 
 def _group(cluster: Cluster, group: Group) -> str:

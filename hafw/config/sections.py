@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NODES: Final = 2
 """hafw is for two machines."""
 
+_GROUP_NAME: Final = re.compile(r"[^\s:/][^:/\n]{0,63}")
+"""A user group, as directories name them: "hafw", "domain admins"; what a colon cannot be in."""
 _CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NODE_NAME: Final = re.compile(r"(?=.{1,64}\Z)\w[\w-]*(\.\w[\w-]*)*", re.ASCII)
 
@@ -46,6 +48,7 @@ def read_cluster(root: Table) -> Cluster | None:
     ping = read_ping(root.table_or_empty("ping"), addresses)
     timing = read_timing(root.table_or_empty("timing"))
     _refuse_authority(root)
+    control_group = _read_agent(root)
     groups = read_groups(root, nodes, addresses)
     root.finish()
 
@@ -69,6 +72,7 @@ def read_cluster(root: Table) -> Cluster | None:
         links=given(links),
         ping=given(ping),
         timing=given(timing),
+        control_group=control_group,
         groups=given(groups),
     )
 
@@ -154,6 +158,19 @@ def _read_node(nodes: Table, name: str) -> None:
                 "a node has no such table", f'quote a name with dots: [nodes."{name}.{key}"]'
             )
     node.finish()
+
+
+def _read_agent(root: Table) -> str | None:
+    """Who may give orders to an agent, beside root; None: nobody."""
+    table = root.table_or_empty("agent")
+    name = table.text("control_group") if "control_group" in table else None
+    table.finish(known=["control_group"])
+    if name is None or _GROUP_NAME.fullmatch(name):
+        return name
+    table.at("control_group").error(
+        f'"{name}" is no name of a group', "write one that `getent group` lists"
+    )
+    return None
 
 
 def _refuse_authority(root: Table) -> None:

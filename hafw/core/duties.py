@@ -257,6 +257,19 @@ DUTIES: Final[dict[Certificate, Duty]] = {
 }
 
 
+def routes(classes: Classes) -> list[Certificate]:
+    """The certificates that these classes open to a taker, the stronger first."""
+    return [certificate for certificate, duty in DUTIES.items() if duty.binds & classes]
+
+
+def protection(classes: Classes) -> str:
+    """The name of the protection that these classes give: `reflected`, `best-effort`, `none`, ...
+
+    `a|b` means that b is taken where a is not to be had: as strong as the weaker.
+    """
+    return "|".join(map(str, routes(classes))) or "none"
+
+
 def hold_until(evidence: HolderEvidence, classes: Classes, settings: Settings) -> int:
     """The end of the right to hold: a holder bound by several classes obeys all of them."""
     until = FOREVER

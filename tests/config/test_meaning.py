@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hafw.config import to_settings
-from hafw.config.explain import explain, forgiven, protection
+from hafw.config.explain import explain, forgiven
 from hafw.config.render import render
+from hafw.core.duties import protection
 from hafw.core.settings import MS, REFLECT_MIN_ANSWERED, Classes
 from tests.config.samples import GOOD, changed, read
 
@@ -105,6 +106,7 @@ def test_a_group_that_nothing_protects_names_the_command_of_last_resort() -> Non
         changed('reflect = "10.1.1.1"', 'reflect = "10.1.1.1"\nswitchover = false'),
         changed('keepalive = "1s"', 'keepalive = "1.5s"'),
         GOOD.replace("alpha", '"alpha.example.net"').replace('""', '"'),
+        GOOD + '[agent]\ncontrol_group = "domain admins"\n',
     ],
 )
 def test_a_written_file_reads_back_the_same(text: str) -> None:
