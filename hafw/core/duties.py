@@ -14,7 +14,7 @@ Two properties hold for every row:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -191,6 +191,12 @@ class Duty:
     holder: str
     frozen: str
     taker: str
+    mask: int = field(init=False)
+    """`binds` as a number, for the hot path."""
+
+    def __post_init__(self) -> None:
+        """Take the number."""
+        object.__setattr__(self, "mask", int(self.binds))
 
 
 DUTIES: Final[dict[Certificate, Duty]] = {
@@ -270,10 +276,13 @@ def protection(classes: Classes) -> str:
     return "|".join(map(str, routes(classes))) or "none"
 
 
-def hold_until(evidence: HolderEvidence, classes: Classes, settings: Settings) -> int:
-    """The end of the right to hold: a holder bound by several classes obeys all of them."""
+def hold_until(evidence: HolderEvidence, binds: int, settings: Settings) -> int:
+    """The end of the right to hold: a holder bound by several classes obeys all of them.
+
+    `binds`: the classes, as a number.
+    """
     until = FOREVER
     for duty in DUTIES.values():
-        if duty.binds & classes:
+        if duty.mask & binds:
             until = min(until, duty.hold_until(evidence, settings))
     return until

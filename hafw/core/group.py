@@ -171,8 +171,8 @@ class Group:
 
     def right_ns(self, engine: Engine) -> int:
         """Until when the evidence permits to hold (BOOTTIME ns)."""
-        classes = self.settings.classes
-        if not classes:
+        binds = self.settings.binds
+        if not binds:
             return FOREVER
         evidence = HolderEvidence(
             engine.peer.heard_ns,
@@ -181,7 +181,7 @@ class Group:
             self.lease_renewed_ns,
             self.unarmed,
         )
-        return hold_until(evidence, classes, engine.settings)
+        return hold_until(evidence, binds, engine.settings)
 
     def judge_right(self, engine: Engine) -> None:
         """Let go if the right has ended. Called first in every step, before anything is read."""
@@ -200,7 +200,7 @@ class Group:
     def renew_gate(self, engine: Engine) -> None:
         """Keep the address open for as long as the evidence permits, and not longer."""
         right_ns = self.right_ns(engine)
-        if not self.settings.classes:
+        if not self.settings.binds:
             if self.gate_ns != FOREVER:
                 self.gate_ns = FOREVER
                 engine.emit(HoldGate(self.id, None))
@@ -408,7 +408,7 @@ class Group:
 
     def beat(self, engine: Engine) -> GroupBeat:
         """What a beat says of this group."""
-        binds = self.settings.classes
+        binds = self.settings.binds
         return GroupBeat(
             self.id,
             self.phase,
@@ -421,6 +421,6 @@ class Group:
             self.ask_no if self.ask is not Ask.NOTHING else 0,
             self.reply_no,
             self.refusal,
-            int(binds),
+            binds,
             engine.settings.shut_ns // MS if binds else 0,
         )

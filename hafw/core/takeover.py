@@ -64,7 +64,7 @@ def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[s
     seen = view(group, engine)
     for certificate in _BY_SILENCE:
         duty = DUTIES[certificate]
-        if not duty.binds & group.settings.classes:
+        if not duty.mask & group.settings.binds:
             continue
         why = duty.refusal(seen, engine.settings)
         if why is None:
@@ -176,13 +176,13 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
     """From the first missed beat on: next epoch durable, address probed."""
     if engine.now_ns < _first_missed_ns(engine):
         return
-    classes = group.settings.classes
+    own = group.settings
     if engine.now_ns < due_ns(group, engine):  # afterwards `take` knows which it needs
-        if Classes.REFLECTED in classes and group.armed:
+        if own.reflected and group.armed:
             prepare(group, Certificate.REFLECTED, engine)
-        elif Classes.BEST_EFFORT in classes:
+        elif own.best_effort:
             prepare(group, Certificate.BEST_EFFORT, engine)
-    may_probe = Classes.BEST_EFFORT in classes and any(group.settings.vips)
+    may_probe = own.best_effort and any(own.vips)
     wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
     if may_probe and wanted and group.probe is None and engine.worker_up:
         group.probe_next_ns = engine.now_ns + _waits(engine) // 8
@@ -209,7 +209,7 @@ def unblock_hint(engine: Engine) -> str:
 
 def update_arming(group: Group, engine: Engine) -> None:
     """Judge our own arming by the clock: who no longer sees the ping node disarms at once."""
-    if Classes.REFLECTED not in group.settings.classes or engine.reflector is None:
+    if not group.settings.reflected or engine.reflector is None:
         return
     sees = engine.now_ns - engine.reflector.mth_ns < engine.settings.hold_ns
     fit = sees and engine.peer.known(engine.settings) and not group.held
@@ -224,7 +224,7 @@ def update_arming(group: Group, engine: Engine) -> None:
 
 def arming_heard(group: Group, word: GroupBeat, engine: Engine) -> None:
     """The peer's arming, and its grant of ours, as a new beat says them."""
-    if Classes.REFLECTED not in group.settings.classes or engine.reflector is None:
+    if not group.settings.reflected or engine.reflector is None:
         return
     if not word.want:
         group.unarmed = True
@@ -248,7 +248,7 @@ def _holds_by_other_evidence(engine: Engine) -> bool:
 
 def certainly_unarmed(group: Group, engine: Engine) -> None:
     """For a holder: the peer's silence, with echoes answered throughout, means it disarmed."""
-    if not group.held or group.unarmed or Classes.REFLECTED not in group.settings.classes:
+    if not group.held or group.unarmed or not group.settings.reflected:
         return
     if engine.peer.silence_ns(engine.now_ns) < engine.settings.timing.deadtime_ns:
         return
