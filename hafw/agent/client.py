@@ -3,7 +3,8 @@
 One rule: the caller learns whether the request was sent. What failed before is `AgentUnreachable`
 or `AgentForbidden` (nothing happened); what failed after is `AgentSilent` (the outcome is unknown).
 
-The protocol: a Unix stream socket; one JSON object a line each way, UTF-8, at most 64 KiB.
+The protocol: a Unix stream socket; one JSON object a line each way, UTF-8, a request of at most
+64 KiB and answers of at most 1 MiB.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from __future__ import annotations
 import json
 import socket
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
-MAX_LINE_BYTES: Final = 64 * 1024
-"""Longest request or answer, its newline included."""
+MAX_REQUEST_BYTES: Final = 64 * 1024
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+"""Longest line each way, its newline included."""
+_CHUNK: Final = 65_536
 SOCKET_NAME: Final = "control.sock"
 """Name of the socket inside an agent's run directory."""
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -64,12 +67,13 @@ class ControlClient:
         the agent ends the stream. Raises `ControlError`.
         """
         line = json.dumps(request, separators=(",", ":")).encode() + b"\n"
-        if len(line) > MAX_LINE_BYTES:
-            raise ControlError(f"the request is longer than {MAX_LINE_BYTES} bytes; shorten it")
+        if len(line) > MAX_REQUEST_BYTES:
+            raise ControlError(f"the request is longer than {MAX_REQUEST_BYTES} bytes; shorten it")
         with self._connected() as connection:
             answers = _Answers(connection)
             try:
-                connection.sendall(line)
+                with suppress(BrokenPipeError):  # it refused before it heard us, and says why
+                    connection.sendall(line)
                 first = answers.next(time.monotonic() + timeout_s)
             except OSError as error:
                 raise self._silent(f"did not answer within {timeout_s:g} s ({error})") from None
@@ -122,11 +126,11 @@ class _Answers:
         Raises OSError (TimeoutError at the deadline), and `ControlError` for what is no answer.
         """
         while b"\n" not in self._buffer:
-            if len(self._buffer) > MAX_LINE_BYTES:
-                raise ControlError(f"the agent's answer is longer than {MAX_LINE_BYTES} bytes")
+            if len(self._buffer) > MAX_ANSWER_BYTES:
+                raise ControlError(f"the agent's answer is longer than {MAX_ANSWER_BYTES} bytes")
             left_s = None if deadline_s is None else max(deadline_s - time.monotonic(), 0.001)
             self._connection.settimeout(left_s)
-            chunk = self._connection.recv(MAX_LINE_BYTES)
+            chunk = self._connection.recv(_CHUNK)
             if not chunk:
                 return None
             self._buffer += chunk

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.agent import realtime, statefile
 from hafw.agent.client import SOCKET_NAME
-from hafw.agent.control import ControlServer, Reply, Request, Stream
+from hafw.agent.control import MAX_ANSWER_BYTES, ControlServer, Reply, Request, Stream
 from hafw.agent.driver import Driver
 from hafw.agent.notify import SystemdNotifier
 from hafw.agent.status import status
+from hafw.agent.timeline import Timeline
 from hafw.agent.vips import Vips
 from hafw.config import Cluster, ConfigError, load, load_keys, to_settings
 from hafw.core.model import OperatorAsked, Verb, What
@@ -27,13 +28,16 @@ from hafw.net.netlink import NetlinkError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hafw.agent.timeline import Line
+
 CONFIG_INVALID: Final = 9
 PERMISSION: Final = 6
 UNEXPECTED: Final = 1
 USAGE: Final = 2
 RESTART: Final = -1
 EVENTS_PER_ANSWER: Final = 200
-"""An answer is one line of at most 64 KiB."""
+EVENTS_BYTES: Final = MAX_ANSWER_BYTES - 1024
+"""Room for events in an answer; the rest is for what surrounds them."""
 
 
 def run(config: Path, node: str, state_dir: Path, run_dir: Path) -> int:
@@ -48,15 +52,15 @@ def run(config: Path, node: str, state_dir: Path, run_dir: Path) -> int:
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     notifier = SystemdNotifier()
     scheduling = realtime.acquire()
+    agent = Agent(config, cluster, node, keys, state_dir, run_dir, notifier, scheduling)
     while True:
-        agent = Agent(config, cluster, node, keys, state_dir, run_dir, notifier, scheduling)
-        code = asyncio.run(agent.main())
+        code = asyncio.run(agent.live())
         if code != RESTART:
             return code
 
 
 class Agent:
-    """One life of the agent."""
+    """The agent, which may have several lives, and tells of all of them."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the command line gives
         self,
@@ -78,6 +82,7 @@ class Agent:
         self._run_dir = run_dir
         self._notifier = notifier
         self._scheduling = scheduling
+        self._timeline = Timeline()
         self._driver: Driver | None = None
 
     @property
@@ -86,15 +91,22 @@ class Agent:
         assert self._driver is not None
         return self._driver
 
-    async def main(self) -> int:
-        """Serve until stopped."""
+    async def live(self) -> int:
+        """Serve until stopped, or until another life has to begin."""
+        self._driver = None
         settings = to_settings(self._cluster, self._node)
         control = ControlServer(self._run_dir / SOCKET_NAME, self.handle)
         try:
             await control.start()
             vips = Vips(self._cluster, settings.node, settings)
             self._driver = driver = Driver(
-                self._cluster, settings, self._keys, self._state_dir, vips, self._notifier
+                self._cluster,
+                settings,
+                self._keys,
+                self._state_dir,
+                vips,
+                self._notifier,
+                self._timeline,
             )
         except (OSError, NetlinkError) as problem:
             await control.stop()
@@ -114,9 +126,7 @@ class Agent:
         code = await driver.finished
         self._notifier.send("STOPPING=1")
         await control.stop()
-        driver.close()
-        if code == 0:
-            vips.remove_gate()
+        driver.close(for_good=code == 0)
         return code
 
     def _stop(self) -> None:
@@ -133,7 +143,9 @@ class Agent:
 
     def _reload(self) -> str:
         """Take the cluster file anew; the old one stays in force if the new one is bad."""
-        return self.driver.reload(self._config)
+        trouble = self.driver.reload(self._config)
+        self._cluster = self.driver.cluster
+        return trouble
 
     # --- the control socket -------------------------------------------------------------------
 
@@ -157,14 +169,18 @@ class Agent:
                 return _refuse(USAGE, f"unknown verb {verb!r}")
 
     def _events(self, request: Request) -> Reply | Stream:
-        limit = request.get("limit")
-        newest = list(self.driver.timeline.notes)
-        newest = newest[-min(limit, EVENTS_PER_ANSWER) if isinstance(limit, int) else -200 :]
-        first = _ok({"events": newest})
+        timeline, limit = self.driver.timeline, request.get("limit")
+        asked = limit if isinstance(limit, int) else EVENTS_PER_ANSWER
+        count = min(max(asked, 0), EVENTS_PER_ANSWER)
+        first = _ok({"events": timeline.newest(count, EVENTS_BYTES)})
         if not request.get("follow"):
             return first
-        stream = Stream(first)
-        self.driver.timeline.follow(stream.queue)
+
+        def show(line: Line) -> None:
+            stream.offer(_ok({"events": [line]}))
+
+        stream = Stream(first, on_end=lambda: timeline.followers.discard(show))
+        timeline.followers.add(show)
         return stream
 
     async def _operate(self, request: Request) -> Reply:

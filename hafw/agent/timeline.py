@@ -1,26 +1,29 @@
 """What happened, for people: the newest notes of the engine, and where a takeover's time went.
 
-One rule: bounded memory, and nobody who listens can hold the agent up.
+One rule: bounded memory, and nobody who listens can hold the agent up: a follower is called at
+once and must not wait.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import sys
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from hafw.agent import clock
+from hafw.agent import clock, log
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Callable
 
     from hafw.core.model import Note
 
 KEPT: Final = 2_000
 """Notes kept in memory."""
+TEXT_CHARS: Final = 2_000
+"""Longest text of a note; a plugin's error can be of any length."""
 
 Line = dict[str, object]
 
@@ -56,7 +59,7 @@ class Timeline:
     """Collects notes and hands them to whoever follows."""
 
     notes: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT))
-    followers: set[asyncio.Queue[Line]] = field(default_factory=set)
+    followers: set[Callable[[Line], None]] = field(default_factory=set)
     takeovers: dict[int, Takeover] = field(default_factory=dict)
     dead_ns: int | None = None
     silent_since_ns: int | None = None
@@ -70,19 +73,24 @@ class Timeline:
             "t_boot_ns": now_ns,
             "wall": wall,
             "name": note.name,
-            "text": note.text,
+            "text": note.text[:TEXT_CHARS],
             "group": note.group or None,
         }
         self.notes.append(line)
-        sys.stderr.write(_log_line(line) + "\n")
+        log.event(line)
         for follower in self.followers:
-            if not follower.full():
-                follower.put_nowait(line)
+            follower(line)
         self._measure(note, now_ns, wall)
 
-    def follow(self, queue: asyncio.Queue[Line]) -> None:
-        """Give `queue` every note from now on; one that is full misses some."""
-        self.followers.add(queue)
+    def newest(self, count: int, room_bytes: int) -> list[Line]:
+        """The newest `count` notes, oldest first, or as many as go into that much JSON."""
+        found: deque[Line] = deque()
+        for line in islice(reversed(self.notes), count):
+            room_bytes -= len(json.dumps(line)) + len(", ")
+            if room_bytes < 0:
+                break
+            found.appendleft(line)
+        return list(found)
 
     def peer_silent_since(self, heard_ns: int) -> None:
         """The peer was judged dead; it was last heard at `heard_ns`."""
@@ -113,7 +121,3 @@ class Timeline:
         takeover = self.takeovers.get(group)
         if not failed and takeover is not None and takeover.announced_ns is None:
             takeover.announced_ns = clock.boot_ns()
-
-
-def _log_line(line: Line) -> str:
-    return json.dumps(line, separators=(",", ":"))

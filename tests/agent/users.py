@@ -25,15 +25,17 @@ IS_ROOT: Final = os.geteuid() == 0
 _DEADLINE_S: Final = 30
 
 
-def as_user(uid: int, action: Callable[[], T], groups: tuple[int, ...] = ()) -> T:
-    """What `action` returns in a child process of that user, with these supplementary groups."""
+def as_user(
+    uid: int, action: Callable[[], T], *, gid: int | None = None, groups: tuple[int, ...] = ()
+) -> T:
+    """What `action` returns in a child process of that user and those groups."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             if IS_ROOT:
                 os.setgroups(groups)
-                os.setgid(uid)
+                os.setgid(uid if gid is None else gid)
                 os.setuid(uid)
             report = pickle.dumps(("ok", action()))
         except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.agent.client import (
-    MAX_LINE_BYTES,
+    MAX_ANSWER_BYTES,
+    MAX_REQUEST_BYTES,
     SOCKET_NAME,
     AgentSilent,
     AgentUnreachable,
@@ -95,7 +96,7 @@ def test_an_answer_that_is_none_is_an_error(
 def test_an_answer_without_an_end_is_not_read_for_ever(
     agent: FakeAgent, client: ControlClient
 ) -> None:
-    agent.sends_bytes("status", b"x" * (MAX_LINE_BYTES + 2))
+    agent.sends_bytes("status", b"x" * (MAX_ANSWER_BYTES + 2))
 
     with pytest.raises(ControlError, match="longer than"):
         client.request({"verb": "status"}, timeout_s=5)
@@ -105,13 +106,15 @@ def test_a_request_that_no_agent_would_read_is_not_sent(
     agent: FakeAgent, client: ControlClient
 ) -> None:
     with pytest.raises(ControlError, match="shorten it"):
-        client.request({"verb": "takeover", "reason": "x" * MAX_LINE_BYTES}, timeout_s=5)
+        client.request({"verb": "takeover", "reason": "x" * MAX_REQUEST_BYTES}, timeout_s=5)
 
     assert agent.requests == []
 
 
 def test_the_longest_answer_arrives_whole(agent: FakeAgent, client: ControlClient) -> None:
-    result: Message = {"text": "x" * (MAX_LINE_BYTES - 100)}
+    result: Message = {"text": "x" * (MAX_ANSWER_BYTES - 100)}
     agent.says("status", result)
 
-    assert len(json.dumps(client.request({"verb": "status"}, timeout_s=5))) > MAX_LINE_BYTES - 100
+    answer = client.request({"verb": "status"}, timeout_s=5)
+
+    assert len(json.dumps(answer)) > MAX_ANSWER_BYTES - 100
