@@ -1,0 +1,204 @@
+"""Shows results: as tables in a terminal, and as the page docs/bench.md.
+
+Rule: pure; both are made of the same sheets, and every number comes out of a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Group
+from rich.table import Table
+
+from bench.lives import FIGURES
+from bench.run import MEASURED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import RenderableType
+
+_ABSENT: Final = "-"
+_FINE: Final = 100
+"""Milliseconds below this are shown with a decimal."""
+_REST: Final = {
+    "pss_mib": "PSS, MiB",
+    "rss_mib": "RSS, MiB",
+    "cpu_percent": "processor, % of a core",
+    "wakeups_per_s": "wake-ups per second",
+}
+_SOAK: Final = {
+    "needless_failovers": "needless failovers",
+    "closures": "owner closed the address for a moment",
+    "outages": "silences that the client saw (3 ms or longer)",
+    "outage_total_ms": "client outage in sum, ms",
+    "outage_longest_ms": "longest, ms",
+    "both_own_ms": "both own, ms",
+}
+_PAGE: Final = """\
+# Bench
+
+Written by `python -m bench … --write-docs` from its results; not to be edited by hand.
+
+Everything is measured from outside the programs, in a lab of network namespaces: a service LAN with
+gateway and client, and a heartbeat LAN. The client asks the address 1,000 times a second; the
+kernels' own announcements say which node has it; every trial has a lab of its own. A cell is the
+median of the runs, in brackets the worst of them; 2x: twice as long as hafw in this run.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table: title, head, rows of words."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def view(result: dict[str, Any]) -> RenderableType:
+    """A result for a terminal."""
+    return Group(*[_table(sheet) for sheet in _sheets(result)])
+
+
+def page(results: Iterable[dict[str, Any]]) -> str:
+    """docs/bench.md: the newest result of each kind."""
+    parts = [_PAGE]
+    for result in results:
+        soaked = "minutes" in result
+        parts.append("## On a busy machine\n" if soaked else "## Outages and costs\n")
+        parts.append(_heading(result))
+        parts += [_markdown(sheet) for sheet in _sheets(result)]
+    return "\n".join(parts)
+
+
+def _sheets(result: dict[str, Any]) -> list[Sheet]:
+    made = [_soaked(result)] if "minutes" in result else [_outages(result), *_rest(result)]
+    made.append(_peers(result))
+    made.append(_targets(result))
+    if failures := result.get("failures"):
+        rows = [(each["peer"], each["life"], str(each["run"]), each["why"]) for each in failures]
+        made.append(Sheet("Failed trials", ("peer", "life", "run", "why"), tuple(rows)))
+    return [sheet for sheet in made if sheet.rows]
+
+
+def _outages(result: dict[str, Any]) -> Sheet:
+    names = tuple(result["peers"])
+    rows = []
+    for figure in FIGURES:
+        found = result["figures"].get(figure.key, {})
+        mine = found.get(MEASURED, {}).get("median")
+        if found:
+            cells = [_cell(found.get(name), None if name == MEASURED else mine) for name in names]
+            rows.append((figure.title, *cells))
+    pace = result["pace"]
+    title = (
+        f"Milliseconds, {result['runs']} runs; a split lasts {pace['split_s']:g} s, "
+        f"{pace['healed_s']:g} s are watched after the heal"
+    )
+    return Sheet(title, ("", *names), tuple(rows))
+
+
+def _cell(summary: dict[str, Any] | None, mine: float | None) -> str:
+    if summary is None:
+        return _ABSENT
+    median, worst = summary["median"], summary["max"]
+    ratio = f" {median / mine:.2g}x" if mine and median else ""
+    return f"{_ms(median)} ({_ms(worst)}){ratio}"
+
+
+def _ms(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _FINE or value == 0 else f"{value:.1f}"
+
+
+def _rest(result: dict[str, Any]) -> list[Sheet]:
+    head = ("", "node", *_REST.values())
+    rows = [
+        (f"{name} {part}", place, *(f"{figures[key]:g}" for key in _REST))
+        for name, parts in result["rest"].items()
+        for part, places in parts.items()
+        for place, figures in places.items()
+    ]
+    return [Sheet("At rest, keepalive 1 s", head, tuple(rows))]
+
+
+def _soaked(result: dict[str, Any]) -> Sheet:
+    names = tuple(result["figures"])
+    rows = [
+        (title, *(f"{result['figures'][name][key]:g}" for name in names))
+        for key, title in _SOAK.items()
+    ]
+    counted = sorted({key for name in names for key in result["figures"][name]["account"]})
+    for key in counted:
+        cells = (result["figures"][name]["account"].get(key) for name in names)
+        rows.append(
+            (f"by its own account: {key}", *(_ABSENT if n is None else str(n) for n in cells))
+        )
+    title = f"{result['minutes']:g} minutes with core {result['busy_core']} kept busy"
+    return Sheet(title, ("", *names), tuple(rows))
+
+
+def _peers(result: dict[str, Any]) -> Sheet:
+    rows = [
+        (
+            name,
+            peer["version"],
+            peer["configured"],
+            f"{peer['detection_ms']:g}",
+            peer["note"],
+        )
+        for name, peer in result["peers"].items()
+    ]
+    rows += [(name, _ABSENT, "left out", _ABSENT, why) for name, why in result["left_out"].items()]
+    head = ("peer", "version", "configured", "detection, ms", "note")
+    return Sheet("Measured", head, tuple(rows))
+
+
+def _targets(result: dict[str, Any]) -> Sheet:
+    rows = [
+        (
+            each["what"],
+            f"≤ {each['limit']:g} {each['unit']}",
+            f"{each['reached']:g}",
+            "met" if each["met"] else "MISSED",
+        )
+        for each in result["targets"]
+    ]
+    return Sheet("What hafw is to keep", ("", "limit", "reached", ""), tuple(rows))
+
+
+def _heading(result: dict[str, Any]) -> str:
+    machine, quiet, timing = result["machine"], result["quiet"], result["timing"]
+    scheduling = "allowed" if machine["real_time"] else "not allowed"
+    return f"""\
+- {result["date"]}, hafw {result["hafw"]} ({result["commit"]}), `{result["command"]}`
+- {machine["processor"]}, {machine["cores"]} cores, {machine["memory_mib"]:,} MiB;
+  {machine["kernel"]}, {machine["system"]}, Python {machine["python"]};
+  real-time scheduling {scheduling}
+- during {quiet["minutes"]:g} minutes the machine was {quiet["busy_percent"]:g} % busy,
+  {quiet["stolen_percent"]:g} % stolen by its host; load before the start {quiet["load_before"]:g}
+- keepalive {timing["keepalive_ms"]} ms, deadtime {timing["deadtime_ms"]} ms,
+  initdead {timing["initdead_ms"]} ms, or what comes nearest in the peer's own terms
+"""
+
+
+def _table(sheet: Sheet) -> Table:
+    table = Table(title=sheet.title, title_justify="left", title_style="bold")
+    for number, word in enumerate(sheet.head):
+        table.add_column(word, justify="left" if number == 0 else "right")
+    for row in sheet.rows:
+        table.add_row(*row, style="red" if "MISSED" in row else "")
+    return table
+
+
+def _markdown(sheet: Sheet) -> str:
+    lines = [f"### {sheet.title}", ""]
+    lines.append("| " + " | ".join(sheet.head) + " |")
+    lines.append("|---" * len(sheet.head) + "|")
+    lines += ["| " + " | ".join(_one_line(cell) for cell in row) + " |" for row in sheet.rows]
+    return "\n".join([*lines, ""])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,70 @@
+"""What a peer costs while nothing happens.
+
+Rule: nobody watches and no client asks meanwhile; the times are those that most people run with.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from bench import usage
+from bench.bed import NAMES, laid, until
+from hafw.core.settings import Timing
+from hafw_sim.lab.topology import VIP
+
+if TYPE_CHECKING:
+    from bench.bed import Pace
+    from bench.peer import Peer
+    from bench.usage import Usage
+
+TIMING: Final = Timing()
+"""keepalive 1 s, deadtime 10 s."""
+_START_TIMEOUT_S: Final = 90.0
+
+Cost = dict[str, dict[str, dict[str, float]]]
+"""By part of the peer, by what its node is (owner, standby), by figure."""
+
+
+def at_rest(peer: Peer, pace: Pace) -> Cost:
+    """Start both nodes and measure each of the peer's parts for `pace.rest_s`."""
+    with laid(peer, TIMING) as (lab, deployed):
+        for name in NAMES:
+            deployed.start(name)
+        client = lab.node("client")
+        until(
+            lambda: client.who_answers(str(VIP)) is not None and deployed.ready(),
+            "the address and a ready standby",
+            _START_TIMEOUT_S,
+        )
+        time.sleep(pace.settle_s)
+        owner = client.who_answers(str(VIP))
+        before = {name: _by_part(peer, usage.of_machine(lab.node(name))) for name in NAMES}
+        began_s = time.monotonic()
+        time.sleep(pace.rest_s)
+        elapsed_s = time.monotonic() - began_s
+        after = {name: _by_part(peer, usage.of_machine(lab.node(name))) for name in NAMES}
+    found: Cost = {}
+    for name in NAMES:
+        place = "owner" if name == owner else "standby"
+        for part, now in after[name].items():
+            was = before[name][part]
+            found.setdefault(part, {})[place] = _figures(was, now, elapsed_s)
+    return found
+
+
+def _by_part(peer: Peer, processes: dict[str, Usage]) -> dict[str, Usage]:
+    parts: dict[str, Usage] = {}
+    for command, used in processes.items():
+        part = peer.part(command)
+        parts[part] = parts.get(part, usage.Usage()) + used
+    return parts
+
+
+def _figures(was: Usage, now: Usage, elapsed_s: float) -> dict[str, float]:
+    return {
+        "pss_mib": round(now.pss_kib / 1024, 1),
+        "rss_mib": round(now.rss_kib / 1024, 1),
+        "cpu_percent": round((now.cpu_ns - was.cpu_ns) / 1e7 / elapsed_s, 3),
+        "wakeups_per_s": round((now.wakeups - was.wakeups) / elapsed_s, 1),
+    }
