@@ -6,11 +6,13 @@ remaining time computed at the moment of the renewal.
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock
-from hafw.net.gate import Gate, Guarding, Tampering
+from hafw.core.duties import NEVER
+from hafw.net.gate import Gate, GateShut, Guarding, Tampering
 from hafw.net.netlink import NetlinkError
 from hafw.net.rtnetlink import Rtnl
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from hafw.net.gate import GateWatch
 
 _SECOND: Final = 1_000_000_000
+PRIMED_NS: Final = _SECOND
+"""How long an opening may take from the last look at the clock."""
 LIFETIME_SLACK_S: Final = 2
 """Lifetimes are whole seconds and only the second line: never the first to close."""
 
@@ -43,6 +47,7 @@ class Vips:
         self._lifetime_ns: dict[int, int] = {}
         self.guarding = Guarding.SHARED
         self.reinstalled = 0
+        self.reinstalled_ns = NEVER
 
     def addresses(self, group: int) -> list[IPAddress]:
         """The addresses of a group's VIPs."""
@@ -66,11 +71,40 @@ class Vips:
         return self._watch
 
     def hold(self, group: int, until_ns: int | None) -> None:
-        """Keep the group's addresses open until `until_ns` (BOOTTIME). Raises NetlinkError."""
+        """Keep the group's addresses open until `until_ns` (BOOTTIME). Raises NetlinkError.
+
+        They stay shut if that is over by the time that the kernel is asked.
+        """
         self._until[group] = until_ns
-        timeout_ns = None if until_ns is None else until_ns - clock.boot_ns()
-        self._gate.hold(self.addresses(group), timeout_ns)
+        addresses = self.addresses(group)
+        try:
+            if until_ns is None:
+                self._open(addresses, None)
+            else:
+                self._renew(addresses, until_ns)
+        except NetlinkError as problem:
+            # A gate that somebody has just removed is installed again, with all that is held.
+            if problem.errno != errno.ENOENT or self.look() is Tampering.NONE:
+                raise
         self._renew_lifetimes(group, until_ns)
+
+    def _renew(self, addresses: list[IPAddress], until_ns: int) -> None:
+        try:
+            self._gate.renew(addresses, until_ns - clock.boot_ns())
+        except GateShut:
+            self._open(addresses, until_ns)
+
+    def _open(self, addresses: list[IPAddress], until_ns: int | None) -> None:
+        """Open what is shut. This process may be frozen between any two of these lines."""
+        if until_ns is None:
+            self._gate.prime(addresses, PRIMED_NS)
+            self._gate.open(addresses, None)
+            return
+        self._gate.prime(addresses, min(until_ns - clock.boot_ns(), PRIMED_NS))
+        left_ns = until_ns - clock.boot_ns()
+        if left_ns > 0:
+            with suppress(GateShut):  # frozen since: the engine judges its right in the next step
+                self._gate.open(addresses, left_ns)
 
     def shut(self, group: int) -> None:
         """Shut the group's addresses. Raises NetlinkError."""
@@ -106,6 +140,7 @@ class Vips:
         if tampering is not Tampering.NONE:
             self.install()
             self.reinstalled += 1
+            self.reinstalled_ns = clock.boot_ns()
             for group, until_ns in list(self._until.items()):
                 self.hold(group, until_ns)
         return tampering
@@ -120,6 +155,13 @@ class Vips:
         """Take our tables away: only when nothing is held and the agent leaves for good."""
         with suppress(NetlinkError, TimeoutError):
             self._gate.remove()
+
+    def close(self) -> None:
+        """Close the sockets; a gate that is installed stays, for whoever comes next."""
+        self._gate.close()
+        self._rtnl.close()
+        if self._watch is not None:
+            self._watch.close()
 
     def detach(self, group: int, index: int) -> str:
         """Remove an address without the worker, when that is gone. Returns why it failed, or ''."""

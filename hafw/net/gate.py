@@ -5,7 +5,10 @@ solicitation and no packet, and nothing leaves from it; holding it ends by itsel
 with or without this process.
 
 Timeouts are relative and run on the kernel's tick: they end up to one tick late (1 to 10 ms, by
-CONFIG_HZ), and stand still while the machine is suspended. What AF_PACKET sends passes the gate.
+CONFIG_HZ), and stand still while the machine is suspended. So a process that was frozen between
+computing a timeout and the system call asks too late. Two rules keep that from reopening a gate: a
+renewal fails for an address that is shut already, and an opening needs to be primed shortly before,
+which ends by itself as well. What AF_PACKET sends passes the gate.
 """
 
 from __future__ import annotations
@@ -57,6 +60,10 @@ class Position(enum.Enum):
 
     OPEN = "open"
     SHUT = "shut"
+
+
+class GateShut(NetlinkError):
+    """The address is shut already, or its priming has ended: nothing was changed."""
 
 
 class Gate:
@@ -115,27 +122,51 @@ class Gate:
         self._transact(commands, "change the guarded addresses")
         self._guarded = guarded
 
-    def hold(self, addresses: Sequence[IPAddress], timeout_ns: int | None) -> Position:
-        """Open the gate for ``addresses`` until ``timeout_ns`` from now, None = until shut.
+    def renew(self, addresses: Sequence[IPAddress], timeout_ns: int) -> Position:
+        """Keep ``addresses``, which are open, open until ``timeout_ns`` from now.
 
-        The timeout is rounded down to milliseconds; less than one shuts the gate.
+        The timeout is rounded down to milliseconds; less than one shuts the gate. Raises `GateShut`
+        if one of them is shut: whoever comes too late does not open it again.
         """
-        key = tuple(addresses)
-        if timeout_ns is None:
-            self._renew(nft.transaction((*self._take_out(key), *self._let_in(key, None))))
-            return Position.OPEN
         timeout_ms = timeout_ns // _NS_PER_MS
         if timeout_ms < 1:
             return self.shut(addresses)
-        pieces = self._renewals.get(key)
-        if pieces is None:
-            pieces = self._renewal(key)
-        self._renew(nft.timeout_value(timeout_ms).join(pieces))
+        pieces = self._renewal(tuple(addresses))
+        self._strictly(nft.timeout_value(timeout_ms).join(pieces))
+        return Position.OPEN
+
+    def prime(self, addresses: Sequence[IPAddress], timeout_ns: int) -> None:
+        """Let ``addresses`` be opened, once, until ``timeout_ns`` from now (at least 1 ms).
+
+        Between this and `open` the caller looks at the clock again: whether its right still lasts.
+        """
+        timeout_ms = max(timeout_ns // _NS_PER_MS, 1)
+        commands: list[bytes] = []
+        for table, name, keys in self._primed_sets(addresses):
+            commands += [
+                nft.add_elements(table, name, keys),
+                nft.delete_elements(table, name, keys),
+                nft.add_elements(table, name, keys, timeout_ms),
+            ]
+        self._move(nft.transaction(commands))
+
+    def open(self, addresses: Sequence[IPAddress], timeout_ns: int | None) -> Position:
+        """Open the gate for primed ``addresses`` until ``timeout_ns`` from now, None = until shut.
+
+        The timeout is rounded down to milliseconds; less than one shuts the gate. Raises `GateShut`
+        if they are not primed any more.
+        """
+        timeout_ms = None if timeout_ns is None else timeout_ns // _NS_PER_MS
+        if timeout_ms is not None and timeout_ms < 1:
+            return self.shut(addresses)
+        primed = [nft.delete_elements(*each) for each in self._primed_sets(addresses)]
+        commands = (*primed, *self._take_out(addresses), *self._let_in(addresses, timeout_ms))
+        self._strictly(nft.transaction(commands))
         return Position.OPEN
 
     def shut(self, addresses: Sequence[IPAddress]) -> Position:
         """Shut the gate for ``addresses`` at once; those shut already stay so."""
-        self._renew(nft.transaction(self._take_out(addresses)))
+        self._move(nft.transaction(self._take_out(addresses)))
         return Position.SHUT
 
     def remove(self) -> None:
@@ -171,7 +202,7 @@ class Gate:
         self._transact(attempts[-1], what)
         return len(attempts) - 1
 
-    def _renew(self, batch: bytes) -> None:
+    def _move(self, batch: bytes) -> None:
         """Carry out a `_take_out`, once more if an element ran out in the middle of it.
 
         Before Linux 6.9 the kernel looks at the clock anew for each message, so an element can
@@ -187,15 +218,27 @@ class Gate:
                 raise
             self._socket.transact(batch, what)
 
+    def _strictly(self, batch: bytes) -> None:
+        """Carry out what must fail if an element is not there. Raises `GateShut`."""
+        if not batch:
+            return
+        try:
+            self._socket.transact(batch, f"hold gate {self._inet.name}")
+        except NetlinkError as problem:
+            if problem.errno != errno.ENOENT:
+                raise
+            raise GateShut(errno.ENOENT, problem.what, "it is shut already") from problem
+
     def _renewal(self, addresses: tuple[IPAddress, ...]) -> list[bytes]:
         """Return the transaction that renews ``addresses``, cut where the timeout belongs."""
-        batch = nft.transaction(
-            (*self._take_out(addresses), *self._let_in(addresses, _TEMPLATE_MS))
-        )
-        pieces = batch.split(nft.timeout_value(_TEMPLATE_MS))
-        if len(self._renewals) >= _RENEWAL_TEMPLATES:
-            self._renewals.clear()
-        self._renewals[addresses] = pieces
+        pieces = self._renewals.get(addresses)
+        if pieces is None:
+            taken = [nft.delete_elements(*each) for each in self._open_sets(addresses)]
+            batch = nft.transaction((*taken, *self._let_in(addresses, _TEMPLATE_MS)))
+            pieces = batch.split(nft.timeout_value(_TEMPLATE_MS))
+            if len(self._renewals) >= _RENEWAL_TEMPLATES:
+                self._renewals.clear()
+            self._renewals[addresses] = pieces
         return pieces
 
     def _take_out(self, addresses: Iterable[IPAddress]) -> Iterable[bytes]:
@@ -223,6 +266,16 @@ class Gate:
             yield self._arp, "open4", keys4
         if keys6:
             yield self._inet, "open6", keys6
+
+    def _primed_sets(
+        self, addresses: Iterable[IPAddress]
+    ) -> Iterable[tuple[nft.Table, str, list[bytes]]]:
+        """Yield the sets that say which ``addresses`` may be opened now, and the keys there."""
+        keys4, keys6 = _keys(addresses)
+        if keys4:
+            yield self._inet, "primed4", keys4
+        if keys6:
+            yield self._inet, "primed6", keys6
 
     def _guarded_sets(self) -> Iterable[tuple[nft.Table, str]]:
         yield self._inet, "vips4"
@@ -253,6 +306,8 @@ class Gate:
         for number, (table, suffix, size) in enumerate(sets):
             yield nft.add_set(table, f"vips{suffix}", size, 2 * number + 1, timeouts=False)
             yield nft.add_set(table, f"open{suffix}", size, 2 * number + 2, timeouts=True)
+        for number, (suffix, size) in enumerate((("4", 4), ("6", 16)), start=2 * len(sets) + 1):
+            yield nft.add_set(inet, f"primed{suffix}", size, number, timeouts=True)
         yield from self._add_guarded(guarded)
         yield nft.add_chain(inet, "in", nft.Hook.PREROUTING, _FIRST)
         yield nft.add_rule(inet, "in", *_is(nft.Meta.NFPROTO, _IP), *_shut(16, "4"))

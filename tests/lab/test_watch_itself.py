@@ -153,7 +153,8 @@ from hafw_sim.lab.clock import now_ns
 with Gate("hafw_test") as gate:
     vip = ip_address(sys.argv[1])
     gate.install([vip])
-    gate.hold([vip], 300_000_000)
+    gate.prime([vip], 1_000_000_000)
+    gate.open([vip], 300_000_000)
     print(now_ns())
 """
 
@@ -263,6 +264,15 @@ def test_the_first_answer_of_a_machine_is_looked_for_after_the_moment_given() ->
 
     assert answer is not None
     assert answer.at_ns == 3 * MS
+
+
+def test_an_answer_that_was_overtaken_counts_when_it_was_given() -> None:
+    probes = asked_every_millisecond(0, 4)
+    for machine, at_ms in ((2, 1), (2, 2), (1, 0)):
+        probes.answered(machine, at_ms * MS, at_ms * MS)
+
+    assert [turn.machine for turn in probes.turns(0, 4 * MS)] == ["alpha", "beta"]
+    assert [turn.machine for turn in probes.turns(1 * MS, 4 * MS)] == ["beta"]
 
 
 def guarded(open_until_ns: int | None) -> Machine:

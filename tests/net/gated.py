@@ -9,11 +9,13 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from hafw.net import nft
-from hafw.net.gate import Gate, GateWatch
+from hafw.net.gate import Gate, GateWatch, Position
 from hafw.net.netlink import NETLINK_NETFILTER, NLM_F_REQUEST, NetlinkSocket, message
-from tests.net.hosts import VIP, VIP6, Asker, Host, give, ip4, ip6, lan
+from tests.net.hosts import MS, VIP, VIP6, Asker, Host, give, ip4, ip6, lan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hafw.net.rtmessages import IPAddress
 
 NAME: Final = "hafw_test"
@@ -38,6 +40,12 @@ class Scene:
 
     def resolves(self, vip: IPAddress) -> bool:
         return self._askers[vip.version].resolve(vip)
+
+
+def hold(gate: Gate, addresses: Sequence[IPAddress], timeout_ns: int | None) -> Position:
+    """Open what is shut, as an agent does that is not frozen in between."""
+    gate.prime(addresses, 1_000 * MS)
+    return gate.open(addresses, timeout_ns)
 
 
 def new_gate(host: Host) -> Gate:

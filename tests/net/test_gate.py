@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.net import frames
-from hafw.net.gate import Position
-from tests.net.gated import Scene
+from hafw.net.gate import GateShut, Position
+from tests.net.gated import Scene, hold
 from tests.net.hosts import (
     INTERFACE,
     MS,
@@ -44,7 +44,7 @@ def test_a_guarded_address_answers_nobody(vip: IPAddress) -> None:
 def test_a_held_address_answers(vip: IPAddress) -> None:
     scene = Scene()
 
-    assert scene.gate.hold([vip], 10_000 * MS) is Position.OPEN
+    assert hold(scene.gate, [vip], 10_000 * MS) is Position.OPEN
 
     assert scene.pings(vip)
     assert scene.resolves(vip)
@@ -55,7 +55,7 @@ def test_a_held_address_answers(vip: IPAddress) -> None:
 def test_an_address_held_without_end_answers_until_shut(vip: IPAddress) -> None:
     scene = Scene()
 
-    scene.gate.hold([vip], None)
+    hold(scene.gate, [vip], None)
     assert scene.pings(vip)
 
     assert scene.gate.shut([vip]) is Position.SHUT
@@ -79,7 +79,7 @@ def test_holding_one_address_does_not_open_the_other(vip: IPAddress) -> None:
     scene = Scene()
     other = VIP if vip == VIP6 else VIP6
 
-    scene.gate.hold([other], None)
+    hold(scene.gate, [other], None)
 
     assert not scene.pings(vip)
 
@@ -110,7 +110,7 @@ def test_nothing_arrives_at_a_shut_address(vip: IPAddress) -> None:
     server.bind(("0.0.0.0" if v4 else "::", 0))
     server.settimeout(5)
     port = server.getsockname()[1]
-    scene.gate.hold([vip], None)
+    hold(scene.gate, [vip], None)
     client.sendto(b"while it was open", (str(vip), port))
     assert server.recv(99) == b"while it was open"
 
@@ -133,7 +133,7 @@ def test_nobody_on_the_host_advertises_a_shut_address() -> None:
     with pytest.raises(PermissionError):
         icmp.sendto(advertisement, (str(ip6(50)), 0))
 
-    scene.gate.hold([VIP6], None)
+    hold(scene.gate, [VIP6], None)
     icmp.sendto(advertisement, (str(ip6(50)), 0))
 
 
@@ -162,7 +162,7 @@ def test_an_address_shuts_at_its_timeout_with_nobody_there_to_shut_it(vip: IPAdd
     scene = Scene()
     held_ns = 300 * MS
 
-    scene.gate.hold([vip], held_ns)
+    hold(scene.gate, [vip], held_ns)
     opened_ns = time.monotonic_ns()
     last_ns = opened_ns
     while time.monotonic_ns() < opened_ns + held_ns + 50 * MS:
@@ -178,38 +178,89 @@ def test_an_address_shuts_at_its_timeout_with_nobody_there_to_shut_it(vip: IPAdd
 def test_a_renewal_counts_anew(vip: IPAddress) -> None:
     scene = Scene()
 
-    scene.gate.hold([vip], 60_000 * MS)
-    scene.gate.hold([vip], 1 * MS)
+    hold(scene.gate, [vip], 60_000 * MS)
+    scene.gate.renew([vip], 1 * MS)
     deadline_ns = time.monotonic_ns() + 5_000 * MS
     while scene.pings(vip):
         assert time.monotonic_ns() < deadline_ns, "the shorter timeout did not replace the longer"
 
-    scene.gate.hold([vip], 60_000 * MS)
+    hold(scene.gate, [vip], 60_000 * MS)
     assert scene.pings(vip)
+
+
+@BOTH
+@isolated
+def test_a_renewal_keeps_an_address_open(vip: IPAddress) -> None:
+    scene = Scene()
+    hold(scene.gate, [vip], 100 * MS)
+    began_ns = time.monotonic_ns()
+
+    while time.monotonic_ns() < began_ns + 500 * MS:
+        assert scene.gate.renew([vip], 100 * MS) is Position.OPEN
+        assert scene.pings(vip)
+
+
+@BOTH
+@isolated
+def test_a_renewal_that_comes_too_late_does_not_open_the_gate_again(vip: IPAddress) -> None:
+    scene = Scene()
+    hold(scene.gate, [vip], 1 * MS)
+    while scene.pings(vip):
+        pass
+
+    with pytest.raises(GateShut):
+        scene.gate.renew([vip], 60_000 * MS)
+
+    assert not scene.pings(vip)
+
+
+@BOTH
+@isolated
+def test_an_opening_that_comes_too_late_does_not_open_the_gate(vip: IPAddress) -> None:
+    scene = Scene()
+    scene.gate.prime([vip], 1 * MS)
+    began_ns = time.monotonic_ns()
+    while time.monotonic_ns() < began_ns + 2 * TICK_NS:
+        pass
+
+    with pytest.raises(GateShut):
+        scene.gate.open([vip], 60_000 * MS)
+
+    assert not scene.pings(vip)
+
+
+@isolated
+def test_a_priming_is_good_for_one_opening() -> None:
+    scene = Scene()
+    hold(scene.gate, [VIP], 60_000 * MS)
+    scene.gate.shut([VIP])
+
+    with pytest.raises(GateShut):
+        scene.gate.open([VIP], 60_000 * MS)
 
 
 @isolated
 def test_a_timeout_below_a_millisecond_shuts() -> None:
     scene = Scene()
-    scene.gate.hold([VIP], None)
+    hold(scene.gate, [VIP], None)
 
-    assert scene.gate.hold([VIP], MS - 1) is Position.SHUT
+    assert hold(scene.gate, [VIP], MS - 1) is Position.SHUT
     assert not scene.pings(VIP)
-    assert scene.gate.hold([VIP], -MS) is Position.SHUT
+    assert hold(scene.gate, [VIP], -MS) is Position.SHUT
 
 
 @isolated
 def test_holding_nothing_is_no_error() -> None:
     scene = Scene()
 
-    assert scene.gate.hold([], 5 * MS) is Position.OPEN
+    assert hold(scene.gate, [], 5 * MS) is Position.OPEN
     assert scene.gate.shut([]) is Position.SHUT
 
 
 @isolated
 def test_guarding_anew_keeps_open_what_is_held() -> None:
     scene = Scene()
-    scene.gate.hold([VIP], None)
+    hold(scene.gate, [VIP], None)
 
     scene.gate.guard([VIP])
 
@@ -220,7 +271,7 @@ def test_guarding_anew_keeps_open_what_is_held() -> None:
 @isolated
 def test_an_address_no_longer_guarded_is_shut_when_guarded_again() -> None:
     scene = Scene()
-    scene.gate.hold([VIP, VIP6], None)
+    hold(scene.gate, [VIP, VIP6], None)
 
     scene.gate.guard([VIP6])
     scene.gate.guard([VIP, VIP6])
@@ -234,11 +285,11 @@ def test_an_element_that_ran_out_does_not_spoil_a_renewal() -> None:
     scene = Scene()
 
     for _ in range(10):
-        scene.gate.hold([VIP, VIP6], 1 * MS)
+        hold(scene.gate, [VIP, VIP6], 1 * MS)
         while scene.pings(VIP) or scene.pings(VIP6):
             pass
 
-    scene.gate.hold([VIP, VIP6], None)
+    hold(scene.gate, [VIP, VIP6], None)
     assert scene.pings(VIP)
     assert scene.pings(VIP6)
 
@@ -250,7 +301,7 @@ def test_packets_of_the_holder_reach_the_client() -> None:
     with scene.host.entered():
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.bind((str(VIP), 0))
-    scene.gate.hold([VIP], None)
+    hold(scene.gate, [VIP], None)
 
     with sender:
         sender.sendto(b"in time", (str(ip4(50)), 9))

@@ -11,7 +11,7 @@ from hafw.net import gate as gate_module
 from hafw.net import nft
 from hafw.net.gate import Gate, Guarding, Tampering
 from hafw.net.netlink import NetlinkError
-from tests.net.gated import NAME, Scene, flush_ruleset, new_gate, new_watch
+from tests.net.gated import NAME, Scene, flush_ruleset, hold, new_gate, new_watch
 from tests.net.hosts import (
     MS,
     VIP,
@@ -34,14 +34,14 @@ def test_a_dead_process_leaves_the_gate_shut() -> None:
 @isolated
 def test_the_next_process_takes_over_the_gate_of_a_dead_one() -> None:
     scene = Scene()
-    scene.gate.hold([VIP], None)
+    hold(scene.gate, [VIP], None)
     scene.gate.close()
 
     heir = new_gate(scene.host)
     heir.install([VIP, VIP6])
     assert not scene.pings(VIP)
 
-    heir.hold([VIP], None)
+    hold(heir, [VIP], None)
     assert scene.pings(VIP)
 
 
@@ -67,7 +67,7 @@ def test_a_gate_without_owner_is_replaced(monkeypatch: pytest.MonkeyPatch) -> No
 @isolated
 def test_reinstalling_closes_what_was_open() -> None:
     scene = Scene()
-    scene.gate.hold([VIP], None)
+    hold(scene.gate, [VIP], None)
 
     scene.gate.install([VIP, VIP6])
 
@@ -127,7 +127,7 @@ def test_own_changes_and_those_of_other_tables_are_no_tampering() -> None:
     scene = Scene()
     watch = new_watch(scene)
 
-    scene.gate.hold([VIP], 50 * MS)
+    hold(scene.gate, [VIP], 50 * MS)
     scene.gate.install([VIP])
     with scene.host.entered():
         neighbour = Gate("hafw_neighbour")
@@ -156,6 +156,6 @@ def test_holding_without_a_gate_says_that_it_is_not_there() -> None:
     scene.gate.remove()
 
     with pytest.raises(NetlinkError, match=f"move gate {NAME}: No such file") as refusal:
-        scene.gate.hold([VIP], 50 * MS)
+        hold(scene.gate, [VIP], 50 * MS)
 
     assert refusal.value.errno == 2
