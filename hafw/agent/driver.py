@@ -18,7 +18,6 @@ from hafw.agent.journal import Journal
 from hafw.agent.links import LinkSocket
 from hafw.agent.pings import PingNode
 from hafw.agent.supervisor import Supervisor
-from hafw.agent.timeline import Timeline
 from hafw.agent.watch import Announcements, Interfaces, received_packets
 from hafw.config import ConfigError, load, to_settings
 from hafw.core.engine import Engine
@@ -62,7 +61,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from socket import socket
 
+    from _typeshed import HasFileno
+
     from hafw.agent.notify import SystemdNotifier
+    from hafw.agent.timeline import Timeline
     from hafw.agent.vips import Vips
     from hafw.config import Cluster
     from hafw.core.model import Instant
@@ -97,13 +99,14 @@ class Driver:
         state_dir: Path,
         vips: Vips,
         notifier: SystemdNotifier,
+        timeline: Timeline,
     ) -> None:
         """Load and raise the incarnation (durable before use), then build the engine."""
         self.cluster = cluster
         self.settings = settings
         self.codec = Codec(settings.cluster_id, settings.node, keys)
         self.vips = vips
-        self.timeline = Timeline()
+        self.timeline = timeline
         self.dropped: Counter[str] = Counter()
         self._state_dir = state_dir
         self._notifier = notifier
@@ -114,6 +117,7 @@ class Driver:
         self._ops: dict[int, Op] = {}
         self._writing = False
         self._unwritten: list[Persist] = []
+        self._readers: list[HasFileno] = []
         self._rx: dict[str, int] = {}
         self._rx_ns = clock.boot_ns()
         self.finished: asyncio.Future[int] = self._loop.create_future()
@@ -159,14 +163,18 @@ class Driver:
             ping.on_close = lambda s: _forget(loop, s)
             ping.open()
             self.pings.append(ping)
-        loop.add_reader(self.vips.install(), self._read_gate)
         self.interfaces = Interfaces(self.vips)
-        loop.add_reader(self.interfaces, self._read_interfaces)
         names = {self.vips.interface(vip) for vip in self.vips.by_place.values()}
         self._announcements = [Announcements(name, self.vips) for name in sorted(names)]
+        self._read(self.vips.install(), self._read_gate)
+        self._read(self.interfaces, self._read_interfaces)
         for heard in self._announcements:
             for receiver in heard.sockets:
-                loop.add_reader(receiver, self._read_announcements, heard, receiver)
+                self._read(receiver, self._read_announcements, heard, receiver)
+
+    def _read(self, source: HasFileno, callback: Callable[..., None], *about: object) -> None:
+        self._readers.append(source)
+        self._loop.add_reader(source, callback, *about)
 
     def start(self) -> None:
         """Begin: report the interfaces, start the worker, arm the timer."""
@@ -387,7 +395,7 @@ class Driver:
 
     def _worker_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - a callback's one flag
         if why:
-            self._note("worker.trouble", f"the worker: {why}")
+            self._note("worker.trouble", f"the worker is replaced: {why}")
         self.step(WorkerChanged(up))
 
     # --- operators ----------------------------------------------------------------------------
@@ -424,13 +432,21 @@ class Driver:
         self.step(Reconfigured(settings))
         return ""
 
-    def close(self) -> None:
-        """End the worker and every socket; the gate goes only if nothing is held."""
+    def close(self, *, for_good: bool) -> None:
+        """End the worker and every socket; `for_good`: nothing is held, so the gate goes too."""
         if self._timer is not None:
             self._timer.cancel()
         self.supervisor.stop()
+        for reader in self._readers:
+            self._loop.remove_reader(reader)
         for link in self.links:
             link.close()
         for ping in self.pings:
             ping.close()
+        for heard in self._announcements:
+            heard.close()
+        self.interfaces.close()
+        if for_good:
+            self.vips.remove_gate()
+        self.vips.close()
         self.journal.close()

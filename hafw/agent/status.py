@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from hafw.core.group import Group
 
 SCHEMA = "hafw.status/1"
-RIGHT_ENDING_SHOWN_NS = 3_600 * SECOND
+SHOWN_NS = 3_600 * SECOND
+"""What is over, but should not have happened, is warned of for this long."""
 Json = dict[str, object]
 
 
@@ -187,7 +188,7 @@ def _last_takeover(driver: Driver) -> Json | None:
     names, node = driver.engine.settings.names, driver.engine.settings.node
     return {
         "group": newest.group,
-        "from": names[1 - node],
+        "from": names[1 - node] if driver.engine.groups[newest.group].from_peer else None,
         "to": names[node],
         "at": newest.wall,
         "certificate": newest.certificate,
@@ -211,13 +212,23 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
         yield f"joined as standby: {engine.distrust}", "it ends when the other node is heard"
     if not engine.worker_up:
         yield f"the worker is not up: {driver.supervisor.trouble}", "see hafw events"
+    if engine.settings.reflect and engine.peer.alive() and not engine.peer.known(engine.settings):
+        yield (
+            "no heartbeat comes by way of the ping node, so no takeover can rest on reflection",
+            "see that it answers pings for both nodes, and that no switch drops foreign sources",
+        )
     if driver.journal.trouble:
         lost = driver.journal.lost
         yield (
             f"the journal cannot be written, {lost} steps are lost: {driver.journal.trouble}",
             "make room on the disk; nothing new is acquired while state cannot be written",
         )
-    if engine.now_ns - engine.right_ended_ns < RIGHT_ENDING_SHOWN_NS:
+    if engine.now_ns - driver.vips.reinstalled_ns < SHOWN_NS:
+        yield (
+            "within the last hour somebody removed the gate; it was installed again at once",
+            "find who flushes the nftables ruleset; until it was back nothing shut the addresses",
+        )
+    if engine.now_ns - engine.right_ended_ns < SHOWN_NS:
         yield (
             "within the last hour this node let go, because its evidence was too old",
             "see hafw events; if the network was well, deadtime is too short for this machine",
@@ -228,6 +239,13 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
     """What is wrong with a group, and what to do about it."""
     if group.state is State.BLOCKED:
         yield f"group {group.id} is blocked: {group.blocked_why}", unblock_hint(engine)
+    peer, word = engine.settings.names[engine.settings.peer], engine.peer_word(group)
+    if not group.service_up:
+        yield f"the service interface of group {group.id} is down here", "see cable and switch"
+    elif not group.held and engine.worker_up and not group.willing(engine):
+        yield f"group {group.id} cannot run here: {engine.why_unwilling(group)}", "see hafw events"
+    if group.state is State.ACTIVE and word is not None and not word.ready:
+        yield f"{peer} could not take over group {group.id} now", f"see hafw status on {peer}"
     if group.settings.classes == Classes.NONE:
         yield (
             f"group {group.id} has no protection: only a hand-over or a person moves it",

@@ -39,6 +39,11 @@ class Interfaces:
         """Readable when there is something to `look` at."""
         return self._events.fileno()
 
+    def close(self) -> None:
+        """Follow no longer."""
+        self._events.close()
+        self._rtnl.close()
+
     def look(self) -> tuple[dict[int, bool], list[tuple[int, int]]]:
         """What changed: service up or down by group; VIPs (group, index) that were removed."""
         notices = self._events.drain()
@@ -93,6 +98,11 @@ class Announcements:
     def _open(self, interface: str, ethertype: int, program: bytes) -> None:
         with suppress(OSError):
             self.sockets.append(PacketSocket(interface, ethertype, program))
+
+    def close(self) -> None:
+        """Hear no more."""
+        for each in self.sockets:
+            each.close()
 
     def look(self, link: PacketSocket, report: Callable[[int, str], None]) -> None:
         """Report every foreign claim that waits: (group, MAC)."""

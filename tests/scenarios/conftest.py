@@ -10,7 +10,10 @@ import pytest
 from hafw_sim.lab.lab import Lab
 from hafw_sim.lab.pair import Design, Pair
 from hafw_sim.lab.watch import Watch
-from tests.scenarios.scene import Scene
+
+pytest.register_assert_rewrite("tests.scenarios.scene")  # so that its verdicts show their values
+
+from tests.scenarios.scene import Scene  # noqa: E402 - only now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

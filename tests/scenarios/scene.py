@@ -62,8 +62,14 @@ class Scene:
 
     def until_event(self, node: str, name: str) -> str:
         """Wait for an event of a node's agent; its text."""
-        self.pair.until(lambda: name in self.events(node), f"{node} to tell {name}", PATIENCE_S)
-        return self.events(node)[name]
+        told: dict[str, str] = {}
+
+        def is_told() -> bool:
+            told.update(self.events(node))
+            return name in told
+
+        self.pair.until(is_told, f"{node} to tell {name}", PATIENCE_S)
+        return told[name]
 
     # --- what the agents say ------------------------------------------------------------------
 

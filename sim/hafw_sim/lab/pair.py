@@ -190,19 +190,19 @@ class Pair:
 
     def status(self, name: str) -> Status:
         """What `hafw status` is made of; empty while the agent does not answer."""
+        return self._asked(name, "status")
+
+    def _asked(self, name: str, verb: str) -> Status:
         client = ControlClient(self.run_dir(name) / SOCKET_NAME)
         with suppress(ControlError):
-            result = client.request({"verb": "status"}, 5.0).get("result")
+            result = client.request({"verb": verb}, 5.0).get("result")
             if isinstance(result, dict):
                 return result
         return {}
 
     def events(self, name: str) -> list[Status]:
-        """The newest notes of a node's agent, oldest first."""
-        answer = ControlClient(self.run_dir(name) / SOCKET_NAME).request({"verb": "events"}, 5.0)
-        result = answer["result"]
-        assert isinstance(result, dict)
-        return list(result["events"])
+        """The newest notes of a node's agent, oldest first; none while it does not answer."""
+        return _rows(self._asked(name, "events"), "events")
 
     def hafw(
         self, name: str, *words: str, timeout_s: float = 60.0

@@ -116,10 +116,11 @@ class Probes:
         self._questions.append(at_ns)
 
     def answered(self, machine: int, asked_ns: int, at_ns: int) -> None:
-        """Take in an answer; of two machines, one may have been overtaken on the way."""
-        self._machines.append(machine)
-        self._asked.append(asked_ns)
-        self._answers.append(max(at_ns, self._answers[-1] if self._answers else 0))
+        """Take in an answer; it counts when it was given, even if it was overtaken on the way."""
+        place = bisect.bisect(self._answers, at_ns)
+        self._machines.insert(place, machine)
+        self._asked.insert(place, asked_ns)
+        self._answers.insert(place, at_ns)
 
     def first_answer(self, since_ns: int, machine: str | None = None) -> Answer | None:
         """Return the first answer given after ``since_ns``, by ``machine`` if one is named."""
