@@ -29,29 +29,52 @@ class Registry:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         for name in names:
-            if not self.manager.load_setuptools_entrypoints(GROUP, name=name):
-                known = ", ".join(sorted(available())) or "none"
-                raise Misconfigured(
-                    f'no plugin named "{name}" is installed (installed: {known}); '
-                    f"install the package that provides it, e.g. pip install 'hafw[{name}]'"
-                )
+            self._load(name)
         self.manager.check_pending()
+
+    def _load(self, name: str) -> None:
+        try:
+            found = self.manager.load_setuptools_entrypoints(GROUP, name=name)
+        except Exception as problem:
+            raise Misconfigured(
+                f'the plugin "{name}" ({available()[name]}) cannot be loaded: '
+                f"{type(problem).__name__}: {problem}; repair or reinstall its package"
+            ) from problem
+        if not found:
+            known = ", ".join(sorted(available())) or "none"
+            raise Misconfigured(
+                f'no plugin named "{name}" is installed (installed: {known}); '
+                f"install the package that provides it, e.g. pip install 'hafw[{name}]'"
+            )
+
+    def warm(self, provider: str, requests: tuple[hookspecs.VipRequest, ...]) -> None:
+        """Let one provider prepare for what it may be asked; one that need not has no such hook."""
+        caller = self._caller(provider, "hafw_warm")
+        if caller is not None:
+            caller(requests=requests)
 
     def call(self, provider: str, hook: str, **arguments: object) -> object:
         """Call `hook` of one provider, inside every wrapper that is registered.
 
         Raises Misconfigured when the provider does not have the hook.
         """
-        others = [
-            plugin
-            for name, plugin in self.manager.list_name_plugin()
-            if plugin is not None and name != provider and name in available()
-        ]
-        caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
-        result = caller(**arguments)
-        if result is None or result == []:
+        caller = self._caller(provider, hook)
+        if caller is None:
             raise Misconfigured(f'no such method: the plugin "{provider}" has no {hook}')
+        result: object = caller(**arguments)
         return result
+
+    def _caller(self, provider: str, hook: str) -> pluggy.HookCaller | None:
+        """Calls the hook of this provider alone; wrappers are whoever's, and stay."""
+        every = getattr(self.manager.hook, hook, None)
+        own, others = False, []
+        for one in every.get_hookimpls() if every is not None else ():
+            if one.wrapper or one.hookwrapper:
+                continue
+            own = own or one.plugin_name == provider
+            if one.plugin_name != provider:
+                others.append(one.plugin)
+        return self.manager.subset_hook_caller(hook, remove_plugins=others) if own else None
 
 
 def available() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Runs hooks in threads, one order at a time per VIP and kind of order, and says how each ended.
 
 One rule: every order is answered once, whatever the plugin does; an error that the plugin did not
-foresee leaves the outcome unknown.
+foresee, or an answer of the wrong kind, leaves the outcome unknown. Nothing is begun too late.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import signal
 import socket
 import sys
 import threading
+import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +21,7 @@ import msgspec
 
 from hafw.core.model import Outcome
 from hafw.hooks.errors import ProviderError, UnknownOutcome
-from hafw.hooks.hookspecs import Holder, VipObservation, VipRequest
+from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
 from hafw.worker.protocol import READY, Frames, Hello, Order, Reply, frame
 
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 THREADS: Final = 8
+DETAIL_CHARS: Final = 2_000
+"""Longest text of an error; a plugin's may be of any length."""
+_ANSWERS: Final = {
+    "hafw_vip_attach": VipReceipt,
+    "hafw_vip_detach": VipReceipt,
+    "hafw_vip_announce": VipReceipt,
+    "hafw_vip_observe": VipObservation,
+    "hafw_vip_probe": VipObservation,
+}
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
@@ -58,10 +69,14 @@ class Worker:
     def _warm(self, hello: Hello) -> Reply:
         try:
             self._registry = Registry(hello.plugins)
-            for order in hello.vips:
-                self._registry.manager.hook.hafw_warm(requests=(_request(order),))
-        except Exception as problem:  # noqa: BLE001 - a plugin may raise anything
-            return Reply(READY, Outcome.FAILED_NO_EFFECT, f"{type(problem).__name__}: {problem}")
+            for name in hello.plugins:
+                theirs = tuple(_request(order) for order in hello.vips if order.provider == name)
+                self._registry.warm(name, theirs)
+        except ProviderError as problem:
+            return Reply(READY, Outcome.FAILED_NO_EFFECT, _detail(problem))
+        except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
+            traceback.print_exc()
+            return Reply(READY, Outcome.FAILED_NO_EFFECT, _unforeseen(problem))
         gc.collect()
         gc.freeze()
         return Reply(READY, Outcome.OK)
@@ -75,13 +90,18 @@ class Worker:
         lock = self._vip_locks.setdefault((order.vip.address, lane), threading.Lock())
         try:
             with lock:
+                _check_time(order)
                 value = self._registry.call(order.provider, order.hook, request=_request(order))
         except UnknownOutcome as problem:
-            return Reply(order.number, Outcome.UNKNOWN, str(problem))
+            return Reply(order.number, Outcome.UNKNOWN, _detail(problem))
         except ProviderError as problem:
-            return Reply(order.number, Outcome.FAILED_NO_EFFECT, str(problem))
-        except Exception as problem:  # noqa: BLE001 - a plugin may raise anything
-            return Reply(order.number, Outcome.UNKNOWN, f"{type(problem).__name__}: {problem}")
+            return Reply(order.number, Outcome.FAILED_NO_EFFECT, _detail(problem))
+        except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
+            traceback.print_exc()
+            return Reply(order.number, Outcome.UNKNOWN, _unforeseen(problem))
+        if not isinstance(value, _ANSWERS.get(order.hook, ())):
+            wrong = f"{order.hook} of {order.provider} answered a {type(value).__name__}"
+            return Reply(order.number, Outcome.UNKNOWN, wrong)
         if isinstance(value, VipObservation):
             return _observed(order, value)
         return Reply(order.number, Outcome.OK)
@@ -91,12 +111,27 @@ class Worker:
             self._channel.sendall(frame(reply))
 
 
+def _check_time(order: Order) -> None:
+    """What comes too late must not act: the agent has given it up, and may have decided anew."""
+    if time.clock_gettime_ns(time.CLOCK_BOOTTIME) >= order.vip.deadline_ns:
+        raise ProviderError(f"{order.hook} was not begun: its deadline had passed")
+
+
+def _detail(problem: BaseException) -> str:
+    """The text of an error, as far and as well as it can be sent."""
+    return str(problem)[:DETAIL_CHARS].encode(errors="replace").decode()
+
+
+def _unforeseen(problem: BaseException) -> str:
+    return _detail(Exception(f"{type(problem).__name__}: {problem}"))
+
+
 def _observed(order: Order, seen: VipObservation) -> Reply:
     """A probe succeeds only if it was asked and nobody answered."""
     if order.hook == "hafw_vip_probe" and seen.holder is not Holder.FREE:
         who = seen.who or str(seen.holder)
         return Reply(order.number, Outcome.FAILED_NO_EFFECT, f"{order.vip.address}: {who}")
-    return Reply(order.number, Outcome.OK, seen.who, str(seen.holder))
+    return Reply(order.number, Outcome.OK, seen.who)
 
 
 def _request(order: Order) -> VipRequest:

@@ -1,6 +1,6 @@
 """What agent and worker say to each other over a socketpair: length-prefixed msgpack frames.
 
-One rule: a frame is at most 64 KiB; a longer or torn one ends the conversation.
+One rule: a frame is at most 1 MiB; a longer or torn one ends the conversation.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import msgspec
 
 from hafw.core.model import Outcome  # noqa: TC001 - msgspec needs it at run time
 
-MAX_FRAME: Final = 65_536
+MAX_FRAME: Final = 1024 * 1024
+"""The largest cluster's `Hello` is a third of it."""
 LENGTH: Final = struct.Struct("!I")
 READY: Final = 0
 """The reply with this number says that the worker is warm (or, failed, why it is not)."""
@@ -40,12 +41,11 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """How order `number` ended; `value` is what an observation found."""
+    """How order `number` ended; `detail` says why, or who was seen."""
 
     number: int
     outcome: Outcome
     detail: str = ""
-    value: str = ""
 
 
 class Hello(msgspec.Struct, frozen=True):
