@@ -27,6 +27,7 @@ from hafw.core.liveness import Heard, PeerState
 from hafw.core.model import HoldGate, Outcome, Phase, ShutGate
 from hafw.core.states import State
 from hafw_sim.stories import STORIES
+from hafw_sim.world import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -256,6 +257,22 @@ def gate_without_timeout() -> list[Patch]:
             engine_.emit(HoldGate(self.id, None))
 
     return [patch.object(group.Group, "renew_gate", renew)]
+
+
+@_mutant("a renewal that comes too late does not open the gate again")
+def late_renewal_reopens() -> list[Patch]:
+    def renew(self: kernel.Kernels, machine: Any, group_id: int, left_ns: int) -> None:
+        self._set(machine, group_id, self._clockwork.now_ns + machine.span_ns(left_ns))
+
+    return [patch.object(kernel.Kernels, "_renew", renew)]
+
+
+@_mutant("an opening that comes too late does not open the gate")
+def late_opening_opens() -> list[Patch]:
+    return [
+        patch.object(kernel, "PRIMED_NS", FOREVER),
+        patch.object(kernel, "min", max, create=True),
+    ]
 
 
 @_mutant("letting go shuts the gate at once, before the stops")

@@ -13,7 +13,7 @@ from hafw_sim.world import World
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
     from hafw.core.model import Effect, Event, Instant
-    from hafw_sim.world import Node, Tap
+    from hafw_sim.world import Machine, Tap
 
 
 def storm(seed: int, tap: Tap) -> World:
@@ -33,7 +33,7 @@ def storm(seed: int, tap: Tap) -> World:
     world.thaw(ALPHA)
     world.weather.disk_full = True
     world.run(5)
-    world.cut_links()
+    world.net.cut_links()
     world.run(20)
     world.weather.disk_full = False
     world.steal_address(BETA, 1)
@@ -69,7 +69,7 @@ class Journals:
         self._lives: dict[str, tuple[Engine, Recorder, int]] = {}
         self.steps = 0
 
-    def tap(self, node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
+    def tap(self, node: Machine, event: Event, now: Instant, effects: list[Effect]) -> None:
         engine = node.engine
         assert engine is not None
         known = self._lives.get(node.name)

@@ -17,7 +17,7 @@ from tests.core.storms import Journals, header_of, storm
 
 if TYPE_CHECKING:
     from hafw.core.model import Effect, Event
-    from hafw_sim.world import Node
+    from hafw_sim.world import Machine
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -58,7 +58,7 @@ def test_quiet_hours_take_little_room() -> None:
     sizes: list[int] = []
     recorder: list[Recorder] = []
 
-    def tap(node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
+    def tap(node: Machine, event: Event, now: Instant, effects: list[Effect]) -> None:
         if node.number == ALPHA:
             if not recorder:
                 recorder.append(Recorder(now))

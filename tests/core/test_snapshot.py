@@ -13,7 +13,7 @@ from tests.core.storms import storm
 
 if TYPE_CHECKING:
     from hafw.core.model import Effect, Event, Instant
-    from hafw_sim.world import Node
+    from hafw_sim.world import Machine
 
 EVERY = 97  # steps between two restorations: no divisor of any rhythm in the world
 
@@ -26,7 +26,7 @@ class Shadow:
         self.steps = 0
         self.differences: list[str] = []
 
-    def tap(self, node: Node, event: Event, now: Instant, effects: list[Effect]) -> None:
+    def tap(self, node: Machine, event: Event, now: Instant, effects: list[Effect]) -> None:
         self.steps += 1
         original, copy = self.copies.get(node.name, (None, None))
         if copy is not None and original is node.engine and copy.step(event, now) != effects:
@@ -50,7 +50,7 @@ def test_a_restored_engine_decides_as_the_original(seed: int) -> None:
 def test_a_snapshot_is_the_same_after_a_round_trip() -> None:
     snapshots: list[tuple[object, object]] = []
 
-    def tap(node: Node, *_: object) -> None:
+    def tap(node: Machine, *_: object) -> None:
         assert node.engine is not None
         snapshot = node.engine.snapshot()
         snapshots.append((snapshot, Engine.restore(snapshot).snapshot()))

@@ -12,19 +12,19 @@ from hafw_sim.stories import story, wrong
 def offer_that_arrives_much_too_late() -> list[str]:
     """Alpha offers, is not heard, takes it again by silence; then the old offer arrives."""
     world = running_pair(links=1)
-    link = world.links[0, ALPHA]
+    link = world.net.links[0, ALPHA]
     link.held = []
-    world.to_ping[ALPHA].cut = True  # the offer must not come by reflection either
+    world.net.to_ping[ALPHA].cut = True  # the offer must not come by reflection either
     world.ask(ALPHA, Verb.STANDBY, force=True)
     world.run(1)
     engine = world.nodes[ALPHA].engine
     assert engine is not None
     world.run(60)
-    world.links[0, BETA].cut = True
-    world.cut_ping(BETA)
-    world.to_ping[ALPHA].cut = False
+    world.net.links[0, BETA].cut = True
+    world.net.cut_ping(BETA)
+    world.net.to_ping[ALPHA].cut = False
     world.run(60)
-    world.deliver_held(link)
+    world.net.deliver_held(link)
     world.run(1)
     return [*world.violations, *(["both answer"] if world.both_ms() else [])]
 
@@ -33,14 +33,14 @@ def offer_that_arrives_much_too_late() -> list[str]:
 def reflected_beat_that_was_held_up_for_a_minute() -> list[str]:
     """The ping node reflects no longer; what it reflected long ago arrives, then all links die."""
     world = running_pair()
-    world.to_ping[ALPHA].loss = 1.0
+    world.net.to_ping[ALPHA].loss = 1.0
     world.run(1)  # the last reflected beat of alpha, which is held up somewhere
-    world.ping_reflects = False
-    world.to_ping[ALPHA].loss = 0.0
+    world.net.ping_reflects = False
+    world.net.to_ping[ALPHA].loss = 0.0
     world.run(60)
-    world.replay(REFLECTED_PATH, ALPHA)
+    world.net.replay(REFLECTED_PATH, ALPHA)
     world.run(2)
-    world.cut_links()
+    world.net.cut_links()
     world.run(60)
     return wrong(world, "alpha")
 
@@ -88,8 +88,8 @@ def start_in_flight_when_the_right_ends() -> list[str]:
     world.ask(BETA, Verb.TAKEOVER)
     world.run(8)  # beta's start is in flight now
     world.ask(ALPHA, Verb.TAKEOVER)
-    world.cut_links()
-    world.cut_ping(BETA)
+    world.net.cut_links()
+    world.net.cut_ping(BETA)
     world.run(40)
     world.weather.op_ns = (MS, MS)
     world.heal()
@@ -204,7 +204,7 @@ def ended_operation_of_another_name_changes_nothing() -> list[str]:
 def without_protection_nothing_expires() -> list[str]:
     """No class: the holder's right does not end by a clock."""
     world = running_pair(Classes.NONE)
-    world.cut_links()
-    world.ping_up = False
+    world.net.cut_links()
+    world.net.ping_up = False
     world.run(120)
     return wrong(world, "alpha")

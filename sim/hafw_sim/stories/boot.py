@@ -42,7 +42,7 @@ def lone_boot_reflected_is_blocked() -> list[str]:
 def both_boot_apart_best_effort() -> list[str]:
     """No link, but the service LAN carries the probe: the preferred node goes first."""
     world = World(settings_pair(Classes.BEST_EFFORT))
-    world.cut_links()
+    world.net.cut_links()
     world.boot(ALPHA)
     world.boot(BETA)
     world.run(90)
@@ -53,8 +53,8 @@ def both_boot_apart_best_effort() -> list[str]:
 def both_boot_apart_and_unseen() -> list[str]:
     """Best-effort without even a probe: both start; after the heal exactly one goes on."""
     world = World(settings_pair(Classes.BEST_EFFORT))
-    world.cut_links()
-    world.service_lan = False
+    world.net.cut_links()
+    world.net.service_lan = False
     world.boot(ALPHA)
     world.boot(BETA)
     world.run(90)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hafw.core.model import Verb
 from hafw.core.settings import SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, FAST, running_pair
 from hafw_sim.stories import story, wrong
@@ -33,9 +34,9 @@ def crash_with_a_lossy_way_to_the_ping_node() -> list[str]:
     world = running_pair(BOTH, groups=2)
     world.crash(ALPHA)
     world.run(7)
-    world.from_ping[BETA].cut = True
+    world.net.from_ping[BETA].cut = True
     world.run(1)
-    world.from_ping[BETA].cut = False
+    world.net.from_ping[BETA].cut = False
     world.run(4)
     return wrong(world, "beta", "beta")
 
@@ -67,8 +68,8 @@ def crashed_node_returns_and_does_not_disturb() -> list[str]:
 def owner_isolated_reflected() -> list[str]:
     """The holder loses links and ping node: it lets go before the other takes."""
     world = running_pair()
-    world.cut_links()
-    world.cut_ping(ALPHA)
+    world.net.cut_links()
+    world.net.cut_ping(ALPHA)
     world.run(12)
     return wrong(world, "beta")
 
@@ -77,9 +78,9 @@ def owner_isolated_reflected() -> list[str]:
 def owner_isolated_best_effort() -> list[str]:
     """The same without reflection, and the service LAN does not carry the probe."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.cut_links()
-    world.cut_ping(ALPHA)
-    world.service_lan = False
+    world.net.cut_links()
+    world.net.cut_ping(ALPHA)
+    world.net.service_lan = False
     world.run(12)
     return wrong(world, "beta")
 
@@ -90,9 +91,9 @@ def standby_isolated() -> list[str]:
     problems: list[str] = []
     for classes in (Classes.REFLECTED, Classes.BEST_EFFORT, BOTH):
         world = running_pair(classes)
-        world.cut_links()
-        world.cut_ping(BETA)
-        world.service_lan = False
+        world.net.cut_links()
+        world.net.cut_ping(BETA)
+        world.net.service_lan = False
         world.run(40)
         problems += wrong(world, "alpha")
     return problems
@@ -102,7 +103,7 @@ def standby_isolated() -> list[str]:
 def split_while_both_see_a_reflecting_gateway() -> list[str]:
     """No peer of hafw survives this one: nothing moves, nobody lets go."""
     world = running_pair()
-    world.cut_links()
+    world.net.cut_links()
     world.run(60)
     return wrong(world, "alpha")
 
@@ -111,7 +112,7 @@ def split_while_both_see_a_reflecting_gateway() -> list[str]:
 def split_while_the_gateway_does_not_reflect() -> list[str]:
     """The probe finds the owner on the service LAN."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.cut_links()
+    world.net.cut_links()
     world.run(60)
     return wrong(world, "alpha")
 
@@ -120,9 +121,9 @@ def split_while_the_gateway_does_not_reflect() -> list[str]:
 def gateway_stopped_reflecting_long_before_the_split() -> list[str]:
     """Then the standby was not armed any more, and may not take."""
     world = running_pair()
-    world.ping_reflects = False
+    world.net.ping_reflects = False
     world.run(10)
-    world.cut_links()
+    world.net.cut_links()
     world.run(60)
     return wrong(world, "alpha")
 
@@ -131,12 +132,12 @@ def gateway_stopped_reflecting_long_before_the_split() -> list[str]:
 def standby_is_armed_only_by_a_holder_with_other_evidence() -> list[str]:
     """The holder rests on the standby's not being armed alone: it does not grant, and keeps it."""
     world = running_pair()
-    world.to_ping[BETA].cut = True
+    world.net.to_ping[BETA].cut = True
     world.run(6)  # beta disarms and says so
-    world.cut_ping(ALPHA)
-    world.cut_links(both=False, sender=ALPHA)
+    world.net.cut_ping(ALPHA)
+    world.net.cut_links(both=False, sender=ALPHA)
     world.run(6)  # alpha has no other evidence left
-    world.to_ping[BETA].cut = False
+    world.net.to_ping[BETA].cut = False
     world.run(20)  # beta asks to be armed again
     return wrong(world, "alpha")
 
@@ -145,9 +146,9 @@ def standby_is_armed_only_by_a_holder_with_other_evidence() -> list[str]:
 def ping_node_dies_then_links() -> list[str]:
     """The holder knows that the other disarmed, and keeps the group."""
     world = running_pair()
-    world.ping_up = False
+    world.net.ping_up = False
     world.run(15)
-    world.cut_links()
+    world.net.cut_links()
     world.run(60)
     return wrong(world, "alpha")
 
@@ -158,7 +159,7 @@ def standby_dies_then_ping_node() -> list[str]:
     world = running_pair()
     world.crash(BETA)
     world.run(15)
-    world.ping_up = False
+    world.net.ping_up = False
     world.run(60)
     return wrong(world, "alpha")
 
@@ -167,12 +168,12 @@ def standby_dies_then_ping_node() -> list[str]:
 def links_and_ping_node_die_at_once() -> list[str]:
     """Nobody can know: the holder lets go, nobody takes, and it heals."""
     world = running_pair()
-    world.cut_links()
-    world.ping_up = False
+    world.net.cut_links()
+    world.net.ping_up = False
     world.run(30)
     problems = wrong(world, None)
     world.heal()
-    world.ping_up = True
+    world.net.ping_up = True
     world.run(5)
     return problems + wrong(world, "alpha")
 
@@ -192,18 +193,75 @@ def frozen_owner() -> list[str]:
 
 
 @story
+def frozen_within_a_renewal_of_the_gate() -> list[str]:
+    """Between computing what is left and the system call; thawed when it is much too late."""
+    problems: list[str] = []
+    for seconds in (3, 6, 9, 30):
+        world = running_pair()
+        world.freeze_within(ALPHA, "renewal")
+        world.run(seconds)
+        froze = world.nodes[ALPHA].frozen
+        world.net.cut_links()
+        world.net.cut_ping(ALPHA)
+        world.run(12)
+        world.thaw(ALPHA, briefly=True)
+        world.run(1)
+        world.thaw(ALPHA)
+        world.run(1)
+        problems += wrong(world, "beta") + ([] if froze else ["it was not frozen"])
+    return problems
+
+
+@story
+def frozen_within_the_opening_of_the_gate() -> list[str]:
+    """The same where it had not been open: a takeover that is stopped just before its end."""
+    problems: list[str] = []
+    for seconds in (0.5, 5, 30):
+        world = running_pair()
+        world.freeze_within(BETA, "opening")
+        world.ask(BETA, Verb.TAKEOVER)
+        world.run(seconds)
+        froze = world.nodes[BETA].frozen
+        world.run(20)
+        world.thaw(BETA)
+        world.run(5)
+        problems += wrong(world, "alpha") + ([] if froze else ["it was not frozen"])
+    return problems
+
+
+@story
+def suspended_owner() -> list[str]:
+    """The whole machine sleeps, and its clock tells it: it lets go the moment it wakes."""
+    world = running_pair()
+    world.pause(ALPHA, 20, shows=True)
+    world.run(25)
+    return wrong(world, "beta")
+
+
+@story
+def machine_pause_that_no_clock_shows() -> list[str]:
+    """The limit of what a node can know: until it hears the other, it believes in its right."""
+    world = running_pair()
+    world.pause(ALPHA, 20, shows=False)
+    world.run(25)
+    both_ms = world.both_ms()
+    short = [] if both_ms < 10 else [f"both answered for {both_ms:.1f} ms, with links alive"]  # noqa: PLR2004 - a round trip
+    return wrong(world, "beta", never_both=False) + short
+
+
+@story
 def thaw_with_fresh_answers_waiting() -> list[str]:
     """What lapsed during a freeze is judged before the answers that wait are read."""
     world = running_pair()
     alpha = world.nodes[ALPHA]
-    ways = (world.from_ping[ALPHA], *(world.links[link, BETA] for link in (0, 1)))
+    ways = (world.net.from_ping[ALPHA], *(world.net.links[link, BETA] for link in (0, 1)))
     for way in ways:
         way.held = []
     world.run(3)
     world.freeze(ALPHA)
     for way in ways:
         way.held = (way.held or [])[-1:]  # the newest overtook the others
-        world.deliver_held(way)
+        world.net.deliver_held(way)
     world.run(2.5)
     world.thaw(ALPHA)
     lapsed = any(note.name == "group.right_ended" for _, note in alpha.notes)
@@ -217,15 +275,15 @@ def stalled_standby_does_not_take() -> list[str]:
     problems: list[str] = []
     for classes in (Classes.REFLECTED, Classes.BEST_EFFORT):
         world = running_pair(classes, timing=FAST)
-        world.service_lan = False
+        world.net.service_lan = False
         for _ in range(20):
             world.freeze(BETA)
             world.run(0.25)
             world.drop_waiting(BETA)
-            world.cut_links()
+            world.net.cut_links()
             world.thaw(BETA)
             world.run(0.1)
-            world.mend_links()
+            world.net.mend_links()
             world.run(0.06)
         problems += wrong(world, "alpha")
     return problems
@@ -235,12 +293,12 @@ def stalled_standby_does_not_take() -> list[str]:
 def standby_with_a_bad_way_to_the_ping_node() -> list[str]:
     """The split hides the owner, and of its own echoes every fifth is lost: it must not take."""
     world = running_pair()
-    beta, way = world.nodes[BETA], world.from_ping[BETA]
+    beta, way = world.nodes[BETA], world.net.from_ping[BETA]
     world.run(0.3)  # so that the two nodes' beats are apart in time
     world.kill_agent(BETA)
     world.boot(BETA)
     world.run(5)
-    world.cut_links()
+    world.net.cut_links()
     way.cut = True
     for number in range(60):
         assert beta.engine is not None
@@ -256,10 +314,10 @@ def standby_with_a_bad_way_to_the_ping_node() -> list[str]:
 def standby_hears_nothing_while_the_owner_hears_it() -> list[str]:
     """The owner cannot send any more: what it hears is no evidence that it is heard."""
     world = running_pair()
-    world.cut_links(both=False, sender=ALPHA)
-    world.cut_ping(ALPHA)
+    world.net.cut_links(both=False, sender=ALPHA)
+    world.net.cut_ping(ALPHA)
     world.run(9)
-    world.cut_links()
+    world.net.cut_links()
     world.run(6)
     return wrong(world, "beta")
 
@@ -277,8 +335,8 @@ def killed_agent() -> list[str]:
 def one_link_of_two_is_cut() -> list[str]:
     """Any link keeps the peer alive."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.service_lan = False
-    world.links[0, ALPHA].cut = world.links[0, BETA].cut = True
+    world.net.service_lan = False
+    world.net.links[0, ALPHA].cut = world.net.links[0, BETA].cut = True
     world.run(60)
     return wrong(world, "alpha")
 
@@ -287,8 +345,8 @@ def one_link_of_two_is_cut() -> list[str]:
 def silence_shorter_than_deadtime() -> list[str]:
     """Eight seconds of silence warn, and move nothing."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.service_lan = False
-    world.cut_links()
+    world.net.service_lan = False
+    world.net.cut_links()
     world.run(8)
     world.heal()
     world.run(30)
@@ -301,7 +359,7 @@ def one_way_cut() -> list[str]:
     problems: list[str] = []
     for sender in (ALPHA, BETA):
         world = running_pair()
-        world.cut_links(both=False, sender=sender)
+        world.net.cut_links(both=False, sender=sender)
         world.run(60)
         problems += wrong(world, "alpha")
     return problems
@@ -311,7 +369,7 @@ def one_way_cut() -> list[str]:
 def one_way_cut_best_effort() -> list[str]:
     """The same where nothing reflects: the probe saves it."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.cut_links(both=False, sender=ALPHA)
+    world.net.cut_links(both=False, sender=ALPHA)
     world.run(60)
     return wrong(world, "alpha")
 
@@ -323,7 +381,7 @@ def replayed_datagrams_keep_nobody_alive() -> list[str]:
     world.crash(ALPHA)
     for _ in range(12):
         world.run(1)
-        world.replay(0, ALPHA)
+        world.net.replay(0, ALPHA)
     return wrong(world, "beta")
 
 
@@ -331,8 +389,8 @@ def replayed_datagrams_keep_nobody_alive() -> list[str]:
 def heal_after_a_dual_split() -> list[str]:
     """What best-effort cannot know: after the heal exactly the lower epoch yields."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.cut_links()
-    world.service_lan = False
+    world.net.cut_links()
+    world.net.service_lan = False
     world.run(20)
     higher = max(n.engine.groups[1].held_epoch for n in world.nodes if n.engine)
     world.heal()
@@ -348,8 +406,8 @@ def heal_after_a_dual_split() -> list[str]:
 def loser_of_a_heal_shuts_its_address_at_once() -> list[str]:
     """Its stop may be slow; its gate is not."""
     world = running_pair(Classes.BEST_EFFORT)
-    world.cut_links()
-    world.service_lan = False
+    world.net.cut_links()
+    world.net.service_lan = False
     world.run(20)
     world.weather.op_ns = (3 * SECOND, 3 * SECOND)
     before_ms = world.both_ms()
@@ -384,7 +442,7 @@ def service_lan_lost_by_the_owner() -> list[str]:
 def owner_alone_loses_the_ping_node() -> list[str]:
     """The side that sees fewer ping nodes hands over, while the links live."""
     world = running_pair()
-    world.cut_ping(ALPHA)
+    world.net.cut_ping(ALPHA)
     world.run(10)
     return wrong(world, "beta")
 
@@ -393,7 +451,7 @@ def owner_alone_loses_the_ping_node() -> list[str]:
 def both_lose_the_ping_node() -> list[str]:
     """Equal views move nothing."""
     world = running_pair(BOTH)
-    world.ping_up = False
+    world.net.ping_up = False
     world.run(60)
     return wrong(world, "alpha")
 

@@ -1,0 +1,72 @@
+"""Virtual time on a heap, and chance in named streams.
+
+One rule: time is integer nanoseconds, ties go in the order in which they were planned, and every
+kind of chance has a stream of its own, so that a new kind of fault does not shift the others.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.settings import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS_PER_SECOND_MAX: Final = 50_000
+"""More events than this in one simulated second: something spins, and the run is ended."""
+
+
+class Endless(AssertionError):
+    """The world makes no progress: too many events in one simulated second."""
+
+
+class Clockwork:
+    """What happens when, and by what chance."""
+
+    def __init__(self, seed: int) -> None:
+        """Begin at 0 with nothing planned."""
+        self.seed = seed
+        self.now_ns = 0
+        self.events = 0
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._seq = 0
+        self._streams: dict[str, random.Random] = {}
+
+    def chance(self, stream: str) -> random.Random:
+        """The random stream of that name."""
+        found = self._streams.get(stream)
+        if found is None:
+            found = self._streams[stream] = random.Random(f"{self.seed}/{stream}")
+        return found
+
+    def between(self, stream: str, bounds: tuple[int, int]) -> int:
+        """A number within `bounds`, both included."""
+        low, high = bounds
+        return low if low == high else low + int(self.chance(stream).random() * (high - low + 1))
+
+    def at(self, when_ns: int, what: Callable[[], None]) -> None:
+        """Do something at that time, or now if it is past."""
+        self._seq += 1
+        heapq.heappush(self._heap, (max(when_ns, self.now_ns), self._seq, what))
+
+    def after(self, delay_ns: int, what: Callable[[], None]) -> None:
+        """Do something that much later."""
+        self.at(self.now_ns + delay_ns, what)
+
+    def run_until(self, end_ns: int) -> None:
+        """Let the time go by up to `end_ns`. Raises `Endless`."""
+        heap = self._heap
+        second_ends_ns, bound = self.now_ns, self.events
+        while heap and heap[0][0] <= end_ns:
+            self.now_ns, _, what = heapq.heappop(heap)
+            self.events += 1
+            if self.now_ns >= second_ends_ns:
+                second_ends_ns = self.now_ns + SECOND
+                bound = self.events + EVENTS_PER_SECOND_MAX
+            if self.events > bound:
+                raise Endless(f"{EVENTS_PER_SECOND_MAX} events in the second to {second_ends_ns}")
+            what()
+        self.now_ns = end_ns

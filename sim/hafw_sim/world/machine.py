@@ -1,0 +1,98 @@
+"""One machine of the world: its clocks, its agent's engine, its disk, and what its kernel holds.
+
+One rule: two clocks, as an agent reads them; both may run at a wrong rate, and a pause may stop one
+of them or both.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hafw.core.model import Durable, Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafw.core.engine import Engine
+    from hafw.core.model import Answer, Effect, Event, Note, Op, OpKind, Outcome
+    from hafw.core.settings import Settings
+    from hafw.core.wire import Codec
+
+PPM = 1_000_000
+
+
+@dataclass(slots=True)
+class Machine:
+    """A machine, and the agent on it while there is one (`engine`).
+
+    `frozen`: the agent does not run; the kernel does. `paused`: nothing runs. `queue`: what waits
+    in the agent's sockets then; `unfinished`: effects of the step in which it was frozen.
+    `freeze_at`: the place within the next opening or renewal of a gate at which it will be frozen.
+    `in_doubt`: stops that were ordered and are not confirmed.
+    `disk` None: the state file is gone or torn. `history`: what was on the disk before.
+    """
+
+    name: str
+    number: int
+    settings: Settings
+    engine: Engine | None = None
+    codec: Codec | None = None
+    up: bool = True
+    frozen: bool = False
+    paused: bool = False
+    exited: bool = False
+    freeze_at: str = ""
+    slow_ns: int = 0
+    queue: list[Event] = field(default_factory=list)
+    unfinished: deque[Effect] = field(default_factory=deque)
+    stalled: Callable[[], None] | None = None
+    # clocks
+    rate_ppm: int = 0
+    offset_ns: int = 0
+    suspended_ns: int = 0
+    # disk
+    disk: Durable | None = field(default_factory=lambda: Durable(0, (), ()))
+    history: list[Durable] = field(default_factory=list)
+    writing: Durable | None = None
+    # kernel and worker
+    addresses: set[tuple[int, int]] = field(default_factory=set)
+    starting: set[tuple[int, int]] = field(default_factory=set)
+    in_doubt: set[tuple[int, int]] = field(default_factory=set)
+    gate_ns: dict[int, int] = field(default_factory=dict)
+    running: dict[int, Op] = field(default_factory=dict)
+    failing: dict[OpKind, Outcome] = field(default_factory=dict)
+    service_up: bool = True
+    # what people see
+    notes: list[tuple[int, Note]] = field(default_factory=list)
+    answers: dict[int, Answer] = field(default_factory=dict)
+    tick_no: int = 0
+
+    def clock_ns(self, now_ns: int) -> int:
+        """This machine's BOOTTIME at world time `now_ns`."""
+        return now_ns + now_ns * self.rate_ppm // PPM + self.offset_ns
+
+    def world_ns(self, clock_ns: int) -> int:
+        """The world time at which this machine's BOOTTIME reads `clock_ns` (at least)."""
+        if not self.rate_ppm:
+            return clock_ns - self.offset_ns
+        return (clock_ns - self.offset_ns) * PPM // (PPM + self.rate_ppm) + 1
+
+    def span_ns(self, clock_span_ns: int) -> int:
+        """How long the world takes for so much time of this machine's clocks."""
+        return clock_span_ns * PPM // (PPM + self.rate_ppm)
+
+    def instant(self, now_ns: int) -> Instant:
+        """Both clocks at world time `now_ns`."""
+        boot_ns = self.clock_ns(now_ns)
+        return Instant(boot_ns, boot_ns - self.suspended_ns)
+
+    def holds(self, group: int) -> bool:
+        """Whether an address of the group is on this machine, and the machine answers at all."""
+        alive = self.up and not self.paused
+        return alive and any(place[0] == group for place in self.addresses)
+
+    def may_run(self, group: int) -> bool:
+        """Whether anything of the group is, or may come to be, on this machine."""
+        return any(place[0] == group for place in self.addresses | self.starting)

@@ -1,0 +1,24 @@
+"""How the world behaves between faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Weather:
+    """Times in ns (from, to); chances per packet or operation.
+
+    `op_lost`: a stop that ends UNKNOWN and without effect.
+    """
+
+    loss: float = 0.0
+    delay_ns: tuple[int, int] = (50_000, 200_000)
+    duplicate: float = 0.0
+    corrupt: float = 0.0
+    op_ns: tuple[int, int] = (500_000, 2_000_000)
+    op_failed: float = 0.0
+    op_unknown: float = 0.0
+    op_lost: float = 0.0
+    fsync_ns: tuple[int, int] = (100_000, 1_000_000)
+    disk_full: bool = False

@@ -1,0 +1,188 @@
+"""The workers of a world: operations that take time, fail, hang, or land when nobody waits.
+
+One rule: what an operation did and what is said of it are two things.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.duties import Certificate
+from hafw.core.model import OpEnded, OpKind, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafw.core.engine import Engine
+    from hafw.core.model import Event, Op
+    from hafw_sim.world.clockwork import Clockwork
+    from hafw_sim.world.kernel import Kernels
+    from hafw_sim.world.machine import Machine
+    from hafw_sim.world.network import Network
+    from hafw_sim.world.weather import Weather
+
+STARTS_PER_DEADTIME_MAX: Final = 4
+"""More starts of a group on one node than this within a deadtime are no failover but a spin."""
+
+_PLACING: Final = (OpKind.STOP, OpKind.CLEAN)
+
+
+class Workers:
+    """Runs the operations of both machines, and checks every start."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a world
+        self,
+        clockwork: Clockwork,
+        weather: Weather,
+        network: Network,
+        kernels: Kernels,
+        machines: tuple[Machine, Machine],
+        violate: Callable[[str], None],
+    ) -> None:
+        """`violate` is told what must not be."""
+        self._clockwork = clockwork
+        self._weather = weather
+        self._network = network
+        self._kernels = kernels
+        self._machines = machines
+        self._violate = violate
+        self.feed: Callable[[Machine, Event], None] = lambda *_: None
+        self.started: dict[int, list[tuple[int, int, Certificate]]] = {}
+        self._recent: dict[tuple[int, int], deque[int]] = {}
+
+    def order(self, machine: Machine, op: Op) -> None:
+        """An engine gives an operation to its worker."""
+        if op.kind is OpKind.ANNOUNCE:
+            return
+        place = (op.group, op.index)
+        if op.kind is OpKind.START:
+            if op.index == 0:
+                self._check_start(machine, op)
+            machine.starting.add(place)
+        elif op.kind in _PLACING:
+            machine.in_doubt.add(place)
+        engine = machine.engine
+        assert engine is not None
+        outcome, lands = self._fate(machine, op)
+        machine.running[op.id.n] = op
+        self._clockwork.after(
+            self._duration_ns(machine, op),
+            lambda: self._end(machine, engine, op, outcome, lands=lands),
+        )
+
+    def _duration_ns(self, machine: Machine, op: Op) -> int:
+        took_ns = self._clockwork.between("ops", self._weather.op_ns)
+        if op.kind is OpKind.PROBE:
+            left_ns = op.deadline_ns - machine.clock_ns(self._clockwork.now_ns)
+            took_ns = max(machine.span_ns(left_ns), took_ns)
+        return took_ns
+
+    def _end(
+        self, machine: Machine, engine: Engine, op: Op, outcome: Outcome, *, lands: bool
+    ) -> None:
+        if machine.engine is not engine or machine.running.pop(op.id.n, None) is None:
+            return  # its worker died with the agent
+        if lands:
+            self._land(machine, op)
+        place = (op.group, op.index)
+        machine.starting.discard(place)
+        if op.kind in _PLACING and outcome is Outcome.OK:
+            machine.in_doubt.discard(place)
+        self.feed(machine, OpEnded(op.id, outcome, f"simulated: {outcome}"))
+
+    def _land(self, machine: Machine, op: Op) -> None:
+        if op.kind is OpKind.START:
+            machine.addresses.add((op.group, op.index))
+        elif op.kind in _PLACING:
+            machine.addresses.discard((op.group, op.index))
+        else:
+            return
+        self._kernels.settle(machine)
+
+    def die(self, machine: Machine) -> None:
+        """The worker dies: each of its operations has had its effect by now, or never will."""
+        for op in machine.running.values():
+            if self._clockwork.chance("orphans").random() < 0.5:  # noqa: PLR2004 - a coin
+                self._land(machine, op)
+        machine.running.clear()
+        machine.starting.clear()
+        machine.in_doubt.clear()
+
+    def _fate(self, machine: Machine, op: Op) -> tuple[Outcome, bool]:
+        """What will be said of an operation, and whether it has its effect."""
+        weather = self._weather
+        if op.kind is OpKind.PROBE:
+            other = self._machines[1 - machine.number]
+            answered = self._network.service_lan and self._kernels.serves(other, op.group)
+            return (Outcome.FAILED_NO_EFFECT if answered else Outcome.OK), False
+        if op.kind is OpKind.CLEAN:
+            return Outcome.OK, True
+        outcome = machine.failing.get(op.kind)
+        if outcome is None:
+            outcome = self._drawn()
+        may_be_lost = op.kind is OpKind.STOP and weather.op_lost > 0
+        if may_be_lost and self._clockwork.chance("lost").random() < weather.op_lost:
+            return Outcome.UNKNOWN, False
+        if outcome is Outcome.UNKNOWN and op.kind is not OpKind.STOP:
+            return outcome, self._clockwork.chance("landing").random() < 0.5  # noqa: PLR2004 - a coin
+        return outcome, outcome is not Outcome.FAILED_NO_EFFECT
+
+    def _drawn(self) -> Outcome:
+        failed, unknown = self._weather.op_failed, self._weather.op_unknown
+        if not failed and not unknown:
+            return Outcome.OK
+        draw = self._clockwork.chance("outcome").random()
+        if draw < failed:
+            return Outcome.FAILED_NO_EFFECT
+        return Outcome.UNKNOWN if draw < failed + unknown else Outcome.OK
+
+    # --- what must hold of every start --------------------------------------------------------
+
+    def _check_start(self, machine: Machine, op: Op) -> None:
+        engine = machine.engine
+        assert engine is not None
+        certificate = engine.groups[op.group].certificate
+        where = f"{machine.name} starts group {op.group}"
+        other = self._machines[1 - machine.number]
+        if certificate is None:
+            self._violate(f"S5 {where} without a certificate")
+            return
+        if certificate is Certificate.RELEASED and other.may_run(op.group):
+            self._violate(f"S2 {where} as released; {other.name} may run it")
+        if any(place[0] == op.group for place in machine.in_doubt):
+            self._violate(f"S6 {where} while its own stop is in doubt")
+        self._check_epoch(machine, op, certificate, where)
+        self._check_spin(machine, op, where)
+
+    def _check_epoch(self, machine: Machine, op: Op, certificate: Certificate, where: str) -> None:
+        """S1: at most one holder per epoch, and each is durable before the start."""
+        starts = self.started.setdefault(op.group, [])
+        owners = {number for epoch, number, _ in starts if epoch == op.id.epoch}
+        if owners - {machine.number}:
+            self._violate(f"S1 {where} under epoch {op.id.epoch}, which was the other node's")
+        durable = machine.disk is not None and any(
+            group == op.group and epoch >= op.id.epoch for group, epoch in _epochs(machine)
+        )
+        if machine.disk is not None and not durable:
+            self._violate(f"S1 {where} under epoch {op.id.epoch}, which is not on its disk")
+        starts.append((op.id.epoch, machine.number, certificate))
+
+    def _check_spin(self, machine: Machine, op: Op, where: str) -> None:
+        """L2: no group is started over and over."""
+        recent = self._recent.setdefault(
+            (machine.number, op.group), deque(maxlen=STARTS_PER_DEADTIME_MAX)
+        )
+        deadtime_ns = machine.settings.timing.deadtime_ns
+        now_ns = self._clockwork.now_ns
+        if len(recent) == recent.maxlen and now_ns - recent[0] < deadtime_ns:
+            self._violate(f"L2 {where} over and over")
+        recent.append(now_ns)
+
+
+def _epochs(machine: Machine) -> list[tuple[int, int]]:
+    """The epochs that are on a machine's disk, those of intents included."""
+    disk = machine.disk
+    if disk is None:
+        return []
+    return [*disk.epochs, *((group, epoch) for group, epoch, _ in disk.intents)]
