@@ -103,7 +103,7 @@ def test_a_manual_move_is_not_undone_by_auto_failback(stage: Stage) -> None:
     scene.owned_by("beta")
     moved_ns = now_ns()
 
-    scene.deadtimes_later(3, "beta")
+    scene.deadtimes_later(1.5, "beta")
 
     scene.undisturbed("beta", moved_ns)
 

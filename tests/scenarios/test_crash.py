@@ -62,7 +62,7 @@ def test_without_a_reflecting_gateway_the_survivor_takes_over_on_best_effort(sta
 def test_clients_do_not_notice_the_crash_of_the_standby(scene: Scene) -> None:
     crashed_ns = scene.beta.crash()
 
-    scene.deadtimes_later(2, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", crashed_ns)
     scene.never_on_both()
 
@@ -75,7 +75,7 @@ def test_a_crashed_node_returns_and_does_not_disturb(scene: Scene) -> None:
     scene.pair.start("alpha")
 
     scene.both_say("beta")
-    scene.deadtimes_later(2, "beta")
+    scene.deadtimes_later(1.5, "beta")
     scene.undisturbed("beta", returned_ns)
     scene.never_on_both()
 

@@ -54,7 +54,7 @@ def test_an_ipv6_address_moves_by_command(scene: Scene) -> None:
 def test_an_ipv6_address_stays_when_the_nodes_lose_each_other(scene: Scene) -> None:
     cut_ns = scene.lab.cut("alpha", "beta")
 
-    scene.deadtimes_later(3, "alpha", VIP6)
+    scene.deadtimes_later(1.5, "alpha", VIP6)
     scene.undisturbed("alpha", cut_ns, VIP6)
     scene.never_on_both()
 
@@ -66,6 +66,6 @@ def test_a_frozen_owner_of_an_ipv6_address_closes_before_the_other_takes_over(sc
     thawed_ns = scene.alpha.thaw()
 
     scene.both_say("beta")
-    scene.deadtimes_later(2, "beta", VIP6)
+    scene.deadtimes_later(1.5, "beta", VIP6)
     scene.undisturbed("beta", thawed_ns, VIP6)
     scene.never_on_both()

@@ -43,7 +43,7 @@ def test_the_return_of_an_isolated_owner_is_not_noticed(scene: Scene) -> None:
     healed_ns = scene.lab.heal()
 
     scene.both_say("beta")
-    scene.deadtimes_later(2, "beta")
+    scene.deadtimes_later(1.5, "beta")
     scene.undisturbed("beta", healed_ns)
     scene.never_on_both()
 
@@ -51,7 +51,7 @@ def test_the_return_of_an_isolated_owner_is_not_noticed(scene: Scene) -> None:
 def test_an_isolated_standby_takes_nothing(scene: Scene) -> None:
     cut_ns = scene.lab.cut_from_all("beta")
 
-    scene.deadtimes_later(3, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
 
@@ -62,7 +62,7 @@ def test_an_isolated_standby_takes_nothing(scene: Scene) -> None:
 def test_a_cut_between_the_nodes_moves_nothing_where_the_gateway_reflects(scene: Scene) -> None:
     cut_ns = scene.lab.cut("alpha", "beta")
 
-    scene.deadtimes_later(3, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
     scene.both_say("alpha")
@@ -70,18 +70,18 @@ def test_a_cut_between_the_nodes_moves_nothing_where_the_gateway_reflects(scene:
 
 def test_the_heal_of_a_cut_between_the_nodes_is_not_noticed(scene: Scene) -> None:
     cut_ns = scene.lab.cut("alpha", "beta")
-    scene.deadtimes_later(2, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
 
     scene.lab.heal()
 
-    scene.deadtimes_later(2, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
 
 
 def test_a_crash_during_a_cut_is_still_detected_by_way_of_the_gateway(scene: Scene) -> None:
     scene.lab.cut("alpha", "beta")
-    scene.deadtimes_later(2, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
 
     crashed_ns = scene.alpha.crash()
 
@@ -95,7 +95,7 @@ def test_the_probe_keeps_one_owner_where_only_the_heartbeat_network_is_cut(stage
 
     cut_ns = scene.lab.cut("alpha", "beta", lan=Lan.HEARTBEAT)
 
-    scene.deadtimes_later(3, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
     assert "somebody answers for the address" in str(scene.group("beta")["blocked"])
@@ -104,12 +104,12 @@ def test_the_probe_keeps_one_owner_where_only_the_heartbeat_network_is_cut(stage
 def test_the_heal_of_a_split_that_the_probe_held_together_is_not_noticed(stage: Stage) -> None:
     scene = stage(ONE_LINK)
     cut_ns = scene.lab.cut("alpha", "beta", lan=Lan.HEARTBEAT)
-    scene.deadtimes_later(2, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
 
     scene.lab.heal()
 
     scene.both_say("alpha")
-    scene.deadtimes_later(2, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
 
@@ -135,7 +135,7 @@ def test_after_a_split_that_best_effort_cannot_see_the_lower_epoch_yields(stage:
 def test_one_of_two_links_cut_moves_nothing_and_is_shown(scene: Scene, lan: Lan) -> None:
     cut_ns = scene.lab.cut("alpha", "beta", lan=lan)
 
-    scene.deadtimes_later(3, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.both_say("alpha")
     links = scene.pair.status("beta")["links"]
@@ -147,7 +147,7 @@ def test_one_of_two_links_cut_moves_nothing_and_is_shown(scene: Scene, lan: Lan)
 def test_a_one_way_cut_moves_nothing(scene: Scene, source: str, target: str) -> None:
     cut_ns = scene.lab.cut(source, target, one_way=True)
 
-    scene.deadtimes_later(3, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
     scene.both_say("alpha")
@@ -156,5 +156,5 @@ def test_a_one_way_cut_moves_nothing(scene: Scene, source: str, target: str) -> 
 def test_lost_frames_move_nothing(scene: Scene) -> None:
     cut_ns = scene.lab.lose(0.3, "alpha", "beta")
 
-    scene.deadtimes_later(3, "alpha")
+    scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)

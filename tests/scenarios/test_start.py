@@ -12,6 +12,8 @@ from hafw_sim.lab.topology import VIP
 from tests.scenarios.scene import MS, PATIENCE_S, SECOND
 
 if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
     from tests.scenarios.conftest import Stage
     from tests.scenarios.scene import Scene
 
@@ -20,8 +22,13 @@ PATIENT = Timing(
 )
 AT_ONCE_S = 5.0  # half of the deadtime
 BEST_EFFORT = Design(reflect=False, best_effort=True)
-VOUCHED = ("takeover", "--force", "--peer-is-off", "alpha", "--reason", "it is in the workshop")
 OK, USAGE, REFUSED = 0, 2, 5
+
+
+def vouch(scene: Scene, node: str, off: str) -> CompletedProcess[str]:
+    """A person on `node` vouches that the node `off` is off."""
+    words = ("--force", "--peer-is-off", off, "--reason", "it is in the workshop", "--yes")
+    return scene.pair.hafw(node, "takeover", *words)
 
 
 # --- together -----------------------------------------------------------------------------------
@@ -59,56 +66,54 @@ def test_two_that_start_apart_on_best_effort_become_one_owner(stage: Stage) -> N
 def test_a_lone_start_is_blocked_and_says_what_to_type(stage: Stage) -> None:
     scene = stage(steady=False)
 
-    scene.pair.start("beta")
+    scene.pair.start("alpha")
 
-    told = scene.until_event("beta", "group.blocked")
-    assert "hafw takeover --force --peer-is-off alpha --reason TEXT" in told
-    assert scene.group("beta")["state"] == "blocked"
+    told = scene.until_event("alpha", "group.blocked")
+    assert "hafw takeover --force --peer-is-off beta --reason TEXT" in told
+    assert scene.group("alpha")["state"] == "blocked"
     assert scene.watch.owners(VIP) == set()
 
 
 def test_a_blocked_node_takes_over_when_a_person_vouches(stage: Stage) -> None:
     scene = stage(steady=False)
-    scene.pair.start("beta")
-    scene.until_event("beta", "group.blocked")
+    scene.pair.start("alpha")
+    scene.until_event("alpha", "group.blocked")
 
-    done = scene.pair.hafw("beta", *VOUCHED, "--yes")
+    done = vouch(scene, "alpha", off="beta")
 
     assert done.returncode == OK, done.stderr
-    assert done.stdout.strip() == "group 1 now on beta"
-    scene.owned_by("beta")
-    assert scene.group("beta")["certificate"] == "operator"
-    assert "it is in the workshop" in scene.events("beta")["operator.vouched"]
+    assert done.stdout.strip() == "group 1 now on alpha"
+    scene.owned_by("alpha")
+    assert scene.group("alpha")["certificate"] == "operator"
+    assert "it is in the workshop" in scene.events("alpha")["operator.vouched"]
 
 
 def test_a_takeover_without_a_word_for_the_silent_peer_is_refused(stage: Stage) -> None:
     scene = stage(steady=False)
-    scene.pair.start("beta")
-    scene.until_event("beta", "group.blocked")
+    scene.pair.start("alpha")
+    scene.until_event("alpha", "group.blocked")
 
-    done = scene.pair.hafw("beta", "takeover")
+    done = scene.pair.hafw("alpha", "takeover")
 
     assert done.returncode == REFUSED
-    assert "hafw takeover --force --peer-is-off alpha --reason TEXT" in done.stderr
+    assert "hafw takeover --force --peer-is-off beta --reason TEXT" in done.stderr
     assert scene.watch.owners(VIP) == set()
 
 
 def test_a_person_who_names_the_wrong_node_is_refused(stage: Stage) -> None:
     scene = stage(steady=False)
-    scene.pair.start("beta")
+    scene.pair.start("alpha")
 
-    done = scene.pair.hafw(
-        "beta", "takeover", "--force", "--peer-is-off", "beta", "--reason", "x", "--yes"
-    )
+    done = vouch(scene, "alpha", off="alpha")
 
     assert done.returncode == USAGE
-    assert 'the other node is alpha, not "beta"' in done.stderr
+    assert 'the other node is beta, not "alpha"' in done.stderr
 
 
 def test_a_vouch_for_a_node_that_lives_is_refused(scene: Scene) -> None:
     asked_ns = now_ns()
 
-    done = scene.pair.hafw("beta", *VOUCHED, "--yes")
+    done = vouch(scene, "beta", off="alpha")
 
     assert done.returncode == REFUSED
     assert "the other node is not off" in done.stderr
