@@ -10,23 +10,20 @@ import asyncio
 import os
 import sys
 import traceback
-from collections import Counter
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from hafw.agent import clock, statefile
 from hafw.agent.journal import Journal
-from hafw.agent.links import LinkSocket
-from hafw.agent.pings import PingNode
+from hafw.agent.reload import refusal
+from hafw.agent.status import headline
 from hafw.agent.supervisor import Supervisor
+from hafw.agent.traffic import Traffic
 from hafw.agent.watch import Announcements, Interfaces, received_packets
-from hafw.config import ConfigError, load, to_settings
+from hafw.config import to_settings
 from hafw.core.engine import Engine
 from hafw.core.model import (
-    REFLECTED_PATH,
     AddressLost,
     Answer,
-    BeatHeard,
-    EchoAnswered,
     Effect,
     Event,
     Exit,
@@ -52,14 +49,12 @@ from hafw.core.model import (
     Tick,
     WorkerChanged,
 )
-from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw.net.netlink import NetlinkError
 from hafw.worker.protocol import Hello, Order, Reply, Vip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from socket import socket
 
     from _typeshed import HasFileno
 
@@ -69,6 +64,7 @@ if TYPE_CHECKING:
     from hafw.config import Cluster
     from hafw.core.model import Instant
     from hafw.core.settings import Settings
+    from hafw.core.wire import Key
     from hafw.net.packet import PacketSocket
 
 BROKEN: Final = 70
@@ -82,10 +78,6 @@ _HOOKS: Final = {
     OpKind.ANNOUNCE: "hafw_vip_announce",
     OpKind.PROBE: "hafw_vip_probe",
 }
-
-
-def _forget(loop: asyncio.AbstractEventLoop, closing: socket | PacketSocket) -> None:
-    loop.remove_reader(closing)
 
 
 class Driver:
@@ -104,10 +96,8 @@ class Driver:
         """Load and raise the incarnation (durable before use), then build the engine."""
         self.cluster = cluster
         self.settings = settings
-        self.codec = Codec(settings.cluster_id, settings.node, keys)
         self.vips = vips
         self.timeline = timeline
-        self.dropped: Counter[str] = Counter()
         self._state_dir = state_dir
         self._notifier = notifier
         self._loop = asyncio.get_running_loop()
@@ -122,9 +112,11 @@ class Driver:
         self._rx_ns = clock.boot_ns()
         self.finished: asyncio.Future[int] = self._loop.create_future()
         self.scheduling = ""
+        self.control_trouble = ""
         self.on_reincarnate: Callable[[int], None] = lambda _: None
         self.engine = self._new_engine()
         self.journal = Journal(state_dir / "journal", self._loop, self.engine)
+        self.traffic = Traffic(cluster, settings, keys, self.engine.incarnation, self.step)
         self._open_sockets()
         self.supervisor = Supervisor(
             self._loop, self._hello(), self._worker_changed, self._worker_replied
@@ -148,21 +140,7 @@ class Driver:
     # --- sockets ------------------------------------------------------------------------------
 
     def _open_sockets(self) -> None:
-        node, loop = self.settings.node, self._loop
-        self.links = []
-        for number, link in enumerate(self.cluster.links):
-            end = LinkSocket(link.ends[node], link.ends[1 - node], self.cluster.port)
-            end.on_open = lambda s, n=number: loop.add_reader(s, self._read_link, n)  # type: ignore[misc]
-            end.on_close = lambda s: _forget(loop, s)
-            end.open()
-            self.links.append(end)
-        self.pings = []
-        for number, target in enumerate(self.cluster.ping.addresses):
-            ping = PingNode(target, self.cluster.links, node)
-            ping.on_open = lambda s, n=number: loop.add_reader(s, self._read_ping, n)  # type: ignore[misc]
-            ping.on_close = lambda s: _forget(loop, s)
-            ping.open()
-            self.pings.append(ping)
+        self.traffic.open(self._loop)
         self.interfaces = Interfaces(self.vips)
         names = {self.vips.interface(vip) for vip in self.vips.by_place.values()}
         self._announcements = [Announcements(name, self.vips) for name in sorted(names)]
@@ -182,35 +160,16 @@ class Driver:
         self.supervisor.start()
         self._tick()
 
-    def _read_link(self, number: int) -> None:
-        for data in self.links[number].receive():
-            self._datagram(data, number)
-
-    def _read_ping(self, number: int) -> None:
-        for data in self.pings[number].receive():
-            self._datagram(data, REFLECTED_PATH, number)
-
-    def _datagram(self, data: bytes, path: int, ping: int = 0) -> None:
-        try:
-            message = self.codec.decode(data, path)
-        except DroppedError as dropped:
-            self.dropped[dropped.why] += 1
-            return
-        if not isinstance(message, Echo):
-            self.step(BeatHeard(path, message))
-        elif message.incarnation == self.engine.incarnation:
-            self.step(EchoAnswered(ping, message.n))
-
     def _read_gate(self) -> None:
         try:
             tampering = self.vips.look()
         except (NetlinkError, TimeoutError) as problem:
-            self._note("gate.broken", f"the gate cannot be installed again: {problem}")
+            self.note("gate.broken", f"the gate cannot be installed again: {problem}")
             for group in self.engine.groups:
                 self.step(GateFailed(group, str(problem)))
             return
         if tampering.name != "NONE":
-            self._note("gate.reinstalled", f"{tampering.value}; it was installed again at once")
+            self.note("gate.reinstalled", f"{tampering.value}; it was installed again at once")
 
     def _read_interfaces(self) -> None:
         services, removed = self.interfaces.look()
@@ -222,17 +181,11 @@ class Driver:
     def _read_announcements(self, heard: Announcements, link: PacketSocket) -> None:
         heard.look(link, lambda group, who: self.step(ForeignAnnounced(group, who)))
 
-    def _drain(self) -> None:
-        for number in range(len(self.links)):
-            self._read_link(number)
-        for number in range(len(self.pings)):
-            self._read_ping(number)
-
     # --- time ---------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         """The engine's deadline: everything that waits in the sockets is read first."""
-        self._drain()
+        self.traffic.drain()
         if not self.cluster.ping.addresses:
             self._listen()
         self.step(Tick())
@@ -255,7 +208,8 @@ class Driver:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        delay_s = max((self.engine.deadline() - clock.boot_ns()) / 1e9, _MIN_SLEEP_S)
+        due_ns = min(self.engine.deadline(), self._notifier.due_ns())
+        delay_s = max((due_ns - clock.boot_ns()) / 1e9, _MIN_SLEEP_S)
         self._timer = self._loop.call_later(delay_s, self._tick)
 
     # --- the step -----------------------------------------------------------------------------
@@ -270,7 +224,9 @@ class Driver:
             self.journal.record(event, now, effects)
         except Exception:  # noqa: BLE001 - whatever it is, this process must not go on
             self._break(event, now)
-        self._notifier.stepped(self.engine.now_ns)
+        if any(isinstance(effect, Note) for effect in effects):
+            self._notifier.status(headline(self.engine))
+        self._notifier.stepped(self.engine.now_ns, leaving=self.engine.leaving)
         if not self.finished.done():
             self._arm()
 
@@ -284,12 +240,10 @@ class Driver:
 
     def _apply(self, effect: Effect) -> None:  # noqa: C901, PLR0912 - the dispatch table
         match effect:
-            case SendBeat(path, beat) if path == REFLECTED_PATH:
-                self.pings[0].reflect(self.codec.encode(beat, path), beat.n)
             case SendBeat(path, beat):
-                self.links[path].send(self.codec.encode(beat, path))
+                self.traffic.send(path, beat)
             case SendEcho(ping, beat):
-                self.pings[ping].echo(self.codec.encode_echo(beat, REFLECTED_PATH), beat.n)
+                self.traffic.echo(ping, beat)
             case HoldGate(group, until_ns):
                 self._gate(group, lambda: self.vips.hold(group, until_ns))
             case ShutGate(group):
@@ -313,7 +267,8 @@ class Driver:
                 if not self.finished.done():
                     self.finished.set_result(0)
 
-    def _note(self, name: str, text: str) -> None:
+    def note(self, name: str, text: str) -> None:
+        """Tell people of something that the agent itself did or found."""
         self.timeline.add(Note(name, 0, text))
 
     def _gate(self, group: int, move: Callable[[], None]) -> None:
@@ -395,7 +350,7 @@ class Driver:
 
     def _worker_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - a callback's one flag
         if why:
-            self._note("worker.trouble", f"the worker is replaced: {why}")
+            self.note("worker.trouble", f"the worker is replaced: {why}")
         self.step(WorkerChanged(up))
 
     # --- operators ----------------------------------------------------------------------------
@@ -411,25 +366,17 @@ class Driver:
         self._answers[request] = future
         return future
 
-    def reload(self, config: Path) -> str:
-        """Take the cluster file anew. Returns why it stays as it was, or ''."""
-        try:
-            cluster = load(config)
-        except ConfigError as problem:
-            self._note("config.refused", f"the old file stays in force: {problem}")
-            return str(problem)
-        settings = to_settings(cluster, self.settings.names[self.settings.node])
-        fixed = (cluster.id, cluster.nodes, cluster.links, cluster.ping, cluster.port)
-        now = self.cluster
-        places = {group.id: group.resources for group in cluster.groups}
-        if fixed != (now.id, now.nodes, now.links, now.ping, now.port) or places != {
-            group.id: group.resources for group in now.groups
-        }:
-            why = "nodes, links, ping nodes and resources change only by hafw stop and hafw start"
-            self._note("config.refused", why)
+    def reload(self, cluster: Cluster, keys: tuple[Key, ...]) -> str:
+        """Put another cluster file into force. Returns why it is refused, or ''."""
+        why = refusal(self.cluster, cluster)
+        if why:
             return why
-        self.cluster, self.settings = cluster, settings
-        self.step(Reconfigured(settings))
+        self.cluster = cluster
+        self.settings = to_settings(cluster, self.settings.names[self.settings.node])
+        self.vips.settings = self.settings
+        self.traffic.rekey(keys)
+        self.note("keys.loaded", f"key {keys[0].id} signs; {len(keys)} verify")
+        self.step(Reconfigured(self.settings))
         return ""
 
     def close(self, *, for_good: bool) -> None:
@@ -439,10 +386,7 @@ class Driver:
         self.supervisor.stop()
         for reader in self._readers:
             self._loop.remove_reader(reader)
-        for link in self.links:
-            link.close()
-        for ping in self.pings:
-            ping.close()
+        self.traffic.close()
         for heard in self._announcements:
             heard.close()
         self.interfaces.close()

@@ -1,10 +1,12 @@
 """Heartbeat links: one UDP socket each, bound to its interface and address.
 
-One rule: a link that cannot send or receive is a silent link, never an error of the agent.
+One rule: a link that cannot send or receive is a silent link, never an error of the agent; and one
+direction that fails does not take the other along.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -31,11 +33,13 @@ class LinkSocket:
         """Not open yet: `open` says when it is."""
         self.own = own
         self._to = (str(peer.address), port)
-        self._from = str(peer.address)
+        self._from = _without_scope(str(peer.address))
         self._port = port
         self._socket: socket.socket | None = None
+        self._index = 0
         self._opened_ns = 0
         self.trouble = "not open yet"
+        self.port_in_use = False
         self.foreign = 0
         self.on_open: Callable[[socket.socket], None] = lambda _: None
         self.on_close: Callable[[socket.socket], None] = lambda _: None
@@ -49,7 +53,7 @@ class LinkSocket:
         family = socket.AF_INET if v4 else socket.AF_INET6
         fresh = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            fresh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._index = socket.if_nametoindex(self.own.interface)
             name = self.own.interface.encode()
             fresh.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name + b"\0")
             with suppress(OSError):
@@ -61,10 +65,12 @@ class LinkSocket:
             fresh.bind((str(self.own.address), self._port))
         except OSError as problem:
             fresh.close()
-            self.trouble = f"{self.own.interface}: {problem.strerror}"
+            self.port_in_use = problem.errno == errno.EADDRINUSE
+            self._note(problem)
             return
         self._socket = fresh
         self.trouble = ""
+        self.port_in_use = False
         self.on_open(fresh)
 
     def close(self) -> None:
@@ -86,8 +92,7 @@ class LinkSocket:
         except BlockingIOError:
             self.trouble = "send queue full"
         except OSError as problem:
-            self.trouble = f"{self.own.interface}: {problem.strerror}"
-            self.close()
+            self._fail(problem)
 
     def receive(self) -> list[bytes]:
         """What waits, at most 256 datagrams; those of other senders are counted and dropped."""
@@ -100,11 +105,28 @@ class LinkSocket:
             except BlockingIOError:
                 break
             except OSError as problem:
-                self.trouble = f"{self.own.interface}: {problem.strerror}"
-                self.close()
+                self._fail(problem)
                 break
-            if sender[0] != self._from:
+            if _without_scope(sender[0]) != self._from:
                 self.foreign += 1
                 continue
             waiting.append(data)
         return waiting
+
+    def _fail(self, problem: OSError) -> None:
+        """What cannot be sent may still be received, unless the interface is another one now."""
+        self._note(problem)
+        try:
+            index = socket.if_nametoindex(self.own.interface)
+        except OSError:
+            index = 0
+        if index != self._index:
+            self.close()
+
+    def _note(self, problem: OSError) -> None:
+        self.trouble = f"{self.own.interface}: {problem.strerror or problem}"
+
+
+def _without_scope(address: str) -> str:
+    """A link-local address is told with its interface: fe80::1%eth0."""
+    return address.partition("%")[0]

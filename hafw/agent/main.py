@@ -6,36 +6,41 @@ One rule: until the control socket answers nothing is held, and after a graceful
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import signal
-import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from hafw.agent import realtime, statefile
+from hafw.agent import lock, log, realtime, statefile
 from hafw.agent.client import SOCKET_NAME
 from hafw.agent.control import MAX_ANSWER_BYTES, ControlServer, Reply, Request, Stream
 from hafw.agent.driver import Driver
 from hafw.agent.notify import SystemdNotifier
+from hafw.agent.reload import read
 from hafw.agent.status import status
 from hafw.agent.timeline import Timeline
+from hafw.agent.traffic import PortInUse
 from hafw.agent.vips import Vips
-from hafw.config import Cluster, ConfigError, load, load_keys, to_settings
+from hafw.config import Cluster, ConfigError, to_settings
 from hafw.core.model import OperatorAsked, Verb, What
-from hafw.core.wire import Key
-from hafw.net.netlink import NetlinkError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hafw.agent.timeline import Line
+    from hafw.core.wire import Key
 
 CONFIG_INVALID: Final = 9
 PERMISSION: Final = 6
+REFUSED: Final = 5
 UNEXPECTED: Final = 1
 USAGE: Final = 2
 RESTART: Final = -1
 EVENTS_PER_ANSWER: Final = 200
+MESSAGE_CHARS: Final = 20_000
+"""A cluster file can have any number of errors."""
 EVENTS_BYTES: Final = MAX_ANSWER_BYTES - 1024
 """Room for events in an answer; the rest is for what surrounds them."""
 
@@ -43,20 +48,33 @@ EVENTS_BYTES: Final = MAX_ANSWER_BYTES - 1024
 def run(config: Path, node: str, state_dir: Path, run_dir: Path) -> int:
     """Run the agent of `node` until it is stopped; returns the exit status."""
     try:
-        cluster = load(config)
-        keys = tuple(Key(key.id, key.secret) for key in load_keys(cluster.key_file))
+        cluster, keys = read(config)
     except ConfigError as problem:
-        print(problem, file=sys.stderr)  # noqa: T201 - the log of a daemon is its stderr
+        log.text(str(problem))
         return CONFIG_INVALID
-    for directory in (state_dir, run_dir):
-        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
-    notifier = SystemdNotifier()
-    scheduling = realtime.acquire()
-    agent = Agent(config, cluster, node, keys, state_dir, run_dir, notifier, scheduling)
-    while True:
-        code = asyncio.run(agent.live())
-        if code != RESTART:
-            return code
+    with ExitStack() as held:
+        try:
+            for directory in {state_dir.resolve(), run_dir.resolve()}:
+                directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+                held.enter_context(lock.claim(directory))
+        except (lock.DirectoryInUse, OSError) as problem:
+            return _cannot_start(problem)
+        notifier = SystemdNotifier()
+        scheduling = realtime.acquire()
+        agent = Agent(config, cluster, node, keys, state_dir, run_dir, notifier, scheduling)
+        while True:
+            code = asyncio.run(agent.live())
+            if code != RESTART:
+                return code
+
+
+def _cannot_start(problem: Exception) -> int:
+    """Say why the agent does not start; returns the exit status that means it."""
+    log.text(f"the agent cannot start: {problem}")
+    if isinstance(problem, (lock.DirectoryInUse, PortInUse)):
+        return REFUSED
+    denied = isinstance(problem, OSError) and problem.errno in (errno.EPERM, errno.EACCES)
+    return PERMISSION if denied else UNEXPECTED
 
 
 class Agent:
@@ -84,6 +102,7 @@ class Agent:
         self._scheduling = scheduling
         self._timeline = Timeline()
         self._driver: Driver | None = None
+        self._control: ControlServer | None = None
 
     @property
     def driver(self) -> Driver:
@@ -108,11 +127,11 @@ class Agent:
                 self._notifier,
                 self._timeline,
             )
-        except (OSError, NetlinkError) as problem:
+        except OSError as problem:
             await control.stop()
-            print(f"the agent cannot start: {problem}", file=sys.stderr)  # noqa: T201
-            denied = isinstance(problem, PermissionError)
-            return PERMISSION if denied else UNEXPECTED
+            return _cannot_start(problem)
+        self._control = control
+        self._admit()
         driver.scheduling = self._scheduling
         driver.on_reincarnate = self._reincarnate
         loop = asyncio.get_running_loop()
@@ -122,9 +141,8 @@ class Agent:
         gc.collect()
         gc.freeze()
         driver.start()
-        self._notifier.send("READY=1", "STATUS=running")
+        self._notifier.send("READY=1")
         code = await driver.finished
-        self._notifier.send("STOPPING=1")
         await control.stop()
         driver.close(for_good=code == 0)
         return code
@@ -137,15 +155,34 @@ class Agent:
         """The peer remembers more of us than our disk does: start again above that."""
         state = statefile.load(self._state_dir).state
         raised = type(state)(max(incarnation, state.incarnation), state.epochs, state.intents)
-        statefile.save(self._state_dir, raised)
+        code = RESTART
+        try:
+            statefile.save(self._state_dir, raised)
+        except OSError as problem:
+            log.text(f"the agent cannot go on: its state is older than it was, and {problem}")
+            code = UNEXPECTED
         if not self.driver.finished.done():
-            self.driver.finished.set_result(RESTART)
+            self.driver.finished.set_result(code)
 
     def _reload(self) -> str:
-        """Take the cluster file anew; the old one stays in force if the new one is bad."""
-        trouble = self.driver.reload(self._config)
-        self._cluster = self.driver.cluster
-        return trouble
+        """Take cluster file and keys anew; the old ones stay in force if the new ones are bad."""
+        try:
+            cluster, keys = read(self._config)
+            why = self.driver.reload(cluster, keys)
+        except ConfigError as problem:
+            why = str(problem)
+        if why:
+            self.driver.note("config.refused", f"the old file stays in force: {why}")
+            return why
+        self._cluster, self._keys = cluster, keys
+        self._admit()
+        return ""
+
+    def _admit(self) -> None:
+        """Let the user group of the cluster file give orders."""
+        assert self._control is not None
+        self._control.admit(self._cluster.control_group)
+        self.driver.control_trouble = self._control.trouble
 
     # --- the control socket -------------------------------------------------------------------
 
@@ -214,4 +251,4 @@ def _ok(result: dict[str, object], message: str = "") -> Reply:
 
 
 def _refuse(code: int, message: str) -> Reply:
-    return {"ok": False, "code": code, "message": message}
+    return {"ok": False, "code": code, "message": message[:MESSAGE_CHARS]}

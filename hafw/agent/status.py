@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core.duties import NEVER
+from hafw.core.duties import NEVER, protection
 from hafw.core.handover import FAILBACKS_MAX
 from hafw.core.liveness import PeerState
 from hafw.core.model import Phase
@@ -53,29 +53,34 @@ def status(driver: Driver) -> Json:
     }
 
 
-def owner(group: Group, driver: Driver) -> int | None:
+def headline(engine: Engine) -> str:
+    """The whole state in one line, for `systemctl status`: "active: group 3 (epoch 7); ..."."""
+    names = engine.settings.names
+    told: dict[str, list[str]] = {}
+    for group in engine.groups.values():
+        holder = owner(group, engine)
+        if group.held:
+            about = f"group {group.id} (epoch {group.held_epoch or group.epoch})"
+        elif holder is None:
+            about = f"group {group.id}"
+        else:
+            about = f"group {group.id} on {names[holder]}"
+        told.setdefault(str(group.state), []).append(about)
+    states = [f"{state}: {', '.join(told[state])}" for state in State if state in told]
+    return "; ".join([*states, f"{names[engine.settings.peer]} is {engine.peer.state}"])
+
+
+def owner(group: Group, engine: Engine) -> int | None:
     """The node that holds a group, as far as this one knows; None: nobody, or unknown."""
-    engine = driver.engine
     if group.state is State.ACTIVE:
         return engine.settings.node
     word = engine.peer_word(group)
     return engine.settings.peer if word is not None and word.phase is Phase.ACTIVE else None
 
 
-def protection(classes: Classes) -> str:
-    """The name of what a group's takeovers can rest on."""
-    names = {
-        Classes.FENCED: "fenced",
-        Classes.LEASED: "leased",
-        Classes.REFLECTED: "reflected",
-        Classes.BEST_EFFORT: "best-effort",
-    }
-    return "|".join(name for flag, name in names.items() if flag & classes) or "none"
-
-
 def _group(group: Group, driver: Driver) -> Json:
     engine, names = driver.engine, driver.engine.settings.names
-    held_by = owner(group, driver)
+    held_by = owner(group, engine)
     word = engine.peer_word(group)
     epoch = group.held_epoch if group.held else max(group.epoch, word.epoch if word else 0)
     shown = names[held_by] if held_by is not None else None
@@ -108,7 +113,7 @@ def _group(group: Group, driver: Driver) -> Json:
 def _node(number: int, driver: Driver) -> Json:
     engine = driver.engine
     mine = number == engine.settings.node
-    held = {g.id for g in engine.groups.values() if owner(g, driver) == number}
+    held = {g.id for g in engine.groups.values() if owner(g, engine) == number}
     moving = any(
         group.state in (State.STARTING, State.STOPPING)
         if mine
@@ -146,7 +151,7 @@ def _owns(number: int, held: set[int], driver: Driver) -> str:
 def _links(driver: Driver) -> list[Json]:
     engine = driver.engine
     found: list[Json] = []
-    for number, end in enumerate(driver.links):
+    for number, end in enumerate(driver.traffic.links):
         heard_ns = engine.peer.link_ns[number]
         up = engine.peer.link_up(number, engine.now_ns, engine.settings)
         peer_end = driver.cluster.links[number].ends[engine.settings.peer]
@@ -176,7 +181,7 @@ def _pings(driver: Driver) -> list[Json]:
             "reflects": engine.peer.known(engine.settings) if ping.target == reflect else None,
             "trouble": ping.trouble or None,
         }
-        for number, ping in enumerate(driver.pings)
+        for number, ping in enumerate(driver.traffic.pings)
     ]
 
 
@@ -217,6 +222,8 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
             "no heartbeat comes by way of the ping node, so no takeover can rest on reflection",
             "see that it answers pings for both nodes, and that no switch drops foreign sources",
         )
+    if driver.control_trouble:
+        yield driver.control_trouble, "see control_group under [agent] in the cluster file"
     if driver.journal.trouble:
         lost = driver.journal.lost
         yield (
@@ -255,6 +262,12 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
         yield f"group {group.id} failed back too often", "hafw takeover failback, by hand"
 
 
+def _dropped(driver: Driver) -> dict[str, int]:
+    """Datagrams that changed nothing but a counter, by reason."""
+    heard = {str(verdict): count for verdict, count in driver.engine.peer.counters.items()}
+    return driver.traffic.dropped() | heard
+
+
 def _agent(driver: Driver) -> Json:
     engine = driver.engine
     return {
@@ -263,7 +276,7 @@ def _agent(driver: Driver) -> Json:
         "worker_restarts": driver.supervisor.restarts,
         "pauses": engine.pauses,
         "right_endings": engine.right_endings,
-        "dropped": dict(driver.dropped),
+        "dropped": _dropped(driver),
         "gate": driver.vips.guarding.name.lower(),
         "gate_reinstalled": driver.vips.reinstalled,
         "scheduling": driver.scheduling,

@@ -35,7 +35,7 @@ class Vips:
     def __init__(self, cluster: Cluster, node: int, settings: Settings) -> None:
         """Open the sockets. Raises NetlinkError where nftables or CAP_NET_ADMIN is missing."""
         self._node = node
-        self._settings = settings
+        self.settings = settings
         self.by_place: dict[tuple[int, int], Vip] = {}
         for group in cluster.groups:
             for index, resource in enumerate(group.resources):
@@ -75,11 +75,14 @@ class Vips:
 
         They stay shut if that is over by the time that the kernel is asked.
         """
+        opening = group not in self._until
         self._until[group] = until_ns
         addresses = self.addresses(group)
         try:
-            if until_ns is None:
-                self._open(addresses, None)
+            # To fail at renewing what is known to be shut would cost a grace period of the kernel's
+            # RCU (10 ms and more on a busy machine), in the middle of a takeover.
+            if opening or until_ns is None:
+                self._open(addresses, until_ns)
             else:
                 self._renew(addresses, until_ns)
         except NetlinkError as problem:
@@ -114,7 +117,7 @@ class Vips:
 
     def lifetime_s(self) -> int:
         """How long an address may stay without renewal: the announced bound, in whole seconds."""
-        return self._settings.shut_ns // _SECOND + LIFETIME_SLACK_S
+        return self.settings.shut_ns // _SECOND + LIFETIME_SLACK_S
 
     def _renew_lifetimes(self, group: int, until_ns: int | None) -> None:
         now_ns = clock.boot_ns()
@@ -141,7 +144,8 @@ class Vips:
             self.install()
             self.reinstalled += 1
             self.reinstalled_ns = clock.boot_ns()
-            for group, until_ns in list(self._until.items()):
+            held, self._until = self._until, {}
+            for group, until_ns in held.items():
                 self.hold(group, until_ns)
         return tampering
 

@@ -1,0 +1,43 @@
+"""What a running agent takes from a changed cluster file, and what it refuses.
+
+One rule: a file is taken whole or not at all, and its keys with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.config import Cluster, load, load_keys
+from hafw.core.wire import Key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(config: Path) -> tuple[Cluster, tuple[Key, ...]]:
+    """The cluster file, and the keys that it names. Raises `ConfigError`."""
+    cluster = load(config)
+    return cluster, tuple(Key(key.id, key.secret) for key in load_keys(cluster.key_file))
+
+
+def refusal(now: Cluster, new: Cluster) -> str:
+    """Why the new file cannot come into force while the agent runs; '' if it can."""
+    changed = [what for what, value in _fixed(now).items() if _fixed(new).get(what) != value]
+    changed += [what for what in _fixed(new) if what not in _fixed(now)]
+    if not changed:
+        return ""
+    listed = ", ".join(changed)
+    return f"a running agent cannot change: {listed}; use hafw stop and hafw start on both nodes"
+
+
+def _fixed(cluster: Cluster) -> dict[str, object]:
+    """What the sockets, the gate and the worker were made from."""
+    groups = {f"resources of group {group.id}": group.resources for group in cluster.groups}
+    return {
+        "cluster id": cluster.id,
+        "port": cluster.port,
+        "nodes": cluster.nodes,
+        "links": cluster.links,
+        "ping nodes": cluster.ping,
+        **groups,
+    }

@@ -1,0 +1,131 @@
+"""The datagrams of this node: its links and ping nodes, and the codec between them and the engine.
+
+One rule: what is not an authentic datagram of the peer changes a counter and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hafw.agent.links import LinkSocket
+from hafw.agent.pings import PingNode
+from hafw.core.model import REFLECTED_PATH, Beat, BeatHeard, EchoAnswered
+from hafw.core.wire import Codec, DroppedError, Key
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from hafw.config import Cluster
+    from hafw.core.settings import Settings
+
+
+class PortInUse(OSError):
+    """Another program has the port of a heartbeat link; the message says which."""
+
+
+class Traffic:
+    """All sockets that heartbeats and echoes use."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        keys: tuple[Key, ...],
+        incarnation: int,
+        hear: Callable[[BeatHeard | EchoAnswered], None],
+    ) -> None:
+        """Nothing is open yet. `hear` is given what the peer and the ping nodes say."""
+        self._settings = settings
+        self._incarnation = incarnation
+        self._hear = hear
+        self._codec = Codec(settings.cluster_id, settings.node, keys)
+        node = settings.node
+        self.links = [
+            LinkSocket(link.ends[node], link.ends[1 - node], cluster.port) for link in cluster.links
+        ]
+        self.pings = [PingNode(each, cluster.links, node) for each in cluster.ping.addresses]
+        self._port = cluster.port
+        self._dropped: Counter[str] = Counter()
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open what can be opened. Raises PortInUse: two agents must not share a link."""
+        for number, link in enumerate(self.links):
+            link.on_open = lambda opened, n=number: loop.add_reader(opened, self._read_link, n)  # type: ignore[misc]
+            link.on_close = lambda closing: _forget(loop, closing)
+            link.open()
+            if link.port_in_use:
+                self.close()
+                raise PortInUse(
+                    f"UDP port {self._port} of {link.own.address} is used by another program: a "
+                    "second agent of this node? Stop it, or name another port in the cluster file"
+                )
+        for number, ping in enumerate(self.pings):
+            ping.on_open = lambda opened, n=number: loop.add_reader(opened, self._read_ping, n)  # type: ignore[misc]
+            ping.on_close = lambda closing: _forget(loop, closing)
+            ping.open()
+
+    def close(self) -> None:
+        """Close everything."""
+        for link in self.links:
+            link.close()
+        for ping in self.pings:
+            ping.close()
+
+    def rekey(self, keys: tuple[Key, ...]) -> None:
+        """From now on the first of these keys signs, and all verify."""
+        self._codec = Codec(self._settings.cluster_id, self._settings.node, keys)
+
+    def dropped(self) -> dict[str, int]:
+        """How many datagrams were dropped, by reason."""
+        foreign = sum(link.foreign for link in self.links)
+        return dict(self._dropped + Counter({"foreign sender": foreign}))
+
+    # --- in -----------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Read everything that waits."""
+        for number in range(len(self.links)):
+            self._read_link(number)
+        for number in range(len(self.pings)):
+            self._read_ping(number)
+
+    def _read_link(self, number: int) -> None:
+        for data in self.links[number].receive():
+            self._take(data, number)
+
+    def _read_ping(self, number: int) -> None:
+        for data in self.pings[number].receive():
+            self._take(data, REFLECTED_PATH, number)
+
+    def _take(self, data: bytes, path: int, ping: int = 0) -> None:
+        try:
+            message = self._codec.decode(data, path)
+        except DroppedError as dropped:
+            self._dropped[dropped.why] += 1
+            return
+        if isinstance(message, Beat):
+            self._hear(BeatHeard(path, message))
+        elif message.incarnation == self._incarnation:
+            self._hear(EchoAnswered(ping, message.n))
+        else:
+            self._dropped["echo of an earlier start"] += 1
+
+    # --- out ----------------------------------------------------------------------------------
+
+    def send(self, path: int, beat: Beat) -> None:
+        """Send a beat by a link, or to the peer by way of the ping node that reflects."""
+        data = self._codec.encode(beat, path)
+        if path == REFLECTED_PATH:
+            self.pings[0].reflect(data, beat.n)
+        else:
+            self.links[path].send(data)
+
+    def echo(self, ping: int, beat: Beat) -> None:
+        """Ask a ping node to answer us, with a packet as long as that beat."""
+        self.pings[ping].echo(self._codec.encode_echo(beat, REFLECTED_PATH), beat.n)
+
+
+def _forget(loop: asyncio.AbstractEventLoop, closing: object) -> None:
+    loop.remove_reader(closing)  # type: ignore[arg-type]
