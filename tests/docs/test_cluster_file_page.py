@@ -16,6 +16,7 @@ HEADINGS = {
     "cluster": "[cluster]",
     "ping": "[ping]",
     "timing": "[timing]",
+    "agent": "[agent]",
     "groups": "[[groups]]",
     "resources": 'Resources: `type = "vip"`',
 }
@@ -37,7 +38,7 @@ def known(section: str) -> set[str]:
     with pytest.raises(ConfigError) as refused:
         parse(text, "cluster.toml")
     line = next(line for line in str(refused.value).splitlines() if "no_such_key_at_all" in line)
-    return set(re.findall(r"\w+", line.partition("choose from ")[2]))
+    return set(re.findall(r'"(\w+)"', line.partition("; ")[2]))
 
 
 @pytest.mark.parametrize("section", HEADINGS)
