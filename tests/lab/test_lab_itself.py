@@ -283,6 +283,36 @@ def test_a_crash_kills_every_process_and_silences_the_machine(lab: Lab) -> None:
         alpha.run(["true"])
 
 
+LOSS_OF_CARRIER = """
+import os
+os.write(1, b"watching ")
+while True:
+    try:
+        carrier = open("/sys/class/net/eth0/carrier").read()
+    except OSError:
+        carrier = ""
+    if carrier != "1\\n":
+        os.write(1, b"cut off ")
+"""
+
+
+def crash_watched_from_inside(machine: Node) -> bytes:
+    """What programs on a machine saw of its crash."""
+    with memory_file("seen") as seen:
+        for _ in range(3):
+            machine.spawn([sys.executable, "-c", LOSS_OF_CARRIER], stdout=seen)
+        assert until(lambda: contents(seen).count(b"watching") == 3)
+        machine.crash()
+        machine.boot()
+        return contents(seen)
+
+
+def test_no_program_sees_its_own_machine_crash(lab: Lab) -> None:
+    seen = [crash_watched_from_inside(lab.node("alpha")) for _ in range(5)]
+
+    assert b"cut off" not in b"".join(seen)
+
+
 def test_a_booted_machine_has_its_own_addresses_and_runs_nothing(lab: Lab) -> None:
     alpha = lab.node("alpha")
     alpha.add_address("10.1.1.111/32")

@@ -162,10 +162,11 @@ class Server:
 
     def _crash(self, machine: str) -> None:
         host = self._up(machine)
-        # Killed before the carrier goes: a program must not see its own machine die.
+        # Dead before the carrier goes: a program must not see its own machine die.
         host.kill()
-        self._fabric.cut_power(host.plan)
         self._processes.kill_all(machine)
+        host.await_death()
+        self._fabric.cut_power(host.plan)
         self._fabric.remove(host.plan)
         host.bury()
         del self._hosts[machine]
