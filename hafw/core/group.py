@@ -42,6 +42,10 @@ HOLD_DOWN_MAX_NS: Final = 3_600 * SECOND
 """Cap of every hold-down."""
 
 
+PROVES_UNARMED: Final = (Certificate.REFLECTED, Certificate.FENCED, Certificate.OPERATOR)
+"""What proves that the holder let go, or is off, proves as well that it is not armed."""
+
+
 class Group:
     """One resource group on this node."""
 
@@ -171,6 +175,10 @@ class Group:
 
     def right_ns(self, engine: Engine) -> int:
         """Until when the evidence permits to hold (BOOTTIME ns)."""
+        return self.right_if_ns(engine, unarmed=self.unarmed)
+
+    def right_if_ns(self, engine: Engine, *, unarmed: bool) -> int:
+        """The same, if the peer were known to be unarmed, or not."""
         binds = self.settings.binds
         if not binds:
             return FOREVER
@@ -179,9 +187,17 @@ class Group:
             engine.reflector.mth_ns if engine.reflector is not None else NEVER,
             engine.ping_evidence_ns(),
             self.lease_renewed_ns,
-            self.unarmed,
+            unarmed,
         )
         return hold_until(evidence, binds, engine.settings)
+
+    def could_hold(self, certificate: Certificate, engine: Engine) -> bool:
+        """Whether the evidence would let this node go on with what it starts now."""
+        word = engine.peer.groups.get(self.id)
+        unarmed = self.unarmed or certificate in PROVES_UNARMED
+        if certificate is Certificate.RELEASED:
+            unarmed = unarmed or (word is not None and not word.want)
+        return self.right_if_ns(engine, unarmed=unarmed) > engine.now_ns
 
     def judge_right(self, engine: Engine) -> None:
         """Let go if the right has ended. Called first in every step, before anything is read."""
@@ -226,9 +242,7 @@ class Group:
         self.quarantine_ns = NEVER
         self.withdraw_offer()
         self.disarm()
-        if certificate in (Certificate.REFLECTED, Certificate.FENCED, Certificate.OPERATOR):
-            # What proved that the holder let go, or is off, proves as well that it is not armed.
-            self.unarmed = True
+        self.unarmed = self.unarmed or certificate in PROVES_UNARMED
         self.index = 0
         self.announced = 0
         self.gate_ns = NEVER
@@ -406,13 +420,17 @@ class Group:
             and engine.now_ns >= self.unwilling_ns
         )
 
+    def ready(self, engine: Engine) -> bool:
+        """Whether this node could take the group from the other now, and keep it."""
+        return self.willing(engine) and self.could_hold(Certificate.RELEASED, engine)
+
     def beat(self, engine: Engine) -> GroupBeat:
         """What a beat says of this group."""
         binds = self.settings.binds
         return GroupBeat(
             self.id,
             self.phase,
-            self.phase is Phase.CLEAR and self.willing(engine),
+            self.phase is Phase.CLEAR and self.ready(engine),
             self.held_epoch if self.held and self.held_epoch else self.epoch,
             self.offer_no,
             self.want_no,

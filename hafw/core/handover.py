@@ -148,7 +148,7 @@ def _answer_to(group: Group, word: GroupBeat, engine: Engine) -> Refusal | None:
     if engine.drift():
         return Refusal.CONFIG_DRIFT
     if word.ask is Ask.TAKE_IT:
-        if group.held or not group.willing(engine):
+        if group.held or not group.ready(engine):
             return Refusal.NOT_READY
         if not prepared(group, Certificate.RELEASED, engine):
             prepare(group, Certificate.RELEASED, engine)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core import handover, takeover
-from hafw.core.duties import FOREVER, NEVER
+from hafw.core.duties import FOREVER, NEVER, Certificate
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb, What
 from hafw.core.settings import SECOND
 from hafw.core.states import State
@@ -155,6 +155,8 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
         return f"the other node is silent. {takeover.unblock_hint(engine)}"
     if event.peer_is_off != engine.settings.names[engine.settings.peer] or not event.reason:
         return "name the other node exactly, and give a reason: " + takeover.unblock_hint(engine)
+    if not group.could_hold(Certificate.OPERATOR, engine):
+        return takeover.ISOLATED
     return None if group.willing(engine) else engine.why_unwilling(group)
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from hafw.core.group import Group
     from hafw.core.model import GroupBeat
 
+ISOLATED: Final = (
+    "this node would have to let go again at once, since neither the other node nor a ping node "
+    "shows that it is not isolated"
+)
 _BY_SILENCE: Final = (
     Certificate.FENCED,
     Certificate.LEASED,
@@ -67,6 +71,8 @@ def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[s
         if not duty.mask & group.settings.binds:
             continue
         why = duty.refusal(seen, engine.settings)
+        if why is None and not group.could_hold(certificate, engine):
+            why = ISOLATED
         if why is None:
             return certificate, []
         refusals.append(f"{certificate}: {why}")
@@ -86,7 +92,7 @@ def consider(group: Group, engine: Engine) -> None:
             _prepare_in_silence(group, engine)
         _with_peer(group, word, engine)
         return
-    if group.vouched and group.willing(engine):
+    if group.vouched and group.willing(engine) and group.could_hold(Certificate.OPERATOR, engine):
         take(group, Certificate.OPERATOR, engine)
         return
     _prepare_in_silence(group, engine)
@@ -112,7 +118,7 @@ def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
             engine.changed()
         return
     group.epoch = max(group.epoch, word.epoch)
-    if not group.willing(engine) or not engine.fresh():
+    if not group.ready(engine) or not engine.fresh():
         return
     if released_to_us(group, word, engine):
         take(group, Certificate.RELEASED, engine)

@@ -36,6 +36,7 @@ class Kernels:
             group.id: [0, SHUT, SHUT] for group in machines[0].settings.groups
         }
         self.both_ns: dict[int, int] = {}
+        self.frozen_within = 0
         self.overlaps: list[tuple[int, int, int]] = []
 
     # --- gates --------------------------------------------------------------------------------
@@ -75,13 +76,13 @@ class Kernels:
         if not self._freezes(machine, "opening", open_primed):
             open_primed()
 
-    @staticmethod
-    def _freezes(machine: Machine, place: str, rest: Callable[[], None]) -> bool:
+    def _freezes(self, machine: Machine, place: str, rest: Callable[[], None]) -> bool:
         """Whether the agent is frozen just here; what it would have done next is kept."""
         if machine.freeze_at != place:
             return False
         machine.freeze_at = ""
         machine.frozen = True
+        self.frozen_within += 1
         machine.stalled = rest
         return True
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hafw.core.engine import Engine
-    from hafw.core.model import Answer, Effect, Event, Note, Op, OpKind, Outcome
+    from hafw.core.model import Answer, Effect, Event, Note, Op, OpKind, Outcome, Persist
     from hafw.core.settings import Settings
     from hafw.core.wire import Codec
 
@@ -56,6 +56,7 @@ class Machine:
     disk: Durable | None = field(default_factory=lambda: Durable(0, (), ()))
     history: list[Durable] = field(default_factory=list)
     writing: Durable | None = None
+    unwritten: Persist | None = None
     # kernel and worker
     addresses: set[tuple[int, int]] = field(default_factory=set)
     starting: set[tuple[int, int]] = field(default_factory=set)

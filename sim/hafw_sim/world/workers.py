@@ -48,6 +48,7 @@ class Workers:
         self._machines = machines
         self._violate = violate
         self.feed: Callable[[Machine, Event], None] = lambda *_: None
+        self.stale_landings = 0
         self.started: dict[int, list[tuple[int, int, Certificate]]] = {}
         self._recent: dict[tuple[int, int], deque[int]] = {}
 
@@ -105,6 +106,7 @@ class Workers:
         for op in machine.running.values():
             if self._clockwork.chance("orphans").random() < 0.5:  # noqa: PLR2004 - a coin
                 self._land(machine, op)
+                self.stale_landings += op.kind is OpKind.START
         machine.running.clear()
         machine.starting.clear()
         machine.in_doubt.clear()

@@ -151,10 +151,10 @@ class World:
         node.stalled = None
         node.queue.clear()
         node.unfinished.clear()
-        if node.writing is not None:  # it may just have reached the disk, or not
-            if self.clockwork.chance("disk").random() < 0.5:  # noqa: PLR2004 - a coin
-                self._save(node, node.writing)
-            node.writing = None
+        landed = self.clockwork.chance("disk").random() < 0.5  # noqa: PLR2004 - a coin
+        if node.writing is not None and landed:
+            self._save(node, node.writing)
+        node.writing = node.unwritten = None
 
     def crash(self, number: int) -> None:
         """The whole machine is gone."""
@@ -293,8 +293,9 @@ class World:
                 self.kernels.shut(node, group)
             case StartOp(op):
                 self.workers.order(node, op)
-            case Persist(token, state):
-                self._persist(node, token, state)
+            case Persist():
+                node.unwritten = effect
+                self._write(node)
             case Note():
                 node.notes.append((self.now_ns, effect))
             case Answer(request):
@@ -321,20 +322,24 @@ class World:
 
         self.clockwork.after(0, restart)
 
-    def _persist(self, node: Machine, token: int, state: Durable) -> None:
+    def _write(self, node: Machine) -> None:
+        """Write the newest state, one at a time, as the agent does."""
+        if node.writing is not None or node.unwritten is None:
+            return
         engine = node.engine
-        node.writing = state
+        order, node.unwritten = node.unwritten, None
+        node.writing = order.state
 
         def done() -> None:
             if node.engine is not engine:
                 return
-            if node.writing is state:
-                node.writing = None
+            node.writing = None
             if self.weather.disk_full:
-                self.feed(node, PersistFailed(token, "no space left on device"))
-                return
-            self._save(node, state)
-            self.feed(node, Persisted(token))
+                self.feed(node, PersistFailed(order.token, "no space left on device"))
+            else:
+                self._save(node, order.state)
+                self.feed(node, Persisted(order.token))
+            self._write(node)
 
         self.clockwork.after(self.clockwork.between("disk", self.weather.fsync_ns), done)
 

@@ -1,0 +1,223 @@
+"""Plays a schedule: builds the world, does what is decided, and judges what came of it.
+
+One rule: the verdict comes from the world's own records, never from what an engine believes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.model import Note, Verb, What
+from hafw.core.settings import MS, SECOND
+from hafw_sim.faults import inflict
+from hafw_sim.world import Endless, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafw.core.model import Effect, Event, Instant
+    from hafw_sim.schedule import Decision, Schedule
+    from hafw_sim.world import Machine
+
+FIRST_REST_NS: Final = 60 * SECOND
+"""After everything is whole again, this is how long a pair may take to come to rest by itself."""
+SECOND_REST_NS: Final = 3_700 * SECOND
+"""The longest hold-down after failed starts is an hour; only then must it have ended."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run. `seen`: things that happened at least once (see `SOMETIMES`).
+
+    `both_ns`: how long two nodes answered for one address, where that is no violation.
+    """
+
+    violations: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    faults: Counter[str] = field(default_factory=Counter)
+    coverage: set[tuple[str, str, str]] = field(default_factory=set)
+    both_ns: int = 0
+    events: int = 0
+    simulated_ns: int = 0
+    trace: str = ""
+
+
+SOMETIMES: Final = (
+    "certificate released",
+    "certificate reflected",
+    "certificate best-effort",
+    "certificate operator",
+    "right ended",
+    "gate failed",
+    "stale operation landed",
+    "blocked",
+    "conflict",
+    "offer withdrawn",
+    "hand-over cancelled",
+    "start failed",
+    "stop in doubt",
+    "state rolled back",
+    "state not durable",
+    "peer restarted",
+    "own pause noticed",
+    "failed back",
+    "frozen within a gate's renewal",
+)
+"""A campaign that never reached one of these has not tested what it seems to test."""
+
+_NOTES: Final = {
+    "group.right_ended": "right ended",
+    "group.blocked": "blocked",
+    "group.conflict": "conflict",
+    "group.offer_withdrawn": "offer withdrawn",
+    "handover.cancelled": "hand-over cancelled",
+    "group.start_failed": "start failed",
+    "group.stop_failed": "stop in doubt",
+    "state.rolled_back": "state rolled back",
+    "state.not_durable": "state not durable",
+    "peer.restarted": "peer restarted",
+    "agent.paused": "own pause noticed",
+}
+
+
+class Player:
+    """One run of a schedule."""
+
+    def __init__(self, schedule: Schedule, *, traced: bool = False) -> None:
+        """`traced`: also reckon a hash of every step, to compare two runs."""
+        self.schedule = schedule
+        self.world = World(schedule.pair.settings(), schedule.pair.seed)
+        self.outcome = Outcome()
+        self._digest = hashlib.blake2b(digest_size=8) if traced else None
+        self._states: dict[tuple[int, int], str] = {}
+        for node, rate_ppm in zip(self.world.nodes, schedule.pair.rates_ppm, strict=True):
+            node.rate_ppm = rate_ppm
+        self.world.taps.append(self._watch)
+
+    def play(self) -> Outcome:
+        """Run it to its end."""
+        world, outcome = self.world, self.outcome
+        try:
+            self._run()
+        except Endless as problem:
+            world.violate(f"L2 {problem}")
+        except AssertionError as problem:
+            world.violate(f"an assertion of the engine: {problem!s}")
+        world.both_ms()
+        self._judge_overlaps()
+        outcome.violations = world.violations
+        outcome.events = world.events
+        outcome.simulated_ns = world.now_ns
+        if self._digest is not None:
+            outcome.trace = self._digest.hexdigest()
+        return outcome
+
+    def _run(self) -> None:
+        world = self.world
+        world.boot(0)
+        world.boot(1)
+        for decision in self.schedule.decisions:
+            world.clockwork.at(decision.at_ns, self._doing(decision))
+        world.run_until(self.schedule.end_ns)
+        if self.schedule.heals:
+            self._rest()
+
+    def _doing(self, decision: Decision) -> Callable[[], None]:
+        def do() -> None:
+            self.outcome.faults[decision.kind] += 1
+            inflict(self.world, decision.kind, decision.args)
+
+        return do
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Everything is whole again: each group must get exactly one owner (L1, L2, L3)."""
+        world = self.world
+        inflict(world, "make_whole", {})
+        world.run_until(world.now_ns + 30 * SECOND)  # pauses end by themselves by then
+        inflict(world, "make_whole", {})
+        world.run_until(world.now_ns + FIRST_REST_NS)
+        if self._unowned():
+            for node in world.nodes:  # what an operator released stays so until one takes it
+                world.ask(node.number, Verb.TAKEOVER, What.LOCAL)
+            world.run_until(world.now_ns + FIRST_REST_NS)
+        if self._unowned():
+            world.run_until(world.now_ns + SECOND_REST_NS)
+        for text in self._unowned():
+            world.violate(f"L2 everything is whole, but {text}")
+        for node in world.nodes:
+            for group, _ in node.addresses:
+                if world.owner(group) != node.name:
+                    world.violate(f"L2 an address of group {group} is left on {node.name}")
+
+    def _unowned(self) -> list[str]:
+        world = self.world
+        found = []
+        for group in world.nodes[0].settings.groups:
+            owner = world.owner(group.id)
+            if owner not in ("alpha", "beta"):
+                found.append(f"group {group.id} is owned by {owner}")
+        return found
+
+    def _judge_overlaps(self) -> None:
+        """S2: where `reflected` alone may be used, and nothing was beyond it, nobody overlaps."""
+        world = self.world
+        strict = self.schedule.within and self.schedule.pair.protection in ("reflected", "none")
+        for group, begin_ns, end_ns in world.kernels.overlaps:
+            if strict:
+                world.violations.append(
+                    f"S2 both nodes served group {group} from {begin_ns / SECOND:.6f} s "
+                    f"for {(end_ns - begin_ns) / MS:.3f} ms"
+                )
+            else:
+                self.outcome.both_ns += end_ns - begin_ns
+
+    # --- what is seen ----------------------------------------------------------------------------
+
+    def _watch(self, node: Machine, event: Event, now: Instant, effects: list[Effect]) -> None:
+        if self._digest is not None:
+            self._digest.update(repr((node.number, event, now, effects)).encode())
+        for effect in effects:
+            if type(effect) is Note:
+                self._note(effect)
+        engine = node.engine
+        assert engine is not None
+        for group in engine.groups.values():
+            key = (node.number, group.id)
+            before = self._states.get(key, "")
+            if group.state != before:
+                self._states[key] = group.state
+                self.outcome.coverage.add((before, type(event).__name__, group.state))
+
+    def _note(self, note: Note) -> None:
+        seen = _NOTES.get(note.name)
+        if seen is not None:
+            self.outcome.seen.add(seen)
+        elif note.name == "certificate.used":
+            self.outcome.seen.add("certificate " + note.text.partition(":")[0])
+        elif note.name == "handover.asked" and "preferred node is back" in note.text:
+            self.outcome.seen.add("failed back")
+
+
+def play(schedule: Schedule, *, traced: bool = False) -> Outcome:
+    """What comes of a schedule."""
+    player = Player(schedule, traced=traced)
+    outcome = player.play()
+    outcome.seen |= _seen_in(player)
+    return outcome
+
+
+def _seen_in(player: Player) -> set[str]:
+    seen = set()
+    world = player.world
+    if player.outcome.faults["gate_fails"]:
+        seen.add("gate failed")
+    if world.workers.stale_landings:
+        seen.add("stale operation landed")
+    if world.kernels.frozen_within:
+        seen.add("frozen within a gate's renewal")
+    return seen

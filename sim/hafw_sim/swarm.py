@@ -1,0 +1,332 @@
+"""Draws schedules from seeds: which pair, which classes of faults, which faults and when.
+
+One rule: each class of faults is on or off per seed (swarm testing: Groce and others, 2012), so
+that rare combinations without a dominant fault are drawn as well.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.settings import SECOND
+from hafw_sim.schedule import Decision, Pair, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hafw_sim.schedule import Value
+
+MINUTES: Final = 10
+FAULTS_MEAN: Final = 12
+"""Episodes per run, in the mean."""
+TIMINGS: Final = (
+    # keepalive, warntime, deadtime, initdead, in ms
+    (1_000, 5_000, 10_000, 30_000),
+    (1_000, 5_000, 10_000, 30_000),
+    (1_000, 2_000, 5_000, 15_000),
+    (500, 1_000, 3_000, 10_000),
+    (100, 200, 1_000, 3_000),
+)
+NODES: Final = ("alpha", "beta")
+VERBS: Final = ("standby", "takeover", "takeover", "failback", "release", "stop")
+WHATS: Final = ("all", "all", "local", "foreign", "failback")
+
+Episode = tuple[str, dict[str, "Value"], float]
+"""A decision that comes so many seconds after the episode's beginning."""
+
+
+class Draw:
+    """The chances of one seed."""
+
+    def __init__(self, seed: int, pair: Pair) -> None:
+        """`pair` is what the faults are drawn for."""
+        self._random = random.Random(f"{seed}/faults")
+        self._pair = pair
+
+    def node(self) -> str:
+        """Either node."""
+        return self._random.choice(NODES)
+
+    def one(self, *values: Value) -> Value:
+        """One of these."""
+        return self._random.choice(values)
+
+    def seconds(self, low_deadtimes: float, high_deadtimes: float) -> float:
+        """A time between so many deadtimes; short ones more often."""
+        low, high = low_deadtimes, high_deadtimes
+        deadtime_s = self._pair.deadtime_ns / SECOND
+        drawn: float = deadtime_s * low * (high / low) ** self._random.random()
+        return round(drawn, 6)
+
+    def share(self, high: float) -> float:
+        """A share up to `high`."""
+        return round(self._random.random() * high, 4)
+
+    def way(self) -> str:
+        """Any way."""
+        links = [f"link{number}" for number in range(self._pair.links)]
+        return self._random.choice([*links, "to_ping", "from_ping"])
+
+    def group(self) -> int:
+        """A group's id."""
+        return self._random.randint(1, self._pair.groups)
+
+    def number(self, low: int, high: int) -> int:
+        """A number within these."""
+        return self._random.randint(low, high)
+
+
+def _cut_links(draw: Draw) -> Iterator[Episode]:
+    yield "cut_links", {}, 0.0
+    yield "mend_links", {}, draw.seconds(0.1, 6)
+
+
+def _cut_way(draw: Draw) -> Iterator[Episode]:
+    where: dict[str, Value] = {"node": draw.node(), "way": draw.way()}
+    yield "cut", where, 0.0
+    yield "mend", where, draw.seconds(0.1, 6)
+
+
+def _flap(draw: Draw) -> Iterator[Episode]:
+    at_s = 0.0
+    for _ in range(draw.number(3, 8)):
+        yield "cut_links", {}, at_s
+        at_s += draw.seconds(0.2, 1.4)
+        yield "mend_links", {}, at_s
+        at_s += draw.seconds(0.02, 0.5)
+
+
+def _swizzle(draw: Draw) -> Iterator[Episode]:
+    """Every way is cut, one after the other, and mended in another order."""
+    ways = [(node, way) for node in NODES for way in ("link0", "link1", "to_ping", "from_ping")]
+    at_s = 0.0
+    order = sorted(ways, key=lambda _: draw.number(0, 10**6))
+    for node, way in order:
+        yield "cut", {"node": node, "way": way}, at_s
+        at_s += draw.seconds(0.01, 0.3)
+    for node, way in sorted(order, key=lambda _: draw.number(0, 10**6)):
+        at_s += draw.seconds(0.01, 0.3)
+        yield "mend", {"node": node, "way": way}, at_s
+
+
+def _cut_ping(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "cut_ping", {"node": node}, 0.0
+    yield "mend_ping", {"node": node}, draw.seconds(0.1, 6)
+
+
+def _isolate(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "cut_links", {}, 0.0
+    yield "cut_ping", {"node": node}, draw.seconds(0.001, 0.5)
+    healed_s = draw.seconds(0.6, 6)
+    yield "mend_links", {}, healed_s
+    yield "mend_ping", {"node": node}, healed_s + draw.seconds(0.001, 0.5)
+
+
+def _ping_dies(draw: Draw) -> Iterator[Episode]:
+    yield "ping_node", {"up": False}, 0.0
+    yield "ping_node", {"up": True}, draw.seconds(0.2, 6)
+
+
+def _loss(draw: Draw) -> Iterator[Episode]:
+    yield "weather", {"loss": draw.share(0.1), "duplicate": draw.share(0.1)}, 0.0
+    yield "weather", {}, draw.seconds(1, 10)
+
+
+def _bursts(draw: Draw) -> Iterator[Episode]:
+    where: dict[str, Value] = {"node": draw.node(), "way": f"link{draw.number(0, 1)}"}
+    yield "burst", {**where, "begins": 0.05, "ends": 0.2}, 0.0
+    yield "burst", {**where, "begins": 0.0, "ends": 0.0}, draw.seconds(1, 10)
+
+
+def _delay(draw: Draw) -> Iterator[Episode]:
+    """Up to what the bounds tolerate: a twentieth of deadtime."""
+    late_s = draw.seconds(0.002, 0.045)
+    yield "weather", {"delay_from_s": 0.000_05, "delay_to_s": late_s}, 0.0
+    yield "weather", {}, draw.seconds(1, 10)
+
+
+def _corruption(draw: Draw) -> Iterator[Episode]:
+    yield "weather", {"corrupt": draw.share(0.2)}, 0.0
+    yield "weather", {}, draw.seconds(1, 6)
+
+
+def _held(draw: Draw) -> Iterator[Episode]:
+    where: dict[str, Value] = {"node": draw.node(), "way": draw.way()}
+    yield "hold", where, 0.0
+    yield "deliver", where, draw.seconds(0.1, 20)
+
+
+def _replays(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    for _ in range(draw.number(1, 6)):
+        path = draw.number(-1, 1)
+        yield (
+            "replay",
+            {"node": node, "path": path, "age": draw.number(0, 200)},
+            draw.seconds(0.01, 1),
+        )
+
+
+def _crash(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "crash", {"node": node}, 0.0
+    yield "boot", {"node": node}, draw.seconds(0.05, 6)
+
+
+def _kill(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "kill", {"node": node}, 0.0
+    yield "boot", {"node": node}, draw.seconds(0.01, 4)
+
+
+def _freeze(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    if draw.number(0, 2):
+        yield "freeze", {"node": node}, 0.0
+    else:
+        yield "freeze_within", {"node": node, "place": draw.one("renewal", "opening")}, 0.0
+    yield "thaw", {"node": node}, draw.seconds(0.05, 4)
+
+
+def _suspend(draw: Draw) -> Iterator[Episode]:
+    yield "suspend", {"node": draw.node(), "seconds": draw.seconds(0.05, 2)}, 0.0
+
+
+def _slow(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "slow", {"node": node, "seconds": draw.seconds(0.000_5, 0.01)}, 0.0
+    yield "slow", {"node": node, "seconds": 0.0}, draw.seconds(1, 6)
+
+
+def _worker(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "worker", {"node": node, "up": False}, 0.0
+    yield "worker", {"node": node, "up": True}, draw.seconds(0.01, 4)
+
+
+def _disk(draw: Draw) -> Iterator[Episode]:
+    if draw.number(0, 1):
+        yield "disk", {"full": True}, 0.0
+    else:
+        yield "disk", {"fsync_s": draw.seconds(0.01, 2)}, 0.0
+    yield "disk", {}, draw.seconds(1, 6)
+
+
+def _state(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "kill", {"node": node}, 0.0
+    if draw.number(0, 1):
+        yield "lose_state", {"node": node}, 0.0
+    else:
+        yield "roll_back_state", {"node": node, "writes": draw.number(1, 6)}, 0.0
+    yield "boot", {"node": node}, draw.seconds(0.01, 3)
+
+
+def _operations(draw: Draw) -> Iterator[Episode]:
+    yield (
+        "operations",
+        {
+            "failed": draw.share(0.4),
+            "unknown": draw.share(0.4),
+            "lost": draw.share(0.4),
+            "to_s": draw.seconds(0.001, 1),
+        },
+        0.0,
+    )
+    yield "operations", {}, draw.seconds(1, 6)
+
+
+def _address(draw: Draw) -> Iterator[Episode]:
+    kind = draw.one("steal_address", "foreign_announcement", "gate_fails")
+    yield str(kind), {"node": draw.node(), "group": draw.group()}, 0.0
+
+
+def _service(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "service", {"node": node, "up": False}, 0.0
+    yield "service", {"node": node, "up": True}, draw.seconds(0.1, 4)
+
+
+def _operator(draw: Draw) -> Iterator[Episode]:
+    verb = str(draw.one(*VERBS))
+    what = draw.one(*WHATS) if verb in ("standby", "takeover") else "all"
+    node = draw.node()
+    yield "operator", {"node": node, "verb": verb, "what": what}, 0.0
+    if verb == "stop":
+        yield "boot", {"node": node}, draw.seconds(0.2, 4)
+
+
+def _operator_vouches(draw: Draw) -> Iterator[Episode]:
+    """Truly: the other machine is off, and somebody says so."""
+    node = draw.node()
+    other = NODES[1 - NODES.index(node)]
+    yield "crash", {"node": other}, 0.0
+    typed_s = draw.seconds(1.2, 3)
+    yield "operator", {"node": node, "verb": "takeover", "vouches": True}, typed_s
+    yield "boot", {"node": other}, typed_s + draw.seconds(0.2, 3)
+
+
+WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
+    _cut_links,
+    _cut_way,
+    _flap,
+    _swizzle,
+    _cut_ping,
+    _isolate,
+    _ping_dies,
+    _loss,
+    _bursts,
+    _delay,
+    _corruption,
+    _held,
+    _replays,
+    _crash,
+    _kill,
+    _freeze,
+    _suspend,
+    _slow,
+    _worker,
+    _disk,
+    _state,
+    _operations,
+    _address,
+    _service,
+    _operator,
+    _operator_vouches,
+)
+"""Classes of faults that `reflected` withstands."""
+
+
+def draw_schedule(seed: int) -> Schedule:
+    """The schedule of a seed."""
+    chance = random.Random(f"{seed}/pair")
+    keepalive, warntime, deadtime, initdead = chance.choice(TIMINGS)
+    protection = chance.choice(
+        ("reflected", "reflected", "reflected", "reflected|best-effort", "best-effort", "none")
+    )
+    pair = Pair(
+        protection=protection,
+        groups=chance.choice((1, 1, 1, 2, 3)),
+        links=chance.choice((1, 2, 2)),
+        pings=chance.choice((1, 1, 2)) if "reflected" in protection else chance.choice((0, 1)),
+        auto_failback=chance.random() < 0.3,  # noqa: PLR2004 - sometimes
+        keepalive_ns=keepalive * 1_000_000,
+        warntime_ns=warntime * 1_000_000,
+        deadtime_ns=deadtime * 1_000_000,
+        initdead_ns=initdead * 1_000_000,
+        rates_ppm=(chance.randint(-4_000, 4_000), chance.randint(-4_000, 4_000)),
+        seed=seed,
+    )
+    kinds = [kind for kind in WITHIN if chance.random() < 0.4] or [chance.choice(WITHIN)]  # noqa: PLR2004 - swarm
+    draw = Draw(seed, pair)
+    span_ns = MINUTES * 60 * SECOND * deadtime // 10_000  # as much for every deadtime
+    decisions: list[Decision] = []
+    for _ in range(min(max(round(chance.gauss(FAULTS_MEAN, 4)), 2), 30)):
+        begin_ns = chance.randrange(2 * initdead * 1_000_000 // 10, span_ns)
+        for kind, args, after_s in chance.choice(kinds)(draw):
+            decisions.append(Decision(begin_ns + int(after_s * SECOND), kind, args))
+    decisions.sort(key=lambda decision: decision.at_ns)
+    return Schedule(pair, tuple(decisions), span_ns, note=f"seed {seed}")
