@@ -130,7 +130,10 @@ class _Answers:
                 raise ControlError(f"the agent's answer is longer than {MAX_ANSWER_BYTES} bytes")
             left_s = None if deadline_s is None else max(deadline_s - time.monotonic(), 0.001)
             self._connection.settimeout(left_s)
-            chunk = self._connection.recv(_CHUNK)
+            try:
+                chunk = self._connection.recv(_CHUNK)
+            except ConnectionError:
+                return None
             if not chunk:
                 return None
             self._buffer += chunk

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hafw.agent import control
+from hafw.agent.client import ControlClient
 from hafw.agent.control import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, ControlServer, Stream
 from tests.agent.serving import ask, public_directory, serving
 from tests.agent.users import IS_ROOT, NOBODY, as_user
@@ -174,6 +175,16 @@ def test_the_client_that_is_too_many_is_told_at_once_and_the_others_go_on(
         for client in waiting:
             assert client.asks("status").hears() == agreed("status")
         assert server.ask("status") == agreed("status")
+
+
+def test_our_own_client_hears_why_it_is_refused_before_it_spoke(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control, "MAX_CLIENTS", 0)
+    with serving(agree) as server:
+        answers = [ControlClient(server.path).request({"verb": "status"}, 10) for _ in range(50)]
+
+    assert {str(answer["message"]) for answer in answers} == {"too many clients; try again"}
 
 
 # --- streams ----------------------------------------------------------------------------------

@@ -1,0 +1,246 @@
+"""The agent as a process: one to a machine, files anew, foreign datagrams, systemd."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.agent.statefile import load
+from hafw.core.wire import Codec
+from tests.agent.lone import NEW, OLD, STRANGER, Lone, lone
+from tests.net.hosts import isolated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hafw.core.wire import Key
+
+REFUSED = 5
+PERMISSION = 6
+CONFIG = 9
+
+
+# --- one agent --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "run"), [("state", "other"), ("other", "run")], ids=["state", "run"]
+)
+@isolated
+def test_a_second_agent_in_the_same_directory_is_refused(
+    tmp_path: Path, state: str, run: str
+) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+
+        status = scene.ends(scene.spawn(state=state, run=run))
+
+        assert status == REFUSED
+        shared = tmp_path / ("state" if state == "state" else "run")
+        assert f"another agent (process {scene.pid}) uses {shared}" in scene.log(run)
+        assert scene.answers()
+
+
+@isolated
+def test_a_second_agent_of_the_same_node_finds_the_port_in_use(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+
+        status = scene.ends(scene.spawn(state="other", run="another"))
+
+        assert status == REFUSED
+        assert "UDP port 7410 of 10.1.1.100 is used by another program" in scene.log("another")
+        assert scene.answers()
+
+
+@isolated
+def test_a_second_agent_of_the_same_cluster_does_not_get_the_gate(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+        scene.write(replace(scene.cluster, port=7999))
+
+        status = scene.ends(scene.spawn(state="other", run="another"))
+
+        assert status == PERMISSION
+        assert "another living process owns this gate" in scene.log("another")
+        assert scene.answers()
+
+
+@isolated
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.cluster.key_file.chmod(0o644)
+
+        status = scene.ends(scene.spawn())
+
+        assert status == CONFIG
+        assert "has mode 0644, so others than its owner can use it" in scene.log()
+
+
+# --- datagrams --------------------------------------------------------------------------------
+
+
+@isolated
+def test_foreign_datagrams_are_counted_by_kind_and_change_nothing_else(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+        good = scene.signed(scene.beat(7))
+        scene.send(good)
+        scene.until(lambda: peer(scene)["state"] == "up")
+        other_cluster = Codec(bytes(16), 1, (OLD,)).encode(scene.beat(8), 0)
+        scene.send(
+            good,
+            scene.signed(scene.beat(6)),
+            scene.signed(scene.beat(1_000_000, incarnation=4, leaving=True)),
+            good[:-1] + bytes([good[-1] ^ 1]),
+            b"",
+            bytes(1_000),
+            bytes(9_000),
+            good[:4] + b"\x63" + good[5:],
+            other_cluster,
+            scene.signed(scene.beat(9), NEW),
+            Codec(scene.cluster.id.bytes, 1, (OLD,)).encode(scene.beat(9), 1),
+            Codec(scene.cluster.id.bytes, 0, (OLD,)).encode(scene.beat(9, node=0), 0),
+        )
+        scene.send(good, good, host=scene.stranger, number=STRANGER)
+
+        expected = {
+            "replayed": 2,
+            "old incarnation": 1,
+            "wrong mac": 1,
+            "truncated": 1,
+            "not hafw": 1,
+            "too long": 1,
+            "other version": 1,
+            "other cluster": 1,
+            "unknown key": 1,
+            "wrong path": 1,
+            "wrong node": 1,
+            "foreign sender": 2,
+        }
+        scene.until(lambda: dropped(scene) == expected)
+        assert peer(scene)["incarnation"] == 5
+
+
+def dropped(scene: Lone) -> dict[str, int]:
+    counts: dict[str, int] = scene.status()["agent"]["dropped"]
+    return counts
+
+
+def peer(scene: Lone) -> dict[str, object]:
+    node: dict[str, object] = scene.status()["nodes"][1]
+    return node
+
+
+@isolated
+def test_a_peer_that_remembers_a_later_start_raises_the_incarnation(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+
+        scene.send(scene.signed(scene.beat(1, acked_incarnation=40, acked_n=1)))
+
+        scene.until(lambda: scene.answers() and scene.status()["nodes"][0]["incarnation"] == 41)
+        assert load(tmp_path / "state").state.incarnation == 41
+
+
+# --- files anew -------------------------------------------------------------------------------
+
+
+@isolated
+def test_a_rotation_of_keys_needs_no_restart(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+        numbers = iter(range(1, 10))
+
+        def understands(key: Key) -> bool:
+            """Whether alpha takes a beat of beta that is signed with this key."""
+            before = dropped(scene)
+            # When the second is counted, the first has been looked at.
+            scene.send(scene.signed(scene.beat(next(numbers)), key), b"")
+            scene.until(lambda: dropped(scene).get("truncated", 0) > before.get("truncated", 0))
+            return dropped(scene).get("unknown key", 0) == before.get("unknown key", 0)
+
+        steps = []
+        for keys in ((OLD,), (OLD, NEW), (NEW, OLD), (NEW,)):
+            scene.write(keys=keys)
+            assert scene.ask("reload")["ok"]
+            steps.append((understands(OLD), understands(NEW)))
+
+        assert steps == [(True, False), (True, True), (True, True), (False, True)]
+        assert "key 2 signs; 1 verify" in scene.log()
+
+
+@pytest.mark.parametrize("way", ["reload", "hang-up"])
+@isolated
+def test_a_bad_key_file_leaves_the_old_keys_in_force(tmp_path: Path, way: str) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+        scene.write(keys=(NEW,))
+        scene.cluster.key_file.chmod(0o640)
+
+        if way == "reload":
+            answer = scene.ask("reload")
+            assert (answer["ok"], answer["code"]) == (False, CONFIG)
+            assert "has mode 0640" in answer["message"]
+        else:
+            scene.signal(signal.SIGHUP)
+            scene.until(lambda: "config.refused" in scene.log())
+
+        scene.send(scene.signed(scene.beat(1), OLD))
+        scene.until(lambda: peer(scene)["state"] == "up")
+        assert "the old file stays in force" in scene.log()
+
+
+@isolated
+def test_a_file_that_changes_what_is_fixed_is_refused_by_name(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+        scene.write(replace(scene.cluster, port=7999))
+
+        answer = scene.ask("reload")
+
+        assert (answer["ok"], answer["code"]) == (False, CONFIG)
+        assert answer["message"] == (
+            "a running agent cannot change: port; use hafw stop and hafw start on both nodes"
+        )
+
+
+@isolated
+def test_a_group_that_this_machine_does_not_have_is_warned_of(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+        scene.write(replace(scene.cluster, control_group="no-such-group"))
+
+        answer = scene.ask("reload")
+
+        assert answer["ok"]
+        assert 'this machine has no group "no-such-group"' in scene.warnings()
+
+
+# --- systemd ----------------------------------------------------------------------------------
+
+
+@isolated
+def test_systemd_is_told_how_it_stands(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        scene.start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
+        heard: list[str] = []
+
+        def hears(text: str) -> bool:
+            while not any(text in line for line in heard):
+                heard.extend(manager.recv(4_096).decode().splitlines())
+            return True
+
+        assert hears("READY=1")
+        assert hears("WATCHDOG=1")
+        assert hears("STATUS=active: group 3 (epoch ")
+        scene.signal(signal.SIGTERM)
+        assert hears("STOPPING=1")
+        assert hears("EXTEND_TIMEOUT_USEC=")
+        assert scene.ends() == 0
