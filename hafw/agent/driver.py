@@ -255,7 +255,8 @@ class Driver:
                 self._write()
             case Note(name):
                 if name == "peer.dead":
-                    self.timeline.peer_silent_since(self.engine.peer.last_ns)
+                    now_ns = self.engine.now_ns
+                    self.timeline.peer_silent_since(now_ns - self.engine.peer.silence_ns(now_ns))
                 self.timeline.add(effect)
             case Answer(request):
                 future = self._answers.pop(request, None)

@@ -178,7 +178,9 @@ def _pings(driver: Driver) -> list[Json]:
         {
             "address": str(ping.target),
             "state": "up" if engine.ping_up(number) else "down",
-            "reflects": engine.peer.known(engine.settings) if ping.target == reflect else None,
+            "reflects": engine.peer.known(engine.settings)
+            if ping.target == reflect and engine.peer.met()
+            else None,
             "trouble": ping.trouble or None,
         }
         for number, ping in enumerate(driver.traffic.pings)
@@ -249,7 +251,7 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
     peer, word = engine.settings.names[engine.settings.peer], engine.peer_word(group)
     if not group.service_up:
         yield f"the service interface of group {group.id} is down here", "see cable and switch"
-    elif not group.held and engine.worker_up and not group.willing(engine):
+    elif group.state is State.STANDBY and engine.worker_up and not group.willing(engine):
         yield f"group {group.id} cannot run here: {engine.why_unwilling(group)}", "see hafw events"
     if group.state is State.ACTIVE and word is not None and not word.ready:
         yield f"{peer} could not take over group {group.id} now", f"see hafw status on {peer}"

@@ -149,7 +149,7 @@ def release(target: Target, *, yes: bool) -> None:
     held = [group for group in status.groups if group.owner == status.node]
     names = ", ".join(_name(group) for group in held) or "nothing it knows of"
     confirm(
-        f"{status.node} stops {names} at once, whether or not another node can take over.",
+        f"At once, and whether or not another node can take over, {status.node} stops: {names}.",
         yes=yes,
         disruptive=True,
     )

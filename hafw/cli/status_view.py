@@ -50,7 +50,7 @@ def view(status: Status) -> RenderableType:
     sections += _section("ping nodes", _pings(status))
     sections += _section("agent", _agent(status.agent))
     if status.last_takeover is not None:
-        sections += _section("last takeover", _takeover(status.last_takeover))
+        sections += _section("last takeover here", _takeover(status.last_takeover))
     if status.warnings:
         sections += _section("warnings", _warnings(status.warnings))
     return Group(*sections)
@@ -142,8 +142,9 @@ def _heard(last_heard_ms: float | None) -> str:
 def _pings(status: Status) -> RenderableType | None:
     table = _grid()
     for ping in status.ping:
-        reflects = {True: "reflects heartbeats", False: "does not reflect", None: ""}
-        table.add_row(_sign(ping.state), ping.address, ping.state, reflects[ping.reflects])
+        reflects = {True: ", reflects heartbeats", False: ", does not reflect", None: ""}
+        state = ping.state + (reflects[ping.reflects] if ping.state == "up" else "")
+        table.add_row(_sign(ping.state), ping.address, state)
     return table if status.ping else None
 
 

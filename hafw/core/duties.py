@@ -27,6 +27,8 @@ FOREVER: Final = 1 << 62
 """The end of a right that no clock ends (nanoseconds since boot)."""
 NEVER: Final = -(1 << 62)
 """The date of evidence that never came."""
+NOT_FOUND_FREE: Final = "no probe of the address has found it free"
+"""The refusal to which the answer of the newest probe belongs."""
 
 
 class Certificate(StrEnum):
@@ -171,7 +173,7 @@ def take_best_effort(view: TakerView, settings: Settings) -> str | None:
     if not view.has_vip:
         return "a group without a VIP cannot be probed"
     if not view.probe_silent:
-        return "somebody answers for the address, or it has not been probed yet"
+        return NOT_FOUND_FREE
     return None
 
 

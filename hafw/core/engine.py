@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core import handover, hearing, operator, speaking, takeover
-from hafw.core.duties import NEVER, Certificate
+from hafw.core.duties import NEVER
 from hafw.core.group import Group
 from hafw.core.liveness import Peer, PeerState, SentLog
 from hafw.core.model import (
@@ -381,16 +381,6 @@ class Engine:
         if group.surrender:
             group.surrender = False
             handover.offer(group, self)
-
-    def certificate_used(self, group: Group, certificate: Certificate) -> None:
-        """Record what the certificate rests on."""
-        seen = takeover.view(group, self)
-        facts = (
-            f"silence {seen.silence_ns // MS} ms, announced bound {seen.shut_ns // MS} ms, "
-            f"armed {seen.armed}, known {seen.known}, echoes unbroken {seen.echoes_unbroken}, "
-            f"ping answers {seen.ping_answers}, probe silent {seen.probe_silent}"
-        )
-        self.note("certificate.used", group.id, f"{certificate}: {facts}")
 
     def may_exit(self) -> None:
         """The graceful stop is complete."""

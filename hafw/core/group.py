@@ -83,6 +83,7 @@ class Group:
         "phase",
         "ping_fewer_ns",
         "probe",
+        "probe_answer",
         "probe_next_ns",
         "probe_silent_ns",
         "quarantine_ns",
@@ -154,10 +155,10 @@ class Group:
         self.failback_due = False
         self.failback_seen_ns = FOREVER
         self.failbacks: tuple[int, ...] = ()
-        # address probe: the operation in flight, and when the newest silent one began
+        # address probe: the operation in flight, when the newest silent one began, who answered
         self.probe: Op | None = None
-        self.probe_silent_ns = NEVER
-        self.probe_next_ns = NEVER
+        self.probe_answer = ""
+        self.probe_silent_ns = self.probe_next_ns = NEVER
 
     @property
     def held(self) -> bool:
@@ -374,7 +375,9 @@ class Group:
         assert self.probe is not None
         began_ns = self.probe.deadline_ns - engine.probe_budget_ns
         self.probe = None
-        self.probe_silent_ns = began_ns if event.outcome is Outcome.OK else NEVER
+        silent = event.outcome is Outcome.OK
+        self.probe_silent_ns = began_ns if silent else NEVER
+        self.probe_answer = "" if silent else event.detail
 
     def run(self, engine: Engine) -> None:
         """What is due by the clock alone, while the group is held."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.duties import DUTIES, FOREVER, Certificate, TakerView, wait_ns
+from hafw.core.duties import DUTIES, FOREVER, NOT_FOUND_FREE, Certificate, TakerView, wait_ns
 from hafw.core.liveness import PeerState
 from hafw.core.model import Ask, OpKind, Phase, StartOp
 from hafw.core.settings import MS, Classes
@@ -30,6 +30,14 @@ _BY_SILENCE: Final = (
     Certificate.BEST_EFFORT,
 )
 """Certificates for a silent peer, strongest first."""
+_FACTS: Final = {
+    Certificate.RELEASED: "the other node let it go",
+    Certificate.FENCED: "and confirmed off",
+    Certificate.LEASED: "and the lease is ours",
+    Certificate.REFLECTED: "this node armed, its echoes answered throughout",
+    Certificate.BEST_EFFORT: "this node not isolated, nobody answers for the address",
+    Certificate.OPERATOR: "a person vouched that the other node is off",
+}
 
 
 def view(group: Group, engine: Engine) -> TakerView:
@@ -75,7 +83,8 @@ def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[s
             why = ISOLATED
         if why is None:
             return certificate, []
-        refusals.append(f"{certificate}: {why}")
+        answer = f": {group.probe_answer}" if why is NOT_FOUND_FREE and group.probe_answer else ""
+        refusals.append(f"{certificate}: {why}{answer}")
     return None, refusals
 
 
@@ -155,8 +164,15 @@ def take(group: Group, certificate: Certificate, engine: Engine) -> None:
         group.unarmed = group.unarmed or not word.want
     left = engine.peer.beat is not None and engine.peer.beat.leaving
     group.failback_due = certificate is not Certificate.RELEASED or left
-    engine.certificate_used(group, certificate)
+    engine.note("certificate.used", group.id, f"{certificate}: {_rests_on(certificate, engine)}")
     group.start(certificate, engine)
+
+
+def _rests_on(certificate: Certificate, engine: Engine) -> str:
+    facts = _FACTS[certificate]
+    if certificate in (Certificate.RELEASED, Certificate.OPERATOR):
+        return facts
+    return f"silent for {engine.peer.silence_ns(engine.now_ns) // MS} ms, {facts}"
 
 
 def prepared(group: Group, certificate: Certificate, engine: Engine) -> bool:

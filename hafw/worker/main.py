@@ -129,8 +129,9 @@ def _unforeseen(problem: BaseException) -> str:
 def _observed(order: Order, seen: VipObservation) -> Reply:
     """A probe succeeds only if it was asked and nobody answered."""
     if order.hook == "hafw_vip_probe" and seen.holder is not Holder.FREE:
-        who = seen.who or str(seen.holder)
-        return Reply(order.number, Outcome.FAILED_NO_EFFECT, f"{order.vip.address}: {who}")
+        answers = f"{seen.who} answers for {order.vip.address}"
+        why = answers if seen.holder is Holder.PEER else seen.who or str(seen.holder)
+        return Reply(order.number, Outcome.FAILED_NO_EFFECT, why)
     return Reply(order.number, Outcome.OK, seen.who)
 
 

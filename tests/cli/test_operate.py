@@ -156,7 +156,7 @@ def test_release_names_what_goes_down(agent: FakeAgent, hafw: Callable[..., Resu
 
     result = hafw("release", "--yes")
 
-    assert "alpha stops Group 3 (10.1.1.113) at once" in result.stderr
+    assert "another node can take over, alpha stops: Group 3 (10.1.1.113)." in result.stderr
     assert result.stdout == "released\n"
 
 

@@ -35,7 +35,7 @@ LINKS
   ●  link2  eth1  to 10.2.2.101  up  heard 83 ms ago  0 late
 
 PING NODES
-  ●  10.1.1.1  up  reflects heartbeats
+  ●  10.1.1.1  up, reflects heartbeats
 """
 
 TROUBLE = """\
@@ -58,12 +58,12 @@ LINKS
   ○  link2  eth1  to 10.2.2.101  down  never heard       3 late
 
 PING NODES
-  ●  10.1.1.1  up  reflects heartbeats
+  ●  10.1.1.1  up, reflects heartbeats
 
 AGENT
   worker up · gate owned · real-time, memory locked
 
-LAST TAKEOVER
+LAST TAKEOVER HERE
   2026-11-22T12:00:01.250+00:00  group 3 beta → alpha by reflected
   detect 1000.2 + decide 0.3 + attach 2.1 + announce 0.4 = 1003.0 ms
 

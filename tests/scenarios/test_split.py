@@ -98,7 +98,9 @@ def test_the_probe_keeps_one_owner_where_only_the_heartbeat_network_is_cut(stage
     scene.deadtimes_later(1.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
-    assert "somebody answers for the address" in str(scene.group("beta")["blocked"])
+    why = str(scene.group("beta")["blocked"])
+    assert "no probe of the address has found it free" in why
+    assert "02:00:00:00:01:00 answers for 10.1.1.111" in why
 
 
 def test_the_heal_of_a_split_that_the_probe_held_together_is_not_noticed(stage: Stage) -> None:
