@@ -11,7 +11,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from hafw.core.model import REFLECTED_PATH, ForeignAnnounced, GateFailed, Verb, What, WorkerChanged
+from hafw.core.model import REFLECTED_PATH, ForeignAnnounced, GateFailed, Verb, What
 from hafw.core.settings import SECOND
 from hafw_sim.world import World  # noqa: TC001 - the types of the faults are read at run time
 
@@ -166,11 +166,10 @@ def slow(world: World, node: Node, seconds: float) -> None:
 def worker(world: World, node: Node, up: bool) -> None:  # noqa: FBT001 - a fault's argument
     """The worker dies, or is back."""
     machine = world.nodes[NUMBERS[node]]
-    if machine.engine is None:
-        return
-    if not up:
-        world.workers.die(machine)
-    world.feed(machine, WorkerChanged(up))
+    if machine.engine is not None and up:
+        world.workers.find(machine)
+    elif machine.engine is not None and machine.worker_up:
+        world.workers.lose(machine)
 
 
 # --- network ------------------------------------------------------------------------------------
@@ -397,4 +396,4 @@ def make_whole(world: World) -> None:
         if machine.engine is None and not machine.paused:
             world.boot(machine.number)
         elif machine.engine is not None:
-            world.feed(machine, WorkerChanged(up=True))
+            world.workers.find(machine)

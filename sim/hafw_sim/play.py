@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FIRST_REST_NS: Final = 60 * SECOND
 """After everything is whole again, this is how long a pair may take to come to rest by itself."""
+WAKING_NS: Final = 200 * MS
+"""An agent whose machine wakes runs within this time, even a slow one."""
 SECOND_REST_NS: Final = 3_700 * SECOND
 """The longest hold-down after failed starts is an hour; only then must it have ended."""
 
@@ -164,11 +166,19 @@ class Player:
         return found
 
     def _judge_overlaps(self) -> None:
-        """S2: where `reflected` alone may be used, and nothing was beyond it, nobody overlaps."""
+        """S2: where `reflected` alone may be used, and nothing was beyond it, nobody overlaps.
+
+        But a gate stands still while its machine sleeps: after that it is open for as long as the
+        agent needs to run, which is reported.
+        """
         world = self.world
         strict = self.schedule.within and self.schedule.pair.protection in ("reflected", "none")
         for group, begin_ns, end_ns in world.kernels.overlaps:
-            if strict:
+            woke = any(
+                0 <= begin_ns - at_ns <= MS and end_ns - begin_ns <= WAKING_NS
+                for at_ns in world.resumed_ns
+            )
+            if strict and not woke:
                 world.violations.append(
                     f"S2 both nodes served group {group} from {begin_ns / SECOND:.6f} s "
                     f"for {(end_ns - begin_ns) / MS:.3f} ms"

@@ -65,6 +65,7 @@ class Machine:
     running: dict[int, Op] = field(default_factory=dict)
     failing: dict[OpKind, Outcome] = field(default_factory=dict)
     service_up: bool = True
+    worker_up: bool = True
     # what people see
     notes: list[tuple[int, Note]] = field(default_factory=list)
     answers: dict[int, Answer] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import Certificate
-from hafw.core.model import OpEnded, OpKind, Outcome
+from hafw.core.model import OpEnded, OpKind, Outcome, WorkerChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +66,12 @@ class Workers:
         engine = machine.engine
         assert engine is not None
         outcome, lands = self._fate(machine, op)
+        took_ns = self._duration_ns(machine, op)
+        if not machine.worker_up:  # the agent removes addresses itself, and answers for the rest
+            lands = op.kind is OpKind.STOP
+            outcome, took_ns = (Outcome.OK if lands else Outcome.UNKNOWN), 0
         machine.running[op.id.n] = op
-        self._clockwork.after(
-            self._duration_ns(machine, op),
-            lambda: self._end(machine, engine, op, outcome, lands=lands),
-        )
+        self._clockwork.after(took_ns, lambda: self._end(machine, engine, op, outcome, lands=lands))
 
     def _duration_ns(self, machine: Machine, op: Op) -> int:
         took_ns = self._clockwork.between("ops", self._weather.op_ns)
@@ -100,6 +101,23 @@ class Workers:
         else:
             return
         self._kernels.settle(machine)
+
+    def lose(self, machine: Machine) -> None:
+        """The worker dies, and the agent notices: what was under way is in doubt."""
+        machine.worker_up = False
+        orphans = list(machine.running.values())
+        in_doubt = set(machine.in_doubt)
+        self.die(machine)
+        machine.in_doubt = in_doubt
+        self.feed(machine, WorkerChanged(up=False))
+        for op in orphans:
+            self.feed(machine, OpEnded(op.id, Outcome.UNKNOWN, "simulated: the worker died"))
+
+    def find(self, machine: Machine) -> None:
+        """There is a warm worker again."""
+        if not machine.worker_up:
+            machine.worker_up = True
+            self.feed(machine, WorkerChanged(up=True))
 
     def die(self, machine: Machine) -> None:
         """The worker dies: each of its operations has had its effect by now, or never will."""

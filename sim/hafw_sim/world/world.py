@@ -83,6 +83,7 @@ class World:
         self.workers.feed = self.feed
         self.taps: list[Tap] = []
         self.asked = 0
+        self.resumed_ns: list[int] = []
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -133,6 +134,7 @@ class World:
         for group_settings in node.settings.groups:
             self.kernels.shut(node, group_settings.id)
         node.frozen = node.exited = False
+        node.worker_up = True
         now = node.instant(self.now_ns)
         node.engine = Engine(node.settings, incarnation, now, epochs=epochs, distrust=distrust)
         for group_settings in node.settings.groups:
@@ -216,6 +218,7 @@ class World:
         else:
             node.offset_ns -= own_ns
         self.kernels.stood_still(node, span_ns)
+        self.resumed_ns.append(self.now_ns)
         if not node.frozen:
             self.thaw(node.number)
 
