@@ -47,12 +47,16 @@ class Interfaces:
     def look(self) -> tuple[dict[int, bool], list[tuple[int, int]]]:
         """What changed: service up or down by group; VIPs (group, index) that were removed."""
         notices = self._events.drain()
+        events = [rt.parse_event(message) for message in notices.messages]
         removed: list[tuple[int, int]] = []
-        for message in notices.messages:
-            event = rt.parse_event(message)
+        for event in events:
             if isinstance(event, rt.AddressRemoved):
                 removed += self._places(event.address)
-        return self._services(), removed
+        # Our own renewals of lifetimes come by here every second: they are no reason to read all.
+        moved = any(isinstance(event, rt.LinkChanged | rt.LinkRemoved) for event in events)
+        if moved or notices.overrun or not self._up:
+            return self._services(), removed
+        return {}, removed
 
     def _places(self, address: rt.Address) -> list[tuple[int, int]]:
         name = self._names.get(address.index)

@@ -103,13 +103,12 @@ class Rtnl:
 
     def link(self, name: str) -> Link:
         """Return the link called ``name``."""
-        payload = _link_payload(attribute(rt.IFLA_IFNAME, text(name)))
-        (answer,) = self._socket.request(rt.RTM_GETLINK, 0, payload, f"look up link {name}")
-        return rt.parse_link(answer)
+        return rt.parse_link(self._look_up(name))
 
     def link_index(self, name: str) -> int:
-        """Return the index of the link called ``name``."""
-        return self.link(name).index
+        """Return the index of the link called ``name``, without reading all that is said of it."""
+        _family, _type, index, _flags, _change = rt.LINK_HEADER.unpack_from(self._look_up(name))
+        return int(index)
 
     def add_bridge(self, name: str) -> None:
         """Create a bridge, down. EEXIST if a link has that name."""
@@ -264,6 +263,11 @@ class Rtnl:
         return self._unless(errno.ENOENT, rt.RTM_DELNEIGH, 0, payload, what)
 
     # -- helpers -------------------------------------------------------------------------------
+
+    def _look_up(self, name: str) -> bytes:
+        payload = _link_payload(attribute(rt.IFLA_IFNAME, text(name)))
+        (answer,) = self._socket.request(rt.RTM_GETLINK, 0, payload, f"look up link {name}")
+        return answer
 
     def _add_link(self, description: bytes, what: str) -> None:
         flags = NLM_F_CREATE | NLM_F_EXCL
