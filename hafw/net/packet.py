@@ -40,7 +40,6 @@ class PacketSocket:
             if program:
                 attach(self._socket, program)
             self._socket.bind((interface, ethertype))
-            self.mac: bytes = self._socket.getsockname()[4]
         except OSError:
             self._socket.close()
             raise
@@ -60,6 +59,12 @@ class PacketSocket:
     def fileno(self) -> int:
         """Return the descriptor, for an event loop."""
         return self._socket.fileno()
+
+    @property
+    def mac(self) -> bytes:
+        """The interface's present hardware address; a bond's changes with its active port."""
+        address: bytes = self._socket.getsockname()[4]
+        return address
 
     def send(self, packet: LinkPacket) -> None:
         """Send ``packet``. Raises OSError: ENETDOWN if the interface is down, EAGAIN if full."""

@@ -6,9 +6,11 @@ announcement is one order, checked against its deadline just before it is sent.
 
 from __future__ import annotations
 
+import errno
 import select
 import threading
 import time
+from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -97,12 +99,21 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
             )
             held = any(found.ip == address for found in rtnl.addresses(request.interface))
         except NetlinkError as problem:
-            raise ProviderError(f"attach {address} to {request.interface}: {problem}") from problem
+            raise _refused(f"attach {address} to {request.interface}", problem) from problem
         except TimeoutError as problem:
             raise UnknownOutcome(f"attach {address}: the kernel did not answer") from problem
     if not held:
         raise UnknownOutcome(f"{address} is not on {request.interface} after adding it")
     return VipReceipt(changed=made is Change.MADE)
+
+
+def _refused(what: str, problem: NetlinkError) -> ProviderError:
+    """What the kernel's refusal means to an operator."""
+    if problem.errno == errno.ENODEV:
+        return Misconfigured(f"{what}: there is no such interface on this machine")
+    if problem.errno in (errno.EPERM, errno.EACCES):
+        return Denied(f"{what}: CAP_NET_ADMIN is missing")
+    return ProviderError(f"{what}: {problem}")
 
 
 @hookimpl
@@ -114,12 +125,14 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
             made = rtnl.delete_address(request.interface, address, _prefix_len(address))
             still = any(found.ip == address for found in rtnl.addresses(request.interface))
         except NetlinkError as problem:
-            raise ProviderError(f"detach {address}: {problem}") from problem
+            if problem.errno == errno.ENODEV:  # with its interface the address is gone
+                return VipReceipt(changed=False)
+            raise _refused(f"detach {address} from {request.interface}", problem) from problem
         except TimeoutError as problem:
             raise UnknownOutcome(f"detach {address}: the kernel did not answer") from problem
     if still:
         raise UnknownOutcome(f"{address} is still on {request.interface} after removing it")
-    if made is Change.MADE:
+    with suppress(NetlinkError, TimeoutError):  # the address is off, whatever becomes of these
         destroy_connections(address)
     return VipReceipt(changed=made is Change.MADE)
 
@@ -160,20 +173,21 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation:
     with _open(request.interface, ethertype, program) as link:
         question = frames.probe(link.mac, address)
         for number in range(_PROBES):
-            try:
-                link.send(question)
-            except OSError as problem:
-                return VipObservation(holder=Holder.UNKNOWN, who=f"cannot probe: {problem}")
             last = number == _PROBES - 1
             until_ns = request.deadline_ns if last else began_ns + gap_ns * (number + 1)
-            who = _answer(link, address, until_ns)
+            try:
+                link.send(question)
+                who = _answer(link, address, until_ns)
+            except OSError as problem:
+                why = f"cannot probe {request.interface}: {problem.strerror}"
+                return VipObservation(holder=Holder.UNKNOWN, who=why)
             if who is not None:
                 return VipObservation(holder=Holder.PEER, who=who)
     return VipObservation(holder=Holder.FREE)
 
 
 def _answer(link: PacketSocket, address: IPAddress, until_ns: int) -> str | None:
-    """The MAC of whoever claims `address` by `until_ns`."""
+    """The MAC of whoever claims `address` by `until_ns`. Raises OSError if nobody can be heard."""
     while (left_ns := until_ns - now_ns()) > 0:
         ready, _, _ = select.select([link], [], [], left_ns / 1e9)
         if not ready:
