@@ -30,11 +30,11 @@ class Registry:
         self.manager.add_hookspecs(hookspecs)
         for name in names:
             self._load(name)
-        self.manager.check_pending()
 
     def _load(self, name: str) -> None:
         try:
             found = self.manager.load_setuptools_entrypoints(GROUP, name=name)
+            self.manager.check_pending()
         except Exception as problem:
             raise Misconfigured(
                 f'the plugin "{name}" ({available()[name]}) cannot be loaded: '

@@ -15,7 +15,7 @@ from hafw.agent import clock, supervisor
 from hafw.agent.supervisor import COMMAND, Supervisor
 from hafw.core.model import Outcome
 from hafw.worker.protocol import MAX_FRAME, Hello, Order, Reply, Vip, frame
-from tests.agent.plugins import AUDIT, PROVIDER, install
+from tests.hooks.plugins import AUDIT, PROVIDER, install
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence

@@ -1,0 +1,181 @@
+"""Plugins are loaded by name, and one provider is called inside everybody's wrappers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from hafw.hooks.errors import Misconfigured
+from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
+from hafw.hooks.registry import Registry, available
+from tests.hooks.plugins import AUDIT, PROVIDER, install
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RIVAL: Final = '''
+"""Another provider, which must not be asked."""
+
+from hafw.hooks.hookspecs import VipReceipt, hookimpl
+
+warmed = []
+
+
+@hookimpl
+def hafw_warm(requests):
+    warmed.extend(request.address for request in requests)
+
+
+@hookimpl
+def hafw_vip_attach(request):
+    raise AssertionError("nobody asked for this provider")
+'''
+TYPO: Final = '''
+"""A plugin whose author mistyped a hook."""
+
+from hafw.hooks.hookspecs import hookimpl
+
+
+@hookimpl
+def hafw_vip_atach(request):
+    return None
+'''
+
+
+@pytest.fixture(autouse=True)
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The trial provider is installed, and forgotten after the test."""
+    add(tmp_path, monkeypatch, PROVIDER)
+    yield
+    for name in [name for name in sys.modules if name.startswith("hafw_plugin_")]:
+        del sys.modules[name]
+
+
+def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str = "") -> None:
+    """Install one more plugin."""
+    directory = tmp_path / name
+    directory.mkdir()
+    if source:
+        install(directory, monkeypatch, name, source)
+    else:
+        install(directory, monkeypatch, name)
+
+
+def request(address: str = "10.1.1.111") -> VipRequest:
+    return VipRequest(
+        cluster_id="c1", group=3, epoch=7, address=address, interface="eth0", deadline_ns=0
+    )
+
+
+# --- loading ----------------------------------------------------------------------------------
+
+
+def test_only_what_is_named_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, monkeypatch, "broken", "raise RuntimeError('must not be imported')")
+
+    registry = Registry([PROVIDER])
+
+    assert [name for name, _ in registry.manager.list_name_plugin()] == [PROVIDER]
+    assert set(available()) >= {PROVIDER, "broken", "onprem"}
+
+
+def test_a_name_that_nobody_offers_is_refused_with_those_that_are() -> None:
+    with pytest.raises(Misconfigured) as refused:
+        Registry(["nonesuch"])
+
+    assert str(refused.value).startswith('no plugin named "nonesuch" is installed (installed: ')
+    assert "onprem" in str(refused.value)
+
+
+def test_a_plugin_that_breaks_while_it_is_loaded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(tmp_path, monkeypatch, "broken", "raise RuntimeError('out of luck')")
+
+    with pytest.raises(Misconfigured) as refused:
+        Registry([PROVIDER, "broken"])
+
+    assert str(refused.value) == (
+        'the plugin "broken" (hafw_plugin_broken (hafw-broken 1.0)) cannot be loaded: '
+        "RuntimeError: out of luck; repair or reinstall its package"
+    )
+
+
+def test_a_mistyped_hook_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(tmp_path, monkeypatch, "typo", TYPO)
+
+    with pytest.raises(Misconfigured, match=r'plugin "typo".*hafw_vip_atach'):
+        Registry(["typo"])
+
+
+# --- calling ----------------------------------------------------------------------------------
+
+
+def test_a_provider_is_called_and_its_answer_returned() -> None:
+    registry = Registry([PROVIDER])
+
+    attached = registry.call(PROVIDER, "hafw_vip_attach", request=request())
+    probed = registry.call(PROVIDER, "hafw_vip_probe", request=request("free"))
+
+    assert attached == VipReceipt(changed=True)
+    assert isinstance(probed, VipObservation)
+    assert probed.holder is Holder.FREE
+
+
+def test_no_other_provider_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, monkeypatch, "rival", RIVAL)
+    registry = Registry(["rival", PROVIDER])
+
+    assert registry.call(PROVIDER, "hafw_vip_attach", request=request()) == VipReceipt(changed=True)
+
+
+def test_a_wrapper_stays_in_force_whichever_provider_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(tmp_path, monkeypatch, "audit", AUDIT)
+    add(tmp_path, monkeypatch, "rival", RIVAL)
+    registry = Registry([PROVIDER, "audit", "rival"])
+
+    registry.call(PROVIDER, "hafw_vip_attach", request=request())
+    with pytest.raises(AssertionError):
+        registry.call("rival", "hafw_vip_attach", request=request("10.1.1.112"))
+
+    assert "audited 10.1.1.111" in capsys.readouterr().out
+
+
+def test_a_wrapper_alone_is_no_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, monkeypatch, "audit", AUDIT)
+
+    with pytest.raises(Misconfigured, match='the plugin "audit" has no hafw_vip_attach'):
+        Registry(["audit"]).call("audit", "hafw_vip_attach", request=request())
+
+
+@pytest.mark.parametrize("hook", ["hafw_vip_detach", "hafw_fence_off", "not a hook"])
+def test_a_hook_that_the_provider_does_not_have_is_no_such_method(hook: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        Registry([PROVIDER]).call(PROVIDER, hook, request=request())
+
+    assert str(refused.value) == f'no such method: the plugin "trial" has no {hook}'
+
+
+def test_each_provider_warms_only_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, monkeypatch, "rival", RIVAL)
+    registry = Registry([PROVIDER, "rival"])
+
+    registry.warm(PROVIDER, (request("10.1.1.111"),))
+    registry.warm("rival", (request("10.1.1.112"),))
+
+    assert sys.modules["hafw_plugin_rival"].warmed == ["10.1.1.112"]
+
+
+def test_a_provider_without_anything_to_warm_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(tmp_path, monkeypatch, "audit", AUDIT)
+
+    Registry(["audit"]).warm("audit", (request(),))
