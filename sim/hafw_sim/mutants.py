@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -26,6 +27,8 @@ from hafw.core.duties import DUTIES, FOREVER, Certificate
 from hafw.core.liveness import Heard, PeerState
 from hafw.core.model import HoldGate, Outcome, Phase, ShutGate
 from hafw.core.states import State
+from hafw_sim.play import play
+from hafw_sim.schedule import load
 from hafw_sim.stories import STORIES
 from hafw_sim.world import kernel
 
@@ -73,7 +76,7 @@ def applied(mutant: Mutant) -> Iterator[None]:
 
 
 def killer(mutant: Mutant) -> str | None:
-    """The first story that goes red with this bug; None if none does."""
+    """The first story, or schedule of the corpus, that goes red with this bug, if any does."""
     with applied(mutant):
         for name, story in STORIES.items():
             try:
@@ -81,7 +84,15 @@ def killer(mutant: Mutant) -> str | None:
                     return name
             except AssertionError:
                 return f"{name} (an assertion of the engine)"
+        for path in corpus():
+            if play(load(path)).violations:
+                return path.name
     return None
+
+
+def corpus() -> list[Path]:
+    """The schedules that failed once; they are kept beside the package, not in it."""
+    return sorted((Path(__file__).parents[1] / "corpus").glob("*.hasim.jsonl"))
 
 
 def _row(certificate: Certificate, **changes: object) -> Patch:
@@ -328,6 +339,11 @@ def any_reply_counts() -> list[Patch]:
 @_mutant("an address that another program removed is put back")
 def removed_address_stays_away() -> list[Patch]:
     return [patch.object(group.Group, "address_lost", lambda *_: None)]
+
+
+@_mutant("nobody starts what the evidence would not let it hold")
+def start_without_evidence_to_hold() -> list[Patch]:
+    return [patch.object(group.Group, "could_hold", lambda *_: True)]
 
 
 @_mutant("a start needs its intent on disk first")

@@ -1,0 +1,202 @@
+"""The commands ``hafw sim …``: try out failures by the thousand, and look at one closely.
+
+Rule: each ends in one summary line on stderr, and with status 1 on a finding.
+"""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs: help stays quick
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from hafw_sim.campaign import Result
+    from hafw_sim.schedule import Schedule
+
+
+@click.group()
+def sim() -> None:
+    """Simulate a pair: the same engine, in virtual time, with every kind of failure."""
+
+
+@sim.command()
+@click.option("--seeds", default=200, show_default=True, help="How many runs.")
+@click.option("--start", default=0, show_default=True, help="The first seed.")
+@click.option("--jobs", default=0, help="Processes.  [default: one per core]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("findings"),
+    show_default=True,
+    help="Where a shrunk schedule of each finding is written.",
+)
+def swarm(seeds: int, start: int, jobs: int, out: Path) -> None:
+    """Draw runs of ten minutes with a dozen faults each, and check every event.
+
+    The same seeds give the same result, however many processes there are.
+    """
+    from hafw_sim.campaign import campaign
+
+    began_s = time.monotonic()
+    with _progress(seeds) as advance:
+        result = campaign(start, seeds, jobs=jobs, on_part=lambda part: advance(part.seeds))
+    elapsed_s = time.monotonic() - began_s
+    for seed, violation in result.failed:
+        click.echo(f"seed {seed}: {violation}")
+    for seed, _ in result.failed[:3]:
+        _keep(seed, out)
+    for seed in result.nondeterministic:
+        click.echo(f"seed {seed}: two runs differed")
+    click.echo(_summary(result, elapsed_s), err=True)
+    sys.exit(1 if result.failed or result.nondeterministic else 0)
+
+
+def _summary(result: Result, elapsed_s: float) -> str:
+    simulated_h = result.simulated_ns / 3.6e12
+    facts = [
+        f"{result.seeds} seeds",
+        f"{len(result.failed)} findings",
+        f"{sum(result.faults.values())} faults",
+        f"{len(result.coverage)} transitions",
+        f"{simulated_h:.0f} simulated hours in {elapsed_s:.0f} s",
+        f"{result.events / max(elapsed_s, 1e-9):,.0f} events/s",
+    ]
+    if result.never_seen:
+        facts.append("never seen: " + ", ".join(result.never_seen))
+    return "; ".join(facts)
+
+
+def _keep(seed: int, out: Path) -> None:
+    """Shrink the schedule of a failing seed, and write it down."""
+    from hafw_sim.shrink import failure, shrink
+    from hafw_sim.swarm import draw_schedule
+
+    smallest = shrink(draw_schedule(seed))
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{failure(smallest).lower()}-seed-{seed}.hasim.jsonl"
+    path.write_text(smallest.encode())
+    click.echo(f"seed {seed}: shrunk to {len(smallest.decisions)} decisions in {path}")
+    click.echo(f"seed {seed}: look at it with: hafw sim replay {path}")
+
+
+@sim.command()
+@click.argument("what", metavar="SEED|FILE")
+@click.option("--shrink", "small", is_flag=True, help="Cut it down first, if it fails.")
+def replay(what: str, *, small: bool) -> None:
+    """Play one run again, a seed or a schedule from a file, and tell what happened."""
+    from hafw_sim.play import Player
+    from hafw_sim.shrink import shrink
+    from hafw_sim.timeline import tell
+
+    schedule = _schedule(what)
+    if small:
+        schedule = shrink(schedule)
+    player = Player(schedule)
+    outcome = player.play()
+    for line in tell(player):
+        click.echo(line)
+    for violation in outcome.violations:
+        click.echo(violation)
+    found = f"{len(outcome.violations)} violations" if outcome.violations else "nothing wrong"
+    click.echo(f"{outcome.events} events, {player.world.now_ns / 1e9:.0f} s: {found}", err=True)
+    sys.exit(1 if outcome.violations else 0)
+
+
+def _schedule(what: str) -> Schedule:
+    from hafw_sim.schedule import ScheduleError, load
+    from hafw_sim.swarm import draw_schedule
+
+    if what.isdecimal():
+        return draw_schedule(int(what))
+    try:
+        return load(Path(what))
+    except (ScheduleError, OSError) as problem:
+        raise click.UsageError(str(problem)) from problem
+
+
+@sim.command()
+@click.argument("names", nargs=-1)
+def scenario(names: tuple[str, ...]) -> None:
+    """Run named stories; without a name, all of them."""
+    from hafw_sim.stories import STORIES
+
+    unknown = [name for name in names if name not in STORIES]
+    if unknown:
+        raise click.UsageError(f"no story {', '.join(unknown)}; see `hafw sim list`")
+    bad = 0
+    for name in names or STORIES:
+        problems = STORIES[name]()
+        bad += bool(problems)
+        click.echo(f"{'held  ' if not problems else 'FAILED'}  {name}")
+        for problem in problems:
+            click.echo(f"        {problem}")
+    click.echo(f"{len(names or STORIES)} stories, {bad} failed", err=True)
+    sys.exit(1 if bad else 0)
+
+
+@sim.command()
+@click.argument("names", nargs=-1)
+def mutants(names: tuple[str, ...]) -> None:
+    """Seed bugs into the engine; show which story notices each."""
+    from hafw_sim.mutants import MUTANTS, killer
+
+    unknown = [name for name in names if name not in MUTANTS]
+    if unknown:
+        raise click.UsageError(f"no mutant {', '.join(unknown)}; see `hafw sim list`")
+    alive = 0
+    for name in names or MUTANTS:
+        killed_by = killer(MUTANTS[name])
+        alive += killed_by is None
+        click.echo(f"{name}: {f'killed by {killed_by}' if killed_by else 'SURVIVED'}")
+        click.echo(f"    {MUTANTS[name].rule}")
+    click.echo(f"{len(names or MUTANTS)} mutants, {alive} survived", err=True)
+    sys.exit(1 if alive else 0)
+
+
+@sim.command("list")
+def list_() -> None:
+    """List the stories, the faults that a schedule can name, and the mutants."""
+    from hafw_sim.faults import FAULTS
+    from hafw_sim.mutants import MUTANTS
+    from hafw_sim.stories import STORIES
+
+    click.echo("Stories")
+    for name, story in STORIES.items():
+        click.echo(f"  {name}: {(story.__doc__ or '').splitlines()[0]}")
+    click.echo("\nFaults, and what they take")
+    for fault in FAULTS.values():
+        takes = " ".join(
+            name if name in fault.required else f"[{name}]" for name in fault.parameters
+        )
+        click.echo(f"  {fault.name} {takes}".rstrip() + f": {fault.text.splitlines()[0]}")
+    click.echo("\nMutants, and the rule that each breaks")
+    for mutant in MUTANTS.values():
+        click.echo(f"  {mutant.name}: {mutant.rule}")
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=total)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, seeds: int) -> None:
+        self._bar.advance(self._task, seeds)

@@ -1,0 +1,119 @@
+"""Random runs find nothing, run the same twice, and find the bugs that are there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from hafw_sim.campaign import Result, campaign, run_seeds
+from hafw_sim.mutants import MUTANTS, applied, corpus
+from hafw_sim.play import play
+from hafw_sim.schedule import load
+from hafw_sim.shrink import failure, shrink
+from hafw_sim.sim_commands import sim
+from hafw_sim.swarm import draw_schedule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE = 60
+
+
+def test_a_sample_of_seeds_finds_nothing() -> None:
+    result = run_seeds(range(SAMPLE))
+
+    assert result.failed == []
+    assert result.seeds == SAMPLE
+
+
+@pytest.mark.parametrize("path", corpus(), ids=lambda path: path.name)
+def test_what_failed_once_does_not_fail_again(path: Path) -> None:
+    assert play(load(path)).violations == []
+
+
+def test_the_same_seed_runs_the_same_whatever_the_hash_seed() -> None:
+    program = (
+        "from hafw_sim.play import play\n"
+        "from hafw_sim.swarm import draw_schedule\n"
+        "print(*(play(draw_schedule(seed), traced=True).trace for seed in (1, 2, 3)))"
+    )
+
+    traces = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("0", "1", "77")
+    }
+
+    assert len(traces) == 1
+
+
+def test_processes_change_nothing_of_the_result() -> None:
+    alone = campaign(100, 20, jobs=1)
+    shared = campaign(100, 20, jobs=2)
+
+    assert shared == alone
+
+
+def test_merging_does_not_depend_on_the_order() -> None:
+    parts = [run_seeds([seed]) for seed in (3, 1, 2)]
+    forwards, backwards = Result(), Result()
+    for part in parts:
+        forwards.merge(part)
+    for part in reversed(parts):
+        backwards.merge(part)
+
+    assert forwards == backwards
+
+
+def test_a_bug_is_found_and_cut_down_to_the_two_faults_that_matter() -> None:
+    with applied(MUTANTS["reflected_holder_never_lets_go"]):
+        found = next(seed for seed in range(30) if failure(draw_schedule(seed)) == "S2")
+        smallest = shrink(draw_schedule(found))
+
+        assert failure(smallest) == "S2"
+        assert len(smallest.decisions) <= 3
+
+    assert play(smallest).violations == []
+
+
+def test_the_command_writes_what_it_finds_and_ends_with_status_1(tmp_path: Path) -> None:
+    with applied(MUTANTS["reflected_holder_never_lets_go"]):
+        done = CliRunner().invoke(
+            sim, ["swarm", "--seeds", "7", "--jobs", "1", "--out", str(tmp_path)]
+        )
+        again = CliRunner().invoke(sim, ["replay", str(next(tmp_path.iterdir()))])
+
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1].startswith("7 seeds; ")
+    assert again.exit_code == 1
+    assert "BOTH serve group 1" in again.stdout
+
+
+def test_the_commands_end_with_status_0_when_all_is_well() -> None:
+    results = [
+        CliRunner().invoke(sim, words)
+        for words in (
+            ["swarm", "--seeds", "2", "--jobs", "1"],
+            ["replay", "1"],
+            ["scenario", "crash_reflected"],
+            ["mutants", "unknown_is_ok"],
+            ["list"],
+        )
+    ]
+
+    assert [result.exit_code for result in results] == [0] * 5
+
+
+@pytest.mark.parametrize("words", [["scenario", "x"], ["mutants", "x"], ["replay", "x.jsonl"]])
+def test_what_is_not_there_is_a_usage_error(words: list[str]) -> None:
+    assert CliRunner().invoke(sim, words).exit_code == 2
