@@ -50,7 +50,7 @@ def test_a_schedule_from_a_file_runs_as_the_seed_does() -> None:
             'protection "magic"; choose from reflected',
         ),
         (line('"t_ns":1,"do":"crahs"'), 'f:2: nothing is called "crahs"; did you mean "crash"?'),
-        ("\n".join([HEAD, "", "[]"]), "f:4: "),
+        (HEAD + "\n\n[]\n", "f:4: "),
         (line('"t_ns":1,"do":"crash","node":"c"'), 'f:2: crash node="c"; there is alpha, beta'),
         (line('"t_ns":1,"do":"crash","nod":"c"'), 'crash has no "nod"; did you mean "node"?'),
         (line('"t_ns":1,"do":"crash"'), "crash needs node too"),
