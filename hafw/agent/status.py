@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SCHEMA = "hafw.status/1"
 SHOWN_NS = 3_600 * SECOND
 """What is over, but should not have happened, is warned of for this long."""
+RIVAL_SHOWN_NS = 60 * SECOND
+"""A rival that was not heard for this long has probably gone."""
 Json = dict[str, object]
 
 
@@ -253,6 +255,11 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
         yield f"the service interface of group {group.id} is down here", "see cable and switch"
     elif group.state is State.STANDBY and engine.worker_up and not group.willing(engine):
         yield f"group {group.id} cannot run here: {engine.why_unwilling(group)}", "see hafw events"
+    if engine.now_ns - group.rival_ns < RIVAL_SHOWN_NS:
+        yield (
+            f"somebody else announces an address of group {group.id}",
+            "see hafw events for its hardware address; is the address configured twice?",
+        )
     if group.state is State.ACTIVE and word is not None and not word.ready:
         yield f"{peer} could not take over group {group.id} now", f"see hafw status on {peer}"
     if group.settings.classes == Classes.NONE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import handover, hearing, operator, speaking, takeover
+from hafw.core import announcing, handover, hearing, operator, speaking, takeover
 from hafw.core.duties import NEVER
 from hafw.core.group import Group
 from hafw.core.liveness import Peer, PeerState, SentLog
@@ -43,7 +43,6 @@ from hafw.core.model import (
 from hafw.core.reflection import Echoes
 from hafw.core.settings import MS, SECOND
 from hafw.core.snapshot import Plain, pack_parts, unpack_parts
-from hafw.core.states import State
 
 if TYPE_CHECKING:
     from hafw.core.settings import Settings
@@ -177,7 +176,7 @@ class Engine:
             case AddressLost(group_id, index):
                 self.groups[group_id].address_lost(index, self)
             case ForeignAnnounced(group_id, who):
-                self._foreign_announced(self.groups[group_id], who)
+                announcing.rival_heard(self.groups[group_id], who, self)
             case GateFailed(group_id, why):
                 self.groups[group_id].let_go(f"the gate could not be set: {why}", self)
             case WorkerChanged(up):
@@ -206,12 +205,7 @@ class Engine:
             self.note("service." + word, group.id, f"the service interface is {word}")
             self.changed()
             if up:
-                group.announce_again(self)
-
-    def _foreign_announced(self, group: Group, who: str) -> None:
-        if group.state is State.ACTIVE:
-            self.note("vip.foreign", group.id, f"{who} announced our address; announcing again")
-            group.announce_again(self)
+                announcing.again(group, self)
 
     def _reconfigure(self, settings: Settings) -> None:
         self.settings = settings

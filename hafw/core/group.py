@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hafw.core import announcing
 from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
 from hafw.core.model import (
     Ask,
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from hafw.core.engine import Engine
     from hafw.core.model import OpEnded
 
-ANNOUNCE_AT_NS: Final = (0, 100 * MS, 500 * MS, 1_100 * MS, 2_500 * MS)
-"""Announcements after opening: spread past Linux' neighbour lock time (1 s, arp(7) locktime)."""
-ANNOUNCE_EVERY_NS: Final = 30 * SECOND
-"""Refresh while owner, for switches and caches that missed the burst."""
-ANNOUNCE_DEADLINE_NS: Final = 50 * MS
-"""An announcement that was not sent by then is not sent at all."""
 STOP_RETRY_NS: Final = 1 * SECOND
 """Pause before a failed stop is tried again."""
 START_HOLD_DOWN_NS: Final = 1 * SECOND
@@ -50,6 +45,7 @@ class Group:
     """One resource group on this node."""
 
     __slots__ = (
+        "again_ns",
         "announced",
         "announced_ns",
         "armed",
@@ -90,6 +86,7 @@ class Group:
         "refusal",
         "reply_no",
         "retry_ns",
+        "rival_ns",
         "service_up",
         "settings",
         "since_ns",
@@ -127,7 +124,7 @@ class Group:
         # gate and announcements
         self.gate_ns = NEVER
         self.announced = 0
-        self.announced_ns = NEVER
+        self.announced_ns = self.again_ns = self.rival_ns = NEVER
         # durable intent: (epoch, certificate) and the token of the write that carries it
         self.intent: tuple[int, Certificate] | None = None
         self.intent_token = 0
@@ -262,36 +259,13 @@ class Group:
         self._become(State.ACTIVE, engine)
         self.failures = 0
         self.renew_gate(engine)
-        self._announce(engine)
+        announcing.announce(self, engine)
         engine.note("group.active", self.id, f"active, epoch {self.held_epoch}")
         engine.group_started(self)
 
     def _order(self, kind: OpKind, budget_ns: int, engine: Engine) -> None:
         self.op = engine.new_op(kind, self.id, self.index, self.held_epoch, budget_ns)
         engine.emit(StartOp(self.op))
-
-    def _announce(self, engine: Engine) -> None:
-        for index, is_vip in enumerate(self.settings.vips):
-            if is_vip:
-                op = engine.new_op(
-                    OpKind.ANNOUNCE, self.id, index, self.held_epoch, ANNOUNCE_DEADLINE_NS
-                )
-                engine.emit(StartOp(op))
-        self.announced += 1
-        self.announced_ns = engine.now_ns
-
-    def next_announce_ns(self) -> int:
-        """When the next announcement is due, counted from the last."""
-        if self.announced < len(ANNOUNCE_AT_NS):
-            gap_ns = ANNOUNCE_AT_NS[self.announced] - ANNOUNCE_AT_NS[self.announced - 1]
-            return self.announced_ns + gap_ns
-        return self.announced_ns + ANNOUNCE_EVERY_NS
-
-    def announce_again(self, engine: Engine) -> None:
-        """Announce at once, with the whole burst: somebody else did, or the peer let go late."""
-        if self.state is State.ACTIVE:
-            self.announced = 0
-            self._announce(engine)
 
     def address_lost(self, index: int, engine: Engine) -> None:
         """Another program removed the VIP: put it back, as if starting that resource again."""
@@ -349,7 +323,7 @@ class Group:
     def _start_ended(self, event: OpEnded, engine: Engine) -> None:
         if event.outcome is Outcome.OK:
             if self.state is State.ACTIVE:
-                self.announce_again(engine)
+                announcing.again(self, engine)
                 return
             self.index += 1
             self._start_next(engine)
@@ -383,8 +357,8 @@ class Group:
         """What is due by the clock alone, while the group is held."""
         if self.state is State.ACTIVE:
             self.renew_gate(engine)
-            if engine.now_ns >= self.next_announce_ns():
-                self._announce(engine)
+            if engine.now_ns >= announcing.next_ns(self):
+                announcing.announce(self, engine)
         elif self.state in (State.STOPPING, State.CLEANING):
             due = self.op is None and engine.now_ns >= self.retry_ns
             if due and (engine.worker_up or self.state is State.STOPPING):
@@ -394,7 +368,7 @@ class Group:
     def next_ns(self, engine: Engine) -> int:
         """When the clock alone makes something due here."""
         if self.state is State.ACTIVE:
-            return min(self.next_announce_ns(), self.right_ns(engine))
+            return min(announcing.next_ns(self), self.right_ns(engine))
         if self.state is State.STARTING:
             return self.right_ns(engine)
         if self.state in (State.STOPPING, State.CLEANING) and self.op is None:

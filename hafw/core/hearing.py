@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core import handover, speaking, takeover
+from hafw.core import announcing, handover, speaking, takeover
 from hafw.core.liveness import Heard
 from hafw.core.model import REFLECTED_PATH, Phase, Refusal, Reincarnate, SendBeat
 from hafw.core.states import State
@@ -74,7 +74,7 @@ def _compare_epochs(group: Group, word: GroupBeat, engine: Engine) -> None:
         group.epoch = max(group.epoch, word.epoch)
         if word.phase is Phase.CLEAR and group.id in engine.conflicts:
             engine.conflicts.discard(group.id)
-            group.announce_again(engine)
+            announcing.again(group, engine)
     elif word.epoch > group.held_epoch:
         group.epoch = word.epoch
         group.let_go("the other node holds it under a higher epoch", engine)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from hafw.core import (
+    announcing,
     duties,
     engine,
     group,
@@ -493,6 +494,11 @@ def rollback_not_noticed() -> list[Patch]:
         engine_.peer.acknowledge(engine_.sent.sent_ns(beat.acked_n))
 
     return [patch.object(hearing, "_acknowledged", acknowledged)]
+
+
+@_mutant("an owner contradicts a rival, but does not shout")
+def rivals_shout_each_other_down() -> list[Patch]:
+    return [patch.object(announcing, "AGAIN_NS", 0)]
 
 
 @_mutant("the lone node that is not preferred lets the other go first")

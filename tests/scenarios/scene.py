@@ -26,7 +26,7 @@ MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 PATIENCE_S: Final = 15.0
 """A wait that ends with a failed test; nothing that works takes this long, however busy it is."""
-HICCUP_NS: Final = 300 * MS
+HICCUP_NS: Final = 500 * MS
 """A client that waits this long may have met a busy test machine; a lost owner costs more."""
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.scenarios.conftest import Stage
     from tests.scenarios.scene import Scene
 
+DEGRADED = 3
 PATIENT = Timing(
     keepalive_ns=100 * MS, warntime_ns=2 * SECOND, deadtime_ns=10 * SECOND, initdead_ns=20 * SECOND
 )
@@ -46,6 +47,7 @@ def test_the_survivor_of_a_crash_owns_the_address(scene: Scene) -> None:
     scene.owned_by("beta")
     scene.never_on_both()
     assert scene.group("beta")["certificate"] == "reflected"
+    assert scene.pair.hafw("beta", "status").returncode == DEGRADED
 
 
 def test_without_a_reflecting_gateway_the_survivor_takes_over_on_best_effort(stage: Stage) -> None:

@@ -32,6 +32,28 @@ with PacketSocket("eth0", 0) as lan:
     for packet in announcements(lan.mac, ip_address(sys.argv[1])):
         lan.send(packet)
 """
+ANSWER_BACK = """
+import select, sys, time
+from ipaddress import ip_address
+from hafw.net import bpf
+from hafw.net.frames import ETH_P_ARP, announcements, parse_arp
+from hafw.net.packet import PacketSocket
+vip = ip_address(sys.argv[1])
+end_s = time.monotonic() + float(sys.argv[2])
+heard = 0
+with PacketSocket("eth0", ETH_P_ARP, bpf.arp_about([vip])) as lan:
+    def shout():
+        for packet in announcements(lan.mac, vip):
+            lan.send(packet)
+    shout()
+    while (left_s := end_s - time.monotonic()) > 0:
+        select.select([lan], [], [], left_s)
+        while (got := lan.receive()) is not None:
+            if parse_arp(got[0]).sender_ip == vip:
+                heard += 1
+                shout()
+print(heard)
+"""
 
 
 def announce(node: Node, vip: Address) -> None:
@@ -125,6 +147,16 @@ def test_an_owner_announces_again_when_somebody_else_did(stage: Stage, vip: Addr
     scene.watch.await_answer(vip, announced_ns, PATIENCE_S, "alpha")
     scene.owned_by("alpha", vip)
     scene.never_on_both()
+
+
+def test_an_owner_and_a_rival_that_answers_it_do_not_fill_the_network(scene: Scene) -> None:
+    answered_s = 0.5
+    rival = scene.beta.run([sys.executable, "-c", ANSWER_BACK, str(VIP), str(answered_s)])
+
+    assert rival.returncode == 0, rival.stderr
+    assert 2 <= int(rival.stdout) < 50
+    assert "somebody else announces an address" in scene.warnings("alpha")
+    scene.owned_by("alpha")
 
 
 def test_two_addresses_of_one_group_move_together(stage: Stage) -> None:

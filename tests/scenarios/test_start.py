@@ -22,7 +22,7 @@ PATIENT = Timing(
 )
 AT_ONCE_S = 5.0  # half of the deadtime
 BEST_EFFORT = Design(reflect=False, best_effort=True)
-OK, USAGE, REFUSED = 0, 2, 5
+OK, USAGE, NO_OWNER, REFUSED = 0, 2, 4, 5
 
 
 def vouch(scene: Scene, node: str, off: str) -> CompletedProcess[str]:
@@ -70,7 +70,7 @@ def test_a_lone_start_is_blocked_and_says_what_to_type(stage: Stage) -> None:
 
     told = scene.until_event("alpha", "group.blocked")
     assert "hafw takeover --force --peer-is-off beta --reason TEXT" in told
-    assert scene.group("alpha")["state"] == "blocked"
+    assert scene.pair.hafw("alpha", "status").returncode == NO_OWNER
     assert scene.watch.owners(VIP) == set()
 
 

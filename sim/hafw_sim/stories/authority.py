@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from hafw.core.model import REFLECTED_PATH, OpKind, Outcome, Verb
+from hafw.core.model import (
+    REFLECTED_PATH,
+    Effect,
+    ForeignAnnounced,
+    OpKind,
+    Outcome,
+    StartOp,
+    Verb,
+)
 from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong
@@ -208,3 +216,33 @@ def without_protection_nothing_expires() -> list[str]:
     world.net.ping_up = False
     world.run(120)
     return wrong(world, "alpha")
+
+
+@story
+def owner_and_rival_do_not_fill_the_network() -> list[str]:
+    """A rival answers each announcement of the owner, which contradicts at once, then patiently."""
+    world = running_pair()
+    world.run(10)
+    announced: list[int] = []
+    endless, allowed = 1_000, 30
+    alpha = world.nodes[ALPHA]
+
+    def rival() -> None:
+        if len(announced) < endless:
+            world.feed(alpha, ForeignAnnounced(1, "02:00:00:00:00:99"))
+
+    def count(_node: object, _event: object, _now: object, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, StartOp) and effect.op.kind is OpKind.ANNOUNCE:
+                announced.append(world.now_ns)
+                world.clockwork.after(MS, rival)
+
+    world.taps.append(count)
+    began_ns = world.now_ns
+    rival()
+    world.run(1)
+    world.taps.remove(count)
+    problems = [] if announced and announced[0] == began_ns else ["not contradicted at once"]
+    if len(announced) > allowed:
+        problems.append(f"{len(announced)} announcements in a second")
+    return problems
