@@ -178,6 +178,17 @@ def test_in_active_active_the_survivor_takes_both(stage: Stage) -> None:
     scene.never_on_both()
 
 
+def test_in_active_active_a_cut_between_the_nodes_moves_nothing(stage: Stage) -> None:
+    scene = stage(Design(vips=((VIP,), (SECOND_VIP,))))
+
+    cut_ns = scene.lab.cut("alpha", "beta")
+
+    scene.deadtimes_later(1.5, "alpha")
+    scene.undisturbed("alpha", cut_ns, VIP)
+    scene.undisturbed("beta", cut_ns, SECOND_VIP)
+    scene.never_on_both()
+
+
 def test_takeover_failback_brings_home_only_what_prefers_this_node(both_active: Scene) -> None:
     ordered(both_active, "beta", "takeover")
     both_active.both_say("beta", 1)
@@ -237,6 +248,16 @@ def test_a_hangup_reloads_too(scene: Scene) -> None:
     scene.pair.agents["alpha"].signal(signal.SIGHUP)
 
     assert scene.until_event("alpha", "config.reloaded") == "the new cluster file is in force"
+
+
+def test_a_hangup_with_a_bad_file_leaves_the_old_one_in_force(scene: Scene) -> None:
+    rewrite(scene, 'deadtime = "10s"', 'deadtime = "soon"')
+    asked_ns = now_ns()
+
+    scene.pair.agents["alpha"].signal(signal.SIGHUP)
+
+    assert scene.until_event("alpha", "config.refused").startswith("the old file stays in force")
+    scene.undisturbed("alpha", asked_ns)
 
 
 def test_a_bad_file_leaves_the_old_one_in_force(scene: Scene) -> None:

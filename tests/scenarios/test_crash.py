@@ -90,6 +90,19 @@ def test_a_killed_agent_leaves_no_address_that_answers(scene: Scene) -> None:
     assert scene.lab.node("client").who_answers("10.1.1.100") == "alpha"
 
 
+def test_a_killed_agent_returns_cleans_up_and_does_not_disturb(scene: Scene) -> None:
+    scene.pair.agents["alpha"].kill()
+    scene.owned_by("beta")
+
+    restarted_ns = now_ns()
+    scene.pair.start("alpha")
+
+    scene.both_say("beta")
+    scene.pair.until(scene.pair.steady, "alpha to be ready again", PATIENCE_S)
+    scene.undisturbed("beta", restarted_ns)
+    scene.never_on_both()
+
+
 def test_a_gracefully_stopped_agent_hands_over_at_once(stage: Stage) -> None:
     scene = stage(Design(timing=PATIENT))
 
@@ -100,6 +113,15 @@ def test_a_gracefully_stopped_agent_hands_over_at_once(stage: Stage) -> None:
     scene.owned_by("beta")
     scene.never_on_both()
     assert scene.group("beta")["certificate"] == "released"
+
+
+def test_agents_that_are_stopped_together_leave_the_address_nowhere(scene: Scene) -> None:
+    for agent in scene.pair.agents.values():
+        agent.signal(signal.SIGTERM)
+
+    assert [agent.wait(PATIENCE_S) for agent in scene.pair.agents.values()] == [0, 0]
+    assert scene.watch.owners(VIP) == set()
+    scene.never_on_both()
 
 
 def test_clients_do_not_notice_the_death_of_the_worker_which_comes_back(scene: Scene) -> None:

@@ -22,6 +22,11 @@ PATIENT = Timing(
 )
 AT_ONCE_S = 5.0  # half of the deadtime
 BEST_EFFORT = Design(reflect=False, best_effort=True)
+LONE = Design(
+    timing=Timing(
+        keepalive_ns=100 * MS, warntime_ns=200 * MS, deadtime_ns=500 * MS, initdead_ns=SECOND
+    )
+)
 OK, USAGE, NO_OWNER, REFUSED = 0, 2, 4, 5
 
 
@@ -60,11 +65,25 @@ def test_two_that_start_apart_on_best_effort_become_one_owner(stage: Stage) -> N
     scene.never_on_both()
 
 
+def test_after_a_power_cut_the_preferred_node_owns_again(scene: Scene) -> None:
+    nodes = (scene.alpha, scene.beta)
+    for node in nodes:
+        node.crash()
+
+    for node in nodes:
+        node.boot()
+    scene.pair.start()
+
+    scene.owned_by("alpha")
+    scene.both_say("alpha")
+    scene.never_on_both()
+
+
 # --- alone --------------------------------------------------------------------------------------
 
 
 def test_a_lone_start_is_blocked_and_says_what_to_type(stage: Stage) -> None:
-    scene = stage(steady=False)
+    scene = stage(LONE, steady=False)
 
     scene.pair.start("alpha")
 
@@ -75,7 +94,7 @@ def test_a_lone_start_is_blocked_and_says_what_to_type(stage: Stage) -> None:
 
 
 def test_a_blocked_node_takes_over_when_a_person_vouches(stage: Stage) -> None:
-    scene = stage(steady=False)
+    scene = stage(LONE, steady=False)
     scene.pair.start("alpha")
     scene.until_event("alpha", "group.blocked")
 
@@ -89,7 +108,7 @@ def test_a_blocked_node_takes_over_when_a_person_vouches(stage: Stage) -> None:
 
 
 def test_a_takeover_without_a_word_for_the_silent_peer_is_refused(stage: Stage) -> None:
-    scene = stage(steady=False)
+    scene = stage(LONE, steady=False)
     scene.pair.start("alpha")
     scene.until_event("alpha", "group.blocked")
 
@@ -101,7 +120,7 @@ def test_a_takeover_without_a_word_for_the_silent_peer_is_refused(stage: Stage) 
 
 
 def test_a_person_who_names_the_wrong_node_is_refused(stage: Stage) -> None:
-    scene = stage(steady=False)
+    scene = stage(LONE, steady=False)
     scene.pair.start("alpha")
 
     done = vouch(scene, "alpha", off="alpha")
