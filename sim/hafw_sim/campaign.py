@@ -6,6 +6,8 @@ nothing.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -56,13 +58,14 @@ class Result:
         return [what for what in SOMETIMES if what not in self.seen]
 
 
-def run_seeds(seeds: Iterable[int]) -> Result:
+def run_seeds(seeds: Iterable[int], *, liveness: bool = False) -> Result:
     """Draw and play each of these, in this process."""
     result = Result()
     for seed in seeds:
         traced = seed % TRACED_EVERY == 0
-        outcome = play(draw_schedule(seed), traced=traced)
-        if traced and play(draw_schedule(seed), traced=True).trace != outcome.trace:
+        schedule = draw_schedule(seed, liveness=liveness)
+        outcome = play(schedule, traced=traced)
+        if traced and play(schedule, traced=True).trace != outcome.trace:
             result.nondeterministic.append(seed)
         result.seeds += 1
         if outcome.violations:
@@ -81,6 +84,7 @@ def campaign(
     count: int,
     *,
     jobs: int = 0,
+    liveness: bool = False,
     on_part: Callable[[Result], None] = lambda _: None,
 ) -> Result:
     """Play `count` seeds from `start` on with so many processes (0: one per core).
@@ -89,26 +93,22 @@ def campaign(
     """
     total = Result()
     jobs = jobs or os.cpu_count() or 1
+    play_batch = functools.partial(run_seeds, liveness=liveness)
+    batches = _batches(start, count)
     if jobs == 1:
-        for part in map(run_seeds, _batches(start, count)):
+        for part in map(play_batch, batches):
             total.merge(part)
             on_part(part)
         return total
     with ProcessPoolExecutor(jobs) as pool:
-        batches = _batches(start, count)
-        running = {
-            pool.submit(run_seeds, batch)
-            for _, batch in zip(range(2 * jobs), batches, strict=False)
-        }
+        running = {pool.submit(play_batch, batch) for batch in itertools.islice(batches, 2 * jobs)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                part = future.result()
-                total.merge(part)
-                on_part(part)
-                running |= {
-                    pool.submit(run_seeds, batch) for _, batch in zip((0,), batches, strict=False)
-                }
+                total.merge(future.result())
+                on_part(future.result())
+            refill = itertools.islice(batches, len(done))
+            running |= {pool.submit(play_batch, batch) for batch in refill}
     return total
 
 

@@ -137,12 +137,48 @@ class Player:
     # --- the end --------------------------------------------------------------------------------
 
     def _rest(self) -> None:
-        """Everything is whole again: each group must get exactly one owner (L1, L2, L3)."""
-        world = self.world
-        inflict(world, "make_whole", {})
+        """Enough is whole again: each group must get exactly one owner (L1, L2, L3)."""
+        world, ending = self.world, self.schedule.ending
+        self._mend(ending)
         world.run_until(world.now_ns + 30 * SECOND)  # pauses end by themselves by then
-        inflict(world, "make_whole", {})
+        self._mend(ending)
         world.run_until(world.now_ns + FIRST_REST_NS)
+        self._await_owners()
+        if ending == "survivor":
+            self._survive()
+
+    def _mend(self, ending: str) -> None:
+        """Make everything whole; of the core, only both nodes and one link."""
+        inflict(self.world, "make_whole", {})
+        if ending == "core":
+            self.world.net.ping_up = False
+            for (link, _), way in self.world.net.links.items():
+                way.cut = link > 0
+
+    def _survive(self) -> None:
+        """One node dies for good, a pair that was well: the other must have every group soon."""
+        world = self.world
+        deadtime_ns = world.nodes[0].settings.timing.deadtime_ns
+        world.run_until(world.now_ns + 3 * deadtime_ns)
+        number = self.schedule.pair.seed % 2
+        world.crash(number)
+        world.net.cut_links()
+        world.run_until(world.now_ns + 3 * deadtime_ns // 2 + SECOND)
+        survivor = world.nodes[1 - number].name
+        expected = None if self.schedule.pair.protection == "none" else survivor
+        for group in world.nodes[0].settings.groups:
+            owner = world.owner(group.id)
+            mine_already = expected is None and owner == survivor
+            if owner != expected and not mine_already and not self._held_off(1 - number, group.id):
+                world.violate(f"L1 {survivor} is alone and well, but group {group.id} is {owner}'s")
+
+    def _held_off(self, number: int, group: int) -> bool:
+        """Whether that node says that a person took the group off it."""
+        engine = self.world.nodes[number].engine
+        return engine is not None and "operator" in engine.groups[group].blocked_why
+
+    def _await_owners(self) -> None:
+        world = self.world
         if self._unowned():
             for node in world.nodes:  # what an operator released stays so until one takes it
                 world.ask(node.number, Verb.TAKEOVER, What.LOCAL)

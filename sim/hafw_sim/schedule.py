@@ -9,7 +9,7 @@ A file (`*.hasim.jsonl`) has the pair in its first line, and one decision in eac
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ CLASSES: Final = {
 }
 
 Value = bool | int | float | str
+Ending = Literal["whole", "core", "survivor"]
 
 
 class ScheduleError(ValueError):
@@ -102,8 +103,9 @@ class Decision:
 class Schedule:
     """A whole run: the decisions in their order, and when they are over.
 
-    `within`: nothing in it is beyond what `reflected` assumes. `heals`: at `end_ns` everything is
-    made whole, and the pair must come to rest.
+    `within`: nothing is beyond what `reflected` assumes. `heals`: at `end_ns` something is made
+    whole, and the pair must come to rest: everything (`ending` "whole"), both nodes and one link
+    while all else stays broken ("core"), or everything until one node dies for good ("survivor").
     """
 
     pair: Pair
@@ -111,6 +113,7 @@ class Schedule:
     end_ns: int
     within: bool = True
     heals: bool = True
+    ending: Ending = "whole"
     note: str = ""
 
     def with_decisions(self, decisions: tuple[Decision, ...]) -> Schedule:
@@ -125,6 +128,7 @@ class Schedule:
             "end_ns": self.end_ns,
             "within": self.within,
             "heals": self.heals,
+            "ending": self.ending,
             "pair": _changed(self.pair),
         }
         lines = [head]
@@ -145,6 +149,7 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True):
     pair: Pair
     within: bool = True
     heals: bool = True
+    ending: Ending = "whole"
     note: str = ""
 
 
@@ -166,7 +171,9 @@ def decode(text: str, name: str) -> Schedule:
     decisions = [
         _decision(line, f"{name}:{number}") for number, line in enumerate(lines[1:], 2) if line
     ]
-    return Schedule(head.pair, tuple(decisions), head.end_ns, head.within, head.heals, head.note)
+    return Schedule(
+        head.pair, tuple(decisions), head.end_ns, head.within, head.heals, head.ending, head.note
+    )
 
 
 def _decision(line: str, where: str) -> Decision:

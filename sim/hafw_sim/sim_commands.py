@@ -35,21 +35,25 @@ def sim() -> None:
     show_default=True,
     help="Where a shrunk schedule of each finding is written.",
 )
-def swarm(seeds: int, start: int, jobs: int, out: Path) -> None:
+@click.option("--liveness", is_flag=True, help="Heal a core only, and demand progress.")
+def swarm(seeds: int, start: int, jobs: int, out: Path, *, liveness: bool) -> None:
     """Draw runs of ten minutes with a dozen faults each, and check every event.
 
     The same seeds give the same result, however many processes there are.
     """
     from hafw_sim.campaign import campaign
+    from hafw_sim.swarm import draw_schedule
 
     began_s = time.monotonic()
     with _progress(seeds) as advance:
-        result = campaign(start, seeds, jobs=jobs, on_part=lambda part: advance(part.seeds))
+        result = campaign(
+            start, seeds, jobs=jobs, liveness=liveness, on_part=lambda part: advance(part.seeds)
+        )
     elapsed_s = time.monotonic() - began_s
     for seed, violation in result.failed:
         click.echo(f"seed {seed}: {violation}")
     for seed, _ in result.failed[:3]:
-        _keep(seed, out)
+        _keep(draw_schedule(seed, liveness=liveness), seed, out)
     for seed in result.nondeterministic:
         click.echo(f"seed {seed}: two runs differed")
     click.echo(_summary(result, elapsed_s), err=True)
@@ -71,12 +75,11 @@ def _summary(result: Result, elapsed_s: float) -> str:
     return "; ".join(facts)
 
 
-def _keep(seed: int, out: Path) -> None:
+def _keep(schedule: Schedule, seed: int, out: Path) -> None:
     """Shrink the schedule of a failing seed, and write it down."""
     from hafw_sim.shrink import failure, shrink
-    from hafw_sim.swarm import draw_schedule
 
-    smallest = shrink(draw_schedule(seed))
+    smallest = shrink(schedule)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{failure(smallest).lower()}-seed-{seed}.hasim.jsonl"
     path.write_text(smallest.encode())

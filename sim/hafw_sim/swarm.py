@@ -15,7 +15,7 @@ from hafw_sim.schedule import Decision, Pair, Schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hafw_sim.schedule import Value
+    from hafw_sim.schedule import Ending, Value
 
 MINUTES: Final = 10
 FAULTS_MEAN: Final = 12
@@ -300,8 +300,8 @@ WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
 """Classes of faults that `reflected` withstands."""
 
 
-def draw_schedule(seed: int) -> Schedule:
-    """The schedule of a seed."""
+def draw_schedule(seed: int, *, liveness: bool = False) -> Schedule:
+    """The schedule of a seed. `liveness`: in the end not everything is made whole."""
     chance = random.Random(f"{seed}/pair")
     keepalive, warntime, deadtime, initdead = chance.choice(TIMINGS)
     protection = chance.choice(
@@ -329,4 +329,5 @@ def draw_schedule(seed: int) -> Schedule:
         for kind, args, after_s in chance.choice(kinds)(draw):
             decisions.append(Decision(begin_ns + int(after_s * SECOND), kind, args))
     decisions.sort(key=lambda decision: decision.at_ns)
-    return Schedule(pair, tuple(decisions), span_ns, note=f"seed {seed}")
+    ending: Ending = ("core", "survivor")[seed % 2] if liveness else "whole"
+    return Schedule(pair, tuple(decisions), span_ns, ending=ending, note=f"seed {seed}")
