@@ -95,7 +95,6 @@ class Driver:
     ) -> None:
         """Load and raise the incarnation (durable before use), then build the engine."""
         self.cluster = cluster
-        self.settings = settings
         self.vips = vips
         self.timeline = timeline
         self._state_dir = state_dir
@@ -114,7 +113,7 @@ class Driver:
         self.scheduling = ""
         self.control_trouble = ""
         self.on_reincarnate: Callable[[int], None] = lambda _: None
-        self.engine = self._new_engine()
+        self.engine = self._new_engine(settings)
         self.journal = Journal(state_dir / "journal", self._loop, self.engine)
         self.traffic = Traffic(cluster, settings, keys, self.engine.incarnation, self.step)
         self._open_sockets()
@@ -122,7 +121,12 @@ class Driver:
             self._loop, self._hello(), self._worker_changed, self._worker_replied
         )
 
-    def _new_engine(self) -> Engine:
+    @property
+    def settings(self) -> Settings:
+        """What is in force; after a reload that may still be the old."""
+        return self.engine.settings
+
+    def _new_engine(self, settings: Settings) -> Engine:
         loaded = statefile.load(self._state_dir)
         state = loaded.state
         epochs = dict(state.epochs)
@@ -133,9 +137,7 @@ class Driver:
         statefile.save(self._state_dir, fresh)
         if loaded.distrust:
             self.timeline.add(Note("state.distrusted", 0, f"joining as standby: {loaded.distrust}"))
-        return Engine(
-            self.settings, incarnation, clock.now(), epochs=epochs, distrust=loaded.distrust
-        )
+        return Engine(settings, incarnation, clock.now(), epochs=epochs, distrust=loaded.distrust)
 
     # --- sockets ------------------------------------------------------------------------------
 
@@ -219,6 +221,7 @@ class Driver:
         now = clock.now()
         try:
             effects = self.engine.step(event, now)
+            self.vips.settings = self.engine.settings
             for effect in effects:
                 self._apply(effect)
             self.journal.record(event, now, effects)
@@ -373,11 +376,9 @@ class Driver:
         if why:
             return why
         self.cluster = cluster
-        self.settings = to_settings(cluster, self.settings.names[self.settings.node])
-        self.vips.settings = self.settings
         self.traffic.rekey(keys)
         self.note("keys.loaded", f"key {keys[0].id} signs; {len(keys)} verify")
-        self.step(Reconfigured(self.settings))
+        self.step(Reconfigured(to_settings(cluster, self.settings.names[self.settings.node])))
         return ""
 
     def close(self, *, for_good: bool) -> None:

@@ -178,6 +178,11 @@ class Agent:
         self._admit()
         return ""
 
+    def _reloaded(self) -> str:
+        if self.driver.engine.coming is None:
+            return "reloaded"
+        return "reloaded; it comes into force when the other node has the same file"
+
     def _admit(self) -> None:
         """Let the user group of the cluster file give orders."""
         assert self._control is not None
@@ -199,7 +204,7 @@ class Agent:
                 return self._events(request)
             case "reload":
                 trouble = self._reload()
-                return _refuse(CONFIG_INVALID, trouble) if trouble else _ok({}, "reloaded")
+                return _refuse(CONFIG_INVALID, trouble) if trouble else _ok({}, self._reloaded())
             case "standby" | "takeover" | "failback" | "release" | "stop":
                 return await self._operate(request)
             case verb:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import announcing, handover, hearing, operator, speaking, takeover
+from hafw.core import announcing, handover, hearing, operator, reload, speaking, takeover
 from hafw.core.duties import NEVER
 from hafw.core.group import Group
 from hafw.core.liveness import Peer, PeerState, SentLog
@@ -74,6 +74,8 @@ class Engine:
         cannot be trusted (missing, torn, rolled back); the node then joins as standby.
         """
         self.settings = settings
+        self.coming: Settings | None = None
+        self.coming_ns = NEVER
         self.incarnation = incarnation
         self.distrust = distrust
         self.now = now
@@ -187,7 +189,7 @@ class Engine:
                     "the worker is warm" if up else "the worker is gone",
                 )
             case Reconfigured(settings):
-                self._reconfigure(settings)
+                reload.begin(settings, self)
             case OperatorAsked():
                 operator.asked(event, self)
 
@@ -207,13 +209,6 @@ class Engine:
             if up:
                 announcing.again(group, self)
 
-    def _reconfigure(self, settings: Settings) -> None:
-        self.settings = settings
-        for group in self.groups.values():
-            group.settings = settings.group(group.id)
-        self.changed()
-        self.note("config.reloaded", 0, "the new cluster file is in force")
-
     # --- what follows -------------------------------------------------------------------------
 
     def _settle(self) -> None:
@@ -226,6 +221,7 @@ class Engine:
             handover.run(group, self)
             takeover.update_arming(group, self)
         operator.run(self)
+        reload.run(self)
         speaking.send_beats(self)
 
     def _judge_peer(self) -> None:
@@ -324,7 +320,7 @@ class Engine:
     def drift(self) -> bool:
         """The peer runs another cluster file."""
         beat = self.peer.beat
-        return beat is not None and beat.config_hash != self.settings.config_hash
+        return beat is not None and beat.config_hash != reload.config_hash(self)
 
     def ping_evidence_ns(self) -> int:
         """Date of the newest sign that this node is not isolated."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import announcing
+from hafw.core import announcing, reload
 from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
 from hafw.core.model import (
     Ask,
@@ -180,14 +180,17 @@ class Group:
         binds = self.settings.binds
         if not binds:
             return FOREVER
-        evidence = HolderEvidence(
+        return hold_until(self.evidence(engine, unarmed=unarmed), binds, engine.settings)
+
+    def evidence(self, engine: Engine, *, unarmed: bool) -> HolderEvidence:
+        """What this node would rest on, if the peer were known to be unarmed, or not."""
+        return HolderEvidence(
             engine.peer.heard_ns,
             engine.reflector.mth_ns if engine.reflector is not None else NEVER,
             engine.ping_evidence_ns(),
             self.lease_renewed_ns,
             unarmed,
         )
-        return hold_until(evidence, binds, engine.settings)
 
     def could_hold(self, certificate: Certificate, engine: Engine) -> bool:
         """Whether the evidence would let this node go on with what it starts now."""
@@ -403,7 +406,7 @@ class Group:
 
     def beat(self, engine: Engine) -> GroupBeat:
         """What a beat says of this group."""
-        binds = self.settings.binds
+        binds, shut_ns = reload.announced(self, engine)
         return GroupBeat(
             self.id,
             self.phase,
@@ -417,5 +420,5 @@ class Group:
             self.reply_no,
             self.refusal,
             binds,
-            engine.settings.shut_ns // MS if binds else 0,
+            shut_ns // MS if binds else 0,
         )

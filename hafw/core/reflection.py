@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from hafw.core.duties import NEVER
+from hafw.core.liveness import SENT_KEPT
 from hafw.core.settings import REFLECT_FORGIVEN, REFLECT_MIN_ANSWERED
 
 if TYPE_CHECKING:
@@ -33,11 +34,10 @@ class Echoes:
         self._answered: set[int] = set()
         self._newest_answered: list[int] = [NEVER] * REFLECT_MIN_ANSWERED  # sent_ns, newest first
 
-    def send(self, n: int, now_ns: int, settings: Settings) -> None:
-        """Echo `n` goes out now. What is older than two waits is forgotten."""
+    def send(self, n: int, now_ns: int, oldest_ns: int) -> None:
+        """Echo `n` goes out now. Forgets what is older."""
         self._sent.append((n, now_ns))
-        oldest_ns = now_ns - 2 * settings.timing.deadtime_ns
-        while self._sent and self._sent[0][1] < oldest_ns:
+        while self._sent[0][1] < oldest_ns or len(self._sent) > SENT_KEPT:
             forgotten, _ = self._sent.popleft()
             self._answered.discard(forgotten)
 

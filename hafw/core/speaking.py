@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hafw.core import reload, takeover
 from hafw.core.model import REFLECTED_PATH, Beat, SendBeat, SendEcho
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ def send_beats(engine: Engine) -> None:
     if engine.settings.reflect:  # first, so that an answered echo proves that it went out
         engine.emit(SendBeat(REFLECTED_PATH, said))
     if beat_due:
+        forgotten_ns = engine.now_ns - 2 * takeover.longest_wait_ns(engine)
         for ping, echoes in enumerate(engine.echoes):
-            echoes.send(n, engine.now_ns, engine.settings)
+            echoes.send(n, engine.now_ns, forgotten_ns)
             engine.emit(SendEcho(ping, said))
-        engine.next_echo_ns = _after(engine.next_echo_ns, engine.settings.beat_ns, engine.now_ns)
+        interval_ns = reload.echo_interval_ns(engine)
+        engine.next_echo_ns = _after(engine.next_echo_ns, interval_ns, engine.now_ns)
     if links:
         for path in range(engine.settings.links):
             engine.emit(SendBeat(path, said))
     if link_due:
-        interval_ns = engine.settings.timing.keepalive_ns
+        interval_ns = reload.link_interval_ns(engine)
         engine.next_link_ns = _after(engine.next_link_ns, interval_ns, engine.now_ns)
 
 
@@ -67,6 +70,6 @@ def beat(n: int, engine: Engine, *, is_ack: bool) -> Beat:
         engine.pings_up(),
         engine.leaving,
         is_ack,
-        engine.settings.config_hash,
+        reload.config_hash(engine),
         engine.spoken,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hafw.core.engine import Engine
     from hafw.core.group import Group
     from hafw.core.model import GroupBeat
+    from hafw.core.settings import Settings
 
 ISOLATED: Final = (
     "this node would have to let go again at once, since neither the other node nor a ping node "
@@ -45,7 +46,7 @@ def view(group: Group, engine: Engine) -> TakerView:
     peer, settings, now_ns = engine.peer, engine.settings, engine.now_ns
     word = peer.groups.get(group.id)
     bound = Classes(word.binds) if word is not None else Classes.NONE
-    shut_ns = max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
+    shut_ns = _shut_ns(word, settings)
     silence_ns = peer.silence_ns(now_ns)
     wait = wait_ns(shut_ns, settings)
     unbroken = engine.reflector is not None and engine.reflector.unbroken(
@@ -289,9 +290,19 @@ def due_ns(group: Group, engine: Engine) -> int:
         # other's probe finds it.
         mine = group.settings.preferred == settings.node
         return due if mine else due + timing.deadtime_ns
-    word = peer.groups.get(group.id)
-    shut_ns = max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
+    shut_ns = _shut_ns(peer.groups.get(group.id), settings)
     return max(peer.last_ns, peer.gap_end_ns) + wait_ns(shut_ns, settings)
+
+
+def longest_wait_ns(engine: Engine) -> int:
+    """How long a silence must last for any group: the peer's file may have longer times."""
+    shut_ns = (_shut_ns(word, engine.settings) for word in engine.peer.groups.values())
+    return wait_ns(max(shut_ns, default=engine.settings.shut_ns), engine.settings)
+
+
+def _shut_ns(word: GroupBeat | None, settings: Settings) -> int:
+    """The bound that the peer announced for a group, or our own if that is longer."""
+    return max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
 
 
 def _first_missed_ns(engine: Engine) -> int:

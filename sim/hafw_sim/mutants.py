@@ -22,6 +22,7 @@ from hafw.core import (
     liveness,
     operator,
     reflection,
+    reload,
     takeover,
 )
 from hafw.core.duties import DUTIES, FOREVER, Certificate
@@ -296,6 +297,27 @@ def gate_left_open_at_stop() -> list[Patch]:
             original(self, effect)
 
     return [patch.object(engine.Engine, "emit", emit)]
+
+
+# --- reload -------------------------------------------------------------------------------------
+
+
+@_mutant("reload: what binds this node changes only when the peer has the file and knows it")
+def reload_without_the_peer() -> list[Patch]:
+    return [patch.object(reload, "_is_time", lambda *_: True)]
+
+
+@_mutant("reload: until then the weaker of old and new is announced")
+def reload_announces_the_old() -> list[Patch]:
+    def announced(group_: group.Group, engine_: engine.Engine) -> tuple[int, int]:
+        return group_.settings.binds, engine_.settings.shut_ns
+
+    return [patch.object(reload, "announced", announced)]
+
+
+@_mutant("reload: shorter times count only once the evidence bears them")
+def reload_without_evidence() -> list[Patch]:
+    return [patch.object(reload, "_bears", lambda *_: True)]
 
 
 # --- freshness, operations, epochs --------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hafw.core.duties import NEVER
+from hafw.core.liveness import SENT_KEPT
 from hafw.core.reflection import Echoes
 from hafw.core.settings import REFLECT_FORGIVEN, REFLECT_MIN_ANSWERED, SECOND, Classes
 from hafw_sim.pairs import settings_pair
@@ -25,7 +26,7 @@ def sent(beats: int = BEATS, *, answered: bool = True) -> Echoes:
     """Echoes 1, 2, … `beats`, one a beat from BOOT_NS on."""
     echoes = Echoes()
     for n in range(1, beats + 1):
-        echoes.send(n, at(n), SETTINGS)
+        echoes.send(n, at(n), NEVER)
         if answered:
             echoes.answer(n)
     return echoes
@@ -59,8 +60,8 @@ def test_an_answer_before_anything_was_asked_counts_for_nothing() -> None:
 
 def test_an_answer_to_a_number_that_was_left_out_counts_for_nothing() -> None:
     echoes = Echoes()
-    echoes.send(1, at(1), SETTINGS)
-    echoes.send(3, at(3), SETTINGS)
+    echoes.send(1, at(1), NEVER)
+    echoes.send(3, at(3), NEVER)
 
     assert not echoes.answer(2)
 
@@ -68,7 +69,7 @@ def test_an_answer_to_a_number_that_was_left_out_counts_for_nothing() -> None:
 def test_an_answer_to_what_is_forgotten_counts_for_nothing() -> None:
     echoes = sent(1, answered=False)
 
-    echoes.send(2, at(1) + 2 * SETTINGS.timing.deadtime_ns + 1, SETTINGS)
+    echoes.send(2, at(2), at(1) + 1)
 
     assert not echoes.answer(1)
 
@@ -106,13 +107,12 @@ def test_the_order_of_the_answers_does_not_matter(answers: list[int]) -> None:
     assert echoes.mth_ns == dates[REFLECT_MIN_ANSWERED - 1]
 
 
-def test_memory_is_bounded_by_two_deadtimes() -> None:
-    echoes = sent(10_000)
+def test_memory_is_bounded_whatever_is_asked_for() -> None:
+    echoes = sent(SENT_KEPT + 10)
 
-    kept = 2 * SETTINGS.timing.deadtime_ns // BEAT_NS + 1
-
-    assert len(echoes._sent) <= kept
-    assert len(echoes._answered) <= kept
+    assert len(echoes._sent) == SENT_KEPT
+    assert len(echoes._answered) == SENT_KEPT
+    assert echoes.unbroken(at(SENT_KEPT + 10), at(11), SETTINGS)
 
 
 # --- unbroken ---------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def test_the_newest_echo_has_until_the_largest_delay_to_be_answered(
     age_ns: int, *, expected: bool
 ) -> None:
     echoes = sent()
-    echoes.send(BEATS + 1, at(BEATS + 1), SETTINGS)
+    echoes.send(BEATS + 1, at(BEATS + 1), NEVER)
 
     assert echoes.unbroken(at(BEATS + 1) + age_ns, at(1), SETTINGS) is expected
 
@@ -154,7 +154,7 @@ def test_a_beat_that_was_not_sent_in_time_is_a_beat_not_answered(
     echoes = sent(5)
     following_ns = at(6) + late_ns
 
-    echoes.send(6, following_ns, SETTINGS)
+    echoes.send(6, following_ns, NEVER)
     echoes.answer(6)
 
     assert echoes.unbroken(following_ns, at(1), SETTINGS) is expected
@@ -177,7 +177,7 @@ def test_without_echoes_nothing_is_proved() -> None:
 def test_what_was_lost_before_the_silence_does_not_count() -> None:
     echoes = sent(5, answered=False)
     for n in range(6, BEATS + 1):
-        echoes.send(n, at(n), SETTINGS)
+        echoes.send(n, at(n), NEVER)
         echoes.answer(n)
 
     assert echoes.unbroken(at(BEATS), at(6), SETTINGS)
@@ -196,7 +196,7 @@ def test_unbroken_means_sent_in_time_and_answered_throughout(
     dates: list[int] = []
     for n, gap_ns in enumerate(gaps_ns, start=1):
         dates.append((dates[-1] if dates else BOOT_NS) + gap_ns)
-        echoes.send(n, dates[-1], SETTINGS)
+        echoes.send(n, dates[-1], NEVER)
     now_ns = dates[-1] + age_ns
     since_ns = now_ns - since_ns
     for n in answered:

@@ -224,7 +224,9 @@ def rewrite(scene: Scene, old: str, new: str) -> None:
 
 def reload_both(scene: Scene) -> None:
     for node in ("alpha", "beta"):
-        assert ordered(scene, node, "reload") == "reloaded"
+        assert ordered(scene, node, "reload").startswith("reloaded")
+    for node in ("alpha", "beta"):
+        scene.until_event(node, "config.reloaded")
 
 
 def test_a_changed_timing_takes_effect_by_reload(scene: Scene) -> None:
@@ -245,9 +247,21 @@ def test_a_changed_timing_takes_effect_by_reload(scene: Scene) -> None:
 def test_a_hangup_reloads_too(scene: Scene) -> None:
     rewrite(scene, 'keepalive = "100ms"', 'keepalive = "150ms"')
 
-    scene.pair.agents["alpha"].signal(signal.SIGHUP)
+    for node in ("alpha", "beta"):
+        scene.pair.agents[node].signal(signal.SIGHUP)
 
-    assert scene.until_event("alpha", "config.reloaded") == "the new cluster file is in force"
+    for node in ("alpha", "beta"):
+        assert scene.until_event(node, "config.reloaded") == "the new cluster file is in force"
+
+
+def test_a_file_that_only_one_node_has_waits_for_the_other(scene: Scene) -> None:
+    rewrite(scene, 'deadtime = "10s"', 'deadtime = "20s"')
+
+    answer = ordered(scene, "alpha", "reload")
+
+    assert answer == "reloaded; it comes into force when the other node has the same file"
+    assert scene.until_event("alpha", "config.announced").endswith("when beta has it too")
+    assert "config.reloaded" not in scene.events("alpha")
 
 
 def test_a_hangup_with_a_bad_file_leaves_the_old_one_in_force(scene: Scene) -> None:

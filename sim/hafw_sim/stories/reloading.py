@@ -62,6 +62,25 @@ def longer_times_while_only_one_node_has_them() -> list[str]:
 
 
 @story
+def longer_times_in_force_on_one_node_when_the_cut_comes() -> list[str]:
+    """Alpha has just begun to obey them; beta knows them only from what was announced before."""
+    world = running_pair()
+    reload(world, ALPHA, SLOW)
+    world.run(1)
+    reload(world, BETA, SLOW)
+    world.net.cut_links(both=False, sender=ALPHA)
+    world.net.cut_ping(ALPHA)
+    world.run(0.001)
+    world.net.cut_links()
+    alpha, beta = (node.engine for node in world.nodes)
+    assert alpha is not None
+    assert beta is not None
+    begun = alpha.settings.timing == SLOW and beta.settings.timing != SLOW
+    world.run(80)
+    return wrong(world, "beta") + ([] if begun else ["the moment was missed"])
+
+
+@story
 def longer_times_on_both_nodes_come_into_force() -> list[str]:
     """With the same file on both, silence has to last for the new deadtime."""
     world = running_pair()
