@@ -60,6 +60,48 @@ def swarm(seeds: int, start: int, jobs: int, out: Path, *, liveness: bool) -> No
     sys.exit(1 if result.failed or result.nondeterministic else 0)
 
 
+@sim.command("campaign")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--seeds", default=10_000, show_default=True, help="How many runs in all.")
+@click.option("--start", default=0, show_default=True, help="The first seed.")
+@click.option("--jobs", default=0, help="Processes.  [default: one per core]")
+@click.option("--liveness", is_flag=True, help="Heal a core only, and demand progress.")
+@click.option("--chunk", default=200, show_default=True, help="The file is written so often.")
+def campaign_(  # noqa: PLR0913 - one parameter per option
+    file: Path, *, seeds: int, start: int, jobs: int, liveness: bool, chunk: int
+) -> None:
+    """Run many seeds, and keep the record in FILE; run it again to go on.
+
+    When all seeds are done, the mutants are run against the same engine, and noted too.
+    """
+    from hafw_sim.campaign import campaign
+    from hafw_sim.campaign_file import OtherEngine, begin, kill_mutants, save
+
+    try:
+        record = begin(file, start, seeds, liveness=liveness)
+    except OtherEngine as problem:
+        raise click.UsageError(str(problem)) from problem
+    with _progress(record.wanted) as advance:
+        advance(record.seeds)
+        while record.seeds < record.wanted:
+            count = min(chunk, record.wanted - record.seeds)
+            began_s = time.monotonic()
+            part = campaign(start + record.seeds, count, jobs=jobs, liveness=liveness)
+            record.add(part, time.monotonic() - began_s)
+            save(file, record)
+            advance(part.seeds)
+        if not record.mutants:
+            kill_mutants(record, lambda _name: None)
+            save(file, record)
+    survived = sum(killed_by is None for killed_by in record.mutants.values())
+    click.echo(
+        f"{record.seeds} seeds, {len(record.findings)} findings, {record.simulated_h:.0f} simulated"
+        f" hours; {len(record.mutants)} mutants, {survived} survived: {file}",
+        err=True,
+    )
+    sys.exit(1 if record.findings or record.nondeterministic or survived else 0)
+
+
 def _summary(result: Result, elapsed_s: float) -> str:
     simulated_h = result.simulated_ns / 3.6e12
     facts = [

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
 
+from hafw.agent.journal import engine_hash
 from hafw_sim.campaign import Result, campaign, run_seeds
+from hafw_sim.campaign_file import begin, save
 from hafw_sim.mutants import MUTANTS, applied, corpus
 from hafw_sim.play import play
 from hafw_sim.schedule import load
@@ -117,3 +121,30 @@ def test_the_commands_end_with_status_0_when_all_is_well() -> None:
 @pytest.mark.parametrize("words", [["scenario", "x"], ["mutants", "x"], ["replay", "x.jsonl"]])
 def test_what_is_not_there_is_a_usage_error(words: list[str]) -> None:
     assert CliRunner().invoke(sim, words).exit_code == 2
+
+
+def test_a_campaign_is_continued_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "campaign.json"
+    command = ["campaign", str(file), "--jobs", "1", "--chunk", "2"]
+    no_mutants = patch("hafw_sim.campaign_file.kill_mutants", lambda *_: None)
+
+    with no_mutants:
+        begun = CliRunner().invoke(sim, [*command, "--seeds", "3"])
+        ended = CliRunner().invoke(sim, [*command, "--seeds", "5"])
+
+    record = json.loads(file.read_text())
+    assert (begun.exit_code, ended.exit_code) == (0, 0)
+    assert record["seeds"] == record["wanted"] == 5
+    assert record["findings"] == []
+    assert sum(record["faults"].values()) == sum(run_seeds(range(5)).faults.values())
+
+
+def test_a_campaign_is_not_continued_by_another_engine(tmp_path: Path) -> None:
+    file = tmp_path / "campaign.json"
+    save(file, begin(file, 0, 1, liveness=False))
+    file.write_text(file.read_text().replace(engine_hash(), "another"))
+
+    done = CliRunner().invoke(sim, ["campaign", str(file)])
+
+    assert done.exit_code == 2
+    assert "is of engine another" in done.stderr

@@ -1,0 +1,134 @@
+"""A campaign of many seeds on disk: what ran, with which engine, and what was found.
+
+One rule: a figure without its file does not count, and a file is continued only by the same engine.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+import hafw
+from hafw.agent.journal import engine_hash
+from hafw_sim.campaign import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCHEMA: Final = "hafw.campaign/1"
+
+
+class OtherEngine(Exception):
+    """The file is of another engine, or of another campaign; the text says what to do."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A seed and what it violated first."""
+
+    seed: int
+    violation: str
+
+
+class CampaignFile(msgspec.Struct, kw_only=True):
+    """The content of a file. `seeds` of `wanted` are done, from `start` on."""
+
+    schema: str = SCHEMA
+    version: str = hafw.__version__
+    commit: str
+    engine: str
+    python: str
+    start: int
+    wanted: int
+    liveness: bool
+    seeds: int = 0
+    wall_s: float = 0.0
+    simulated_h: float = 0.0
+    events: int = 0
+    findings: list[Finding] = []
+    nondeterministic: list[int] = []
+    never_seen: list[str] = []
+    seen: dict[str, int] = {}
+    faults: dict[str, int] = {}
+    transitions: list[tuple[str, str, str]] = []
+    overlap_best_effort_s: float = 0.0
+    mutants: dict[str, str | None] = {}
+
+    def add(self, result: Result, wall_s: float) -> None:
+        """Add the result of the next seeds."""
+        total = Result(
+            failed=[(each.seed, each.violation) for each in self.findings],
+            nondeterministic=self.nondeterministic,
+            seen=Counter(self.seen),
+            faults=Counter(self.faults),
+            coverage={(a, b, c) for a, b, c in self.transitions},
+        )
+        total.merge(result)
+        self.seeds += result.seeds
+        self.wall_s = round(self.wall_s + wall_s, 1)
+        self.simulated_h = round(self.simulated_h + result.simulated_ns / 3.6e12, 1)
+        self.events += result.events
+        self.findings = [Finding(seed, violation) for seed, violation in total.failed]
+        self.nondeterministic = total.nondeterministic
+        self.never_seen = total.never_seen
+        self.seen = dict(sorted(total.seen.items()))
+        self.faults = dict(sorted(total.faults.items()))
+        self.transitions = sorted(total.coverage)
+        self.overlap_best_effort_s = round(self.overlap_best_effort_s + result.both_ns / 1e9, 3)
+
+
+def begin(path: Path, start: int, wanted: int, *, liveness: bool) -> CampaignFile:
+    """The file's content, to be continued; a new one if there is none. Raises OtherEngine."""
+    fresh = CampaignFile(
+        commit=_commit(),
+        engine=engine_hash(),
+        python=platform.python_version(),
+        start=start,
+        wanted=wanted,
+        liveness=liveness,
+    )
+    if not path.exists():
+        return fresh
+    found = msgspec.json.decode(path.read_bytes(), type=CampaignFile)
+    for name in ("engine", "start", "liveness"):
+        if getattr(found, name) != getattr(fresh, name):
+            raise OtherEngine(
+                f"{path} is of {name} {getattr(found, name)}, this is {getattr(fresh, name)}; "
+                "name another file"
+            )
+    found.wanted = max(found.wanted, wanted)
+    return found
+
+
+def save(path: Path, content: CampaignFile) -> None:
+    """Write the file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(text + b"\n")
+    fresh.rename(path)
+
+
+def kill_mutants(content: CampaignFile, on_one: Callable[[str], None]) -> None:
+    """Note which story or schedule kills each mutant in this very build."""
+    from hafw_sim.mutants import MUTANTS, killer  # noqa: PLC0415 - takes the engine apart
+
+    for name, mutant in MUTANTS.items():
+        content.mutants[name] = killer(mutant)
+        on_one(name)
+
+
+def _commit() -> str:
+    where = Path(__file__).parent
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"],  # noqa: S607 - wherever git is
+        cwd=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
