@@ -132,8 +132,9 @@ class Peer:
         self._note_path(path, beat.n, now_ns, settings)
         if verdict in (Heard.OLD, Heard.DUPLICATE):
             return verdict
-        if self.last_ns != NEVER:
-            self.worst_gap_ns = max(self.worst_gap_ns, now_ns - self.last_ns)
+        gap_ns = now_ns - self.last_ns
+        if gap_ns < settings.timing.deadtime_ns:  # longer ones are deaths, not delays
+            self.worst_gap_ns = max(self.worst_gap_ns, gap_ns)
         self.n = beat.n
         self.last_ns = now_ns
         if self.beat is None or beat.groups is not self.beat.groups:

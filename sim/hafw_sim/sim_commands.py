@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from hafw_sim.predict_commands import predict, tune
+
 if TYPE_CHECKING:
     from hafw_sim.campaign import Result
     from hafw_sim.schedule import Schedule
@@ -245,3 +247,7 @@ class _progress:  # noqa: N801 - used as a function
 
     def __call__(self, seeds: int) -> None:
         self._bar.advance(self._task, seeds)
+
+
+sim.add_command(predict)
+sim.add_command(tune)
