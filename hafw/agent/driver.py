@@ -332,7 +332,7 @@ class Driver:
         if hook is None:
             self._later(OpEnded(op.id, Outcome.FAILED_NO_EFFECT, f"no such method: {op.kind}"))
             return
-        if op.kind is OpKind.STOP and not self.supervisor.warm:
+        if op.kind in (OpKind.STOP, OpKind.CLEAN) and not self.supervisor.warm:
             trouble = self.vips.detach(op.group, op.index)
             outcome = Outcome.UNKNOWN if trouble else Outcome.OK
             self._later(OpEnded(op.id, outcome, trouble))

@@ -14,7 +14,8 @@ from hafw.agent import clock
 from hafw.core.duties import NEVER
 from hafw.net.gate import Gate, GateShut, Guarding, Tampering
 from hafw.net.netlink import NetlinkError
-from hafw.net.rtnetlink import Rtnl
+from hafw.net.rtnetlink import Change, Rtnl
+from hafw.net.sockdiag import destroy_connections
 
 if TYPE_CHECKING:
     from hafw.config import Cluster, Vip
@@ -171,9 +172,13 @@ class Vips:
         """Remove an address without the worker, when that is gone. Returns why it failed, or ''."""
         vip = self.by_place[group, index]
         try:
-            self._rtnl.delete_address(
+            made = self._rtnl.delete_address(
                 self.interface(vip), vip.address.ip, vip.address.max_prefixlen
             )
-        except (NetlinkError, TimeoutError) as problem:
+            if made is Change.MADE:
+                destroy_connections(vip.address.ip)
+        except NetlinkError as problem:
+            return "" if problem.errno == errno.ENODEV else str(problem)  # gone with its interface
+        except TimeoutError as problem:
             return str(problem)
         return ""

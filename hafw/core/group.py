@@ -362,11 +362,9 @@ class Group:
             self.renew_gate(engine)
             if engine.now_ns >= announcing.next_ns(self):
                 announcing.announce(self, engine)
-        elif self.state in (State.STOPPING, State.CLEANING):
-            due = self.op is None and engine.now_ns >= self.retry_ns
-            if due and (engine.worker_up or self.state is State.STOPPING):
-                self.retry_ns = NEVER
-                self._stop_next(engine)
+        elif self.phase is Phase.STOPPING and self.op is None and engine.now_ns >= self.retry_ns:
+            self.retry_ns = NEVER
+            self._stop_next(engine)
 
     def next_ns(self, engine: Engine) -> int:
         """When the clock alone makes something due here."""

@@ -170,8 +170,14 @@ def _pass_on(group: Group, word: GroupBeat, engine: Engine) -> None:
         return
     if engine.now_ns < group.quarantine_ns or not word.ready or not engine.fresh():
         return
+    if not engine.worker_up and not _worker_is_lost(engine):
+        return  # it is still getting warm
     if not group.willing(engine) or engine.should_return(group):
         offer(group, engine)
+
+
+def _worker_is_lost(engine: Engine) -> bool:
+    return not engine.worker_up and engine.now_ns - engine.worker_ns >= AGREE_NS
 
 
 def _reason_to_give(group: Group, word: GroupBeat, engine: Engine) -> str | None:
@@ -185,7 +191,7 @@ def _reason_to_give(group: Group, word: GroupBeat, engine: Engine) -> str | None
         return None
     if _sees_fewer_pings(group, engine):
         return "the other node sees more ping nodes"
-    if not engine.worker_up and engine.now_ns - engine.worker_ns >= AGREE_NS:
+    if _worker_is_lost(engine):
         return "the worker does not come back"
     return _failback_due(group, engine)
 

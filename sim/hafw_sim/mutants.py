@@ -299,6 +299,11 @@ def gate_left_open_at_stop() -> list[Patch]:
     return [patch.object(engine.Engine, "emit", emit)]
 
 
+@_mutant("a worker that is only slow to become warm is waited for")
+def slow_worker_loses_the_group() -> list[Patch]:
+    return [patch.object(handover, "_worker_is_lost", lambda engine_: not engine_.worker_up)]
+
+
 # --- reload -------------------------------------------------------------------------------------
 
 

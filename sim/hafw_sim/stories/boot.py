@@ -133,6 +133,28 @@ def owner_of_the_same_incarnation_after_rollback() -> list[str]:
 
 
 @story
+def a_node_without_a_worker_keeps_nobody_from_the_group() -> list[str]:
+    """The preferred node's worker does not become warm: what it left is cleaned all the same."""
+    world = World(settings_pair())
+    world.boot(ALPHA, worker=False)
+    world.boot(BETA)
+    world.run(15)
+    return wrong(world, "beta")
+
+
+@story
+def a_worker_that_is_slow_to_become_warm_loses_no_group() -> list[str]:
+    """The other node is ready first, but the group waits for the node that it prefers."""
+    world = World(settings_pair())
+    world.boot(ALPHA, worker=False)
+    world.boot(BETA)
+    world.run(5)
+    world.workers.find(world.nodes[ALPHA])
+    world.run(1)
+    return wrong(world, "alpha")
+
+
+@story
 def drifted_files_move_nothing_by_agreement() -> list[str]:
     """Different cluster files: no switchover, but a certified failover."""
     alpha, beta = settings_pair()

@@ -68,7 +68,7 @@ class Workers:
         outcome, lands = self._fate(machine, op)
         took_ns = self._duration_ns(machine, op)
         if not machine.worker_up:  # the agent removes addresses itself, and answers for the rest
-            lands = op.kind is OpKind.STOP
+            lands = op.kind in _PLACING
             outcome, took_ns = (Outcome.OK if lands else Outcome.UNKNOWN), 0
         machine.running[op.id.n] = op
         self._clockwork.after(took_ns, lambda: self._end(machine, engine, op, outcome, lands=lands))

@@ -118,8 +118,11 @@ class World:
         self.feed(self.nodes[number], event)
         return self.asked
 
-    def boot(self, number: int) -> None:
-        """Start the agent of a node (and the machine, if it was off)."""
+    def boot(self, number: int, *, worker: bool = True) -> None:
+        """Start the agent of a node (and the machine, if it was off).
+
+        `worker` False: its worker does not become warm, until `workers.find` says so.
+        """
         node = self.nodes[number]
         assert node.engine is None, f"{node.name} runs already"
         node.up = True
@@ -134,13 +137,13 @@ class World:
         for group_settings in node.settings.groups:
             self.kernels.shut(node, group_settings.id)
         node.frozen = node.exited = False
-        node.worker_up = True
+        node.worker_up = worker
         now = node.instant(self.now_ns)
         node.engine = Engine(node.settings, incarnation, now, epochs=epochs, distrust=distrust)
         for group_settings in node.settings.groups:
             if not node.service_up:
                 self.feed(node, ServiceChanged(group_settings.id, up=False))
-        self.feed(node, WorkerChanged(up=True))
+        self.feed(node, WorkerChanged(up=True) if worker else Tick())
         if not node.settings.pings:
             self._listen(node, node.engine)
 
