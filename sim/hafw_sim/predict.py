@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.engine import to_settings
-from hafw.core.settings import MS, SECOND
+from hafw.core.duties import wait_ns
+from hafw.core.settings import MS, REFLECT_MIN_ANSWERED, SECOND
 from hafw_sim.world import World
 
 if TYPE_CHECKING:
@@ -118,6 +119,26 @@ def _crash(cluster: Cluster, network: Network, seed: int, prediction: Prediction
         prediction.outages_ns.append(world.now_ns - begun_ns)
     else:
         prediction.unserved += 1
+
+
+def split_risk(settings: Settings, loss: float, *, only_owners_uplink: bool = False) -> float:
+    """The chance that one split of all links gives two owners under `reflected`.
+
+    Packets are lost each by itself, on every hop to and from the ping node, or only on the owner's
+    way to it (the worst place). Every reflected heartbeat of the wait must be lost while every echo
+    of the taker is answered, and the owner must still have its echoes. What the last two share with
+    the first is neglected.
+    """
+    kept = 1 - loss
+    reflected = kept if only_owners_uplink else kept * kept
+    taker = 1.0 if only_owners_uplink else kept * kept
+    beats = wait_ns(settings.shut_ns, settings) // settings.beat_ns
+    echoes = settings.hold_ns // settings.beat_ns
+    holds = sum(
+        math.comb(echoes, answered) * reflected**answered * (1 - reflected) ** (echoes - answered)
+        for answered in range(REFLECT_MIN_ANSWERED, echoes + 1)
+    )
+    return (1 - reflected) ** beats * taker**beats * holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,10 @@ def predict(config: Path, *, loss: float, jitter: str, hours: float, crashes: in
 
     On a network that loses packets each by itself, and delays them up to the jitter.
     """
+    from hafw.config.engine import to_settings
     from hafw.config.explain import explain
     from hafw.config.loading import load
-    from hafw_sim.predict import Network, a_year
+    from hafw_sim.predict import Network, a_year, split_risk
     from hafw_sim.predict import predict as run
 
     cluster = load(config)
@@ -44,6 +45,13 @@ def predict(config: Path, *, loss: float, jitter: str, hours: float, crashes: in
     click.echo(f"  gates of a healthy owner that shut {seen.closures} ({closures} a year)")
     click.echo(f"In {crashes} crashes of the owner:")
     click.echo("\n".join(_crashes(seen)))
+    settings = to_settings(cluster, cluster.nodes[0])
+    if settings.reflect:
+        everywhere = split_risk(settings, network.loss)
+        uplink = split_risk(settings, network.loss, only_owners_uplink=True)
+        click.echo("If all links are cut at once, the chance of two owners until the heal:")
+        click.echo(f"  {everywhere:.1g} with that loss on every way to the ping node")
+        click.echo(f"  {uplink:.1g} with that loss on the owner's way to it alone, the worst place")
 
 
 @click.command()

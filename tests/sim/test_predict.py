@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from hafw.config.engine import to_settings
 from hafw.config.render import render
 from hafw_sim.lab.pair import Design
-from hafw_sim.predict import Network, a_year, advise, predict
+from hafw_sim.predict import Network, a_year, advise, predict, split_risk
 from hafw_sim.sim_commands import sim
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ def test_without_protection_nobody_takes_over(tmp_path: Path) -> None:
 )
 def test_a_rate_is_a_bound_where_nothing_was_seen(count: int, hours: float, rate: str) -> None:
     assert a_year(count, hours) == rate
+
+
+def test_the_risk_of_a_split_rises_with_the_loss_and_is_nil_without(tmp_path: Path) -> None:
+    settings = to_settings(Design().cluster(tmp_path), "alpha")
+
+    risks = [split_risk(settings, loss) for loss in (0.0, 0.01, 0.1)]
+    worst = split_risk(settings, 0.1, only_owners_uplink=True)
+
+    assert risks[0] == 0.0 < risks[1] < risks[2] < 1e-8
+    assert worst < 1e-8
 
 
 def test_advice_grows_with_the_worst_gap_and_beats_with_the_loss() -> None:
