@@ -65,7 +65,6 @@ if TYPE_CHECKING:
     from hafw.core.model import Instant
     from hafw.core.settings import Settings
     from hafw.core.wire import Key
-    from hafw.net.packet import PacketSocket
 
 BROKEN: Final = 70
 """Exit status after an internal error (EX_SOFTWARE of sysexits.h); every address is shut then."""
@@ -145,16 +144,15 @@ class Driver:
         self.traffic.open(self._loop)
         self.interfaces = Interfaces(self.vips)
         names = {self.vips.interface(vip) for vip in self.vips.by_place.values()}
-        self._announcements = [Announcements(name, self.vips) for name in sorted(names)]
+        self._announcements = [
+            Announcements(name, self.vips, self._loop, self._claimed) for name in sorted(names)
+        ]
         self._read(self.vips.install(), self._read_gate)
         self._read(self.interfaces, self._read_interfaces)
-        for heard in self._announcements:
-            for receiver in heard.sockets:
-                self._read(receiver, self._read_announcements, heard, receiver)
 
-    def _read(self, source: HasFileno, callback: Callable[..., None], *about: object) -> None:
+    def _read(self, source: HasFileno, callback: Callable[[], None]) -> None:
         self._readers.append(source)
-        self._loop.add_reader(source, callback, *about)
+        self._loop.add_reader(source, callback)
 
     def start(self) -> None:
         """Begin: report the interfaces, start the worker, arm the timer."""
@@ -175,13 +173,15 @@ class Driver:
 
     def _read_interfaces(self) -> None:
         services, removed = self.interfaces.look()
+        for heard in self._announcements:
+            heard.refresh()
         for group, up in services.items():
             self.step(ServiceChanged(group, up))
         for group, index in removed:
             self.step(AddressLost(group, index))
 
-    def _read_announcements(self, heard: Announcements, link: PacketSocket) -> None:
-        heard.look(link, lambda group, who: self.step(ForeignAnnounced(group, who)))
+    def _claimed(self, group: int, who: str) -> None:
+        self.step(ForeignAnnounced(group, who))
 
     # --- time ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ One rule: it only reports. What it missed (an overrun) is read again whole.
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -17,6 +18,7 @@ from hafw.net.packet import PacketSocket
 from hafw.net.rtnetlink import Rtnl, event_socket
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from hafw.agent.vips import Vips
@@ -54,9 +56,22 @@ class Interfaces:
                 removed += self._places(event.address)
         # Our own renewals of lifetimes come by here every second: they are no reason to read all.
         moved = any(isinstance(event, rt.LinkChanged | rt.LinkRemoved) for event in events)
-        if moved or notices.overrun or not self._up:
-            return self._services(), removed
-        return {}, removed
+        if not (moved or notices.overrun or not self._up):
+            return {}, removed
+        services = self._services()
+        return services, self._missing() if notices.overrun else removed
+
+    def _missing(self) -> list[tuple[int, int]]:
+        """Every VIP that is not on its interface now; whoever does not hold it may ignore that."""
+        found: set[tuple[str, IPv4Address | IPv6Address]] = set()
+        with suppress(NetlinkError, TimeoutError):
+            for name in set(self._names.values()):
+                found |= {(name, address.ip) for address in self._rtnl.addresses(name)}
+        return [
+            place
+            for place, vip in self._vips.by_place.items()
+            if (self._vips.interface(vip), vip.address.ip) not in found
+        ]
 
     def _places(self, address: rt.Address) -> list[tuple[int, int]]:
         name = self._names.get(address.index)
@@ -84,32 +99,55 @@ class Interfaces:
 class Announcements:
     """Hears who announces our VIPs on one interface."""
 
-    def __init__(self, interface: str, vips: Vips) -> None:
-        """Open what the interface allows; a missing interface hears nothing."""
-        here = {
+    def __init__(
+        self,
+        interface: str,
+        vips: Vips,
+        loop: asyncio.AbstractEventLoop,
+        report: Callable[[int, str], None],
+    ) -> None:
+        """Not listening yet. `report` is told of every foreign claim: (group, MAC)."""
+        self._interface = interface
+        self._loop = loop
+        self._report = report
+        self._groups = {
             vip.address.ip: group
             for (group, _), vip in vips.by_place.items()
             if vips.interface(vip) == interface
         }
-        self._groups = here
-        self.sockets: list[PacketSocket] = []
-        v4 = [ip for ip in here if isinstance(ip, IPv4Address)]
-        if v4:
-            self._open(interface, frames.ETH_P_ARP, bpf.arp_about(v4))
-        if any(isinstance(ip, IPv6Address) for ip in here):
-            self._open(interface, frames.ETH_P_IPV6, bpf.discovery())
+        self._index = 0
+        self._sockets: list[PacketSocket] = []
 
-    def _open(self, interface: str, ethertype: int, program: bytes) -> None:
+    def refresh(self) -> None:
+        """Listen on the interface as it is now; one that was replaced is another one."""
+        try:
+            index = socket.if_nametoindex(self._interface)
+        except OSError:
+            index = 0
+        if index == self._index:
+            return
+        self.close()
+        self._index = index
+        v4 = [ip for ip in self._groups if isinstance(ip, IPv4Address)]
+        if v4:
+            self._open(frames.ETH_P_ARP, bpf.arp_about(v4))
+        if any(isinstance(ip, IPv6Address) for ip in self._groups):
+            self._open(frames.ETH_P_IPV6, bpf.discovery())
+
+    def _open(self, ethertype: int, program: bytes) -> None:
         with suppress(OSError):
-            self.sockets.append(PacketSocket(interface, ethertype, program))
+            fresh = PacketSocket(self._interface, ethertype, program)
+            self._sockets.append(fresh)
+            self._loop.add_reader(fresh, self._look, fresh)
 
     def close(self) -> None:
         """Hear no more."""
-        for each in self.sockets:
+        for each in self._sockets:
+            self._loop.remove_reader(each)
             each.close()
+        self._sockets.clear()
 
-    def look(self, link: PacketSocket, report: Callable[[int, str], None]) -> None:
-        """Report every foreign claim that waits: (group, MAC)."""
+    def _look(self, link: PacketSocket) -> None:
         for _ in range(_DRAIN_LIMIT):
             try:
                 received = link.receive()
@@ -119,7 +157,7 @@ class Announcements:
                 return
             ip, mac = _claim(*received)
             if ip is not None and mac != link.mac and ip in self._groups:
-                report(self._groups[ip], frames.mac_text(mac))
+                self._report(self._groups[ip], frames.mac_text(mac))
 
 
 def _claim(packet: bytes, source: bytes) -> tuple[IPv4Address | IPv6Address | None, bytes]:
