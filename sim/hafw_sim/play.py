@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.model import Note, Verb, What
@@ -16,8 +17,6 @@ from hafw_sim.faults import inflict
 from hafw_sim.world import Endless, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hafw.core.model import Effect, Event, Instant
     from hafw_sim.schedule import Decision, Schedule
     from hafw_sim.world import Machine
@@ -122,17 +121,14 @@ class Player:
         world.boot(0)
         world.boot(1)
         for decision in self.schedule.decisions:
-            world.clockwork.at(decision.at_ns, self._doing(decision))
+            world.clockwork.at(decision.at_ns, partial(self._do, decision))
         world.run_until(self.schedule.end_ns)
         if self.schedule.heals:
             self._rest()
 
-    def _doing(self, decision: Decision) -> Callable[[], None]:
-        def do() -> None:
-            self.outcome.faults[decision.kind] += 1
-            inflict(self.world, decision.kind, decision.args)
-
-        return do
+    def _do(self, decision: Decision) -> None:
+        self.outcome.faults[decision.kind] += 1
+        inflict(self.world, decision.kind, decision.args)
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hafw.core.model import (
     REFLECTED_PATH,
     Effect,
@@ -235,7 +237,7 @@ def owner_and_rival_do_not_fill_the_network() -> list[str]:
         for effect in effects:
             if isinstance(effect, StartOp) and effect.op.kind is OpKind.ANNOUNCE:
                 announced.append(world.now_ns)
-                world.clockwork.after(MS, rival)
+                world.clockwork.after(MS, partial(rival))
 
     world.taps.append(count)
     began_ns = world.now_ns

@@ -2,6 +2,9 @@
 
 One rule: time is integer nanoseconds, ties go in the order in which they were planned, and every
 kind of chance has a stream of its own, so that a new kind of fault does not shift the others.
+
+What is planned is a `partial` of a method, never a closure: so a world can be copied, and looked
+into, while things are under way.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.core.settings import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from functools import partial
 
 EVENTS_PER_SECOND_MAX: Final = 50_000
 """More events than this in one simulated second: something spins, and the run is ended."""
@@ -31,7 +34,7 @@ class Clockwork:
         self.seed = seed
         self.now_ns = 0
         self.events = 0
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heap: list[tuple[int, int, partial[None]]] = []
         self._seq = 0
         self._streams: dict[str, random.Random] = {}
 
@@ -47,14 +50,19 @@ class Clockwork:
         low, high = bounds
         return low if low == high else low + int(self.chance(stream).random() * (high - low + 1))
 
-    def at(self, when_ns: int, what: Callable[[], None]) -> None:
+    def at(self, when_ns: int, what: partial[None]) -> None:
         """Do something at that time, or now if it is past."""
         self._seq += 1
         heapq.heappush(self._heap, (max(when_ns, self.now_ns), self._seq, what))
 
-    def after(self, delay_ns: int, what: Callable[[], None]) -> None:
+    def after(self, delay_ns: int, what: partial[None]) -> None:
         """Do something that much later."""
         self.at(self.now_ns + delay_ns, what)
+
+    @property
+    def planned(self) -> list[tuple[int, partial[None]]]:
+        """What will happen and when, in order."""
+        return [(when_ns, what) for when_ns, _, what in sorted(self._heap)]
 
     def run_until(self, end_ns: int) -> None:
         """Let the time go by up to `end_ns`. Raises `Endless`."""

@@ -9,13 +9,12 @@ left and the system call. What the agent's code does in that order is played her
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.settings import MS, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hafw_sim.world.clockwork import Clockwork
     from hafw_sim.world.machine import Machine
 
@@ -48,9 +47,7 @@ class Kernels:
             return
         left_ns = until_ns - machine.clock_ns(self._clockwork.now_ns)
         if machine.gate_ns.get(group, SHUT) > self._clockwork.now_ns:
-            if self._freezes(machine, "renewal", lambda: self._renew(machine, group, left_ns)):
-                return
-            self._renew(machine, group, left_ns)
+            self._do(machine, "renewal", partial(self._renew, machine, group, left_ns))
         else:
             self._open(machine, group, until_ns)
 
@@ -67,24 +64,23 @@ class Kernels:
         if left_ns <= 0:
             return
         primed_ns = now_ns + machine.span_ns(min(left_ns, PRIMED_NS))
+        self._do(machine, "opening", partial(self._primed, machine, group, left_ns, primed_ns))
 
-        def open_primed() -> None:
-            now_ns = self._clockwork.now_ns
-            if now_ns < primed_ns:
-                self._set(machine, group, now_ns + machine.span_ns(left_ns // MS * MS))
+    def _primed(self, machine: Machine, group: int, left_ns: int, primed_ns: int) -> None:
+        """The system call: it fails once the priming has ended."""
+        now_ns = self._clockwork.now_ns
+        if now_ns < primed_ns:
+            self._set(machine, group, now_ns + machine.span_ns(left_ns // MS * MS))
 
-        if not self._freezes(machine, "opening", open_primed):
-            open_primed()
-
-    def _freezes(self, machine: Machine, place: str, rest: Callable[[], None]) -> bool:
-        """Whether the agent is frozen just here; what it would have done next is kept."""
+    def _do(self, machine: Machine, place: str, rest: partial[None]) -> None:
+        """The rest, unless the agent is frozen just before it; then it is kept."""
         if machine.freeze_at != place:
-            return False
+            rest()
+            return
         machine.freeze_at = ""
         machine.frozen = True
         self.frozen_within += 1
         machine.stalled = rest
-        return True
 
     def shut(self, machine: Machine, group: int) -> None:
         """An agent (or the start of one) shuts the gate of a group."""

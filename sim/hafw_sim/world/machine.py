@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hafw.core.model import Durable, Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from functools import partial
 
     from hafw.core.engine import Engine
     from hafw.core.model import Answer, Effect, Event, Note, Op, OpKind, Outcome, Persist
@@ -47,7 +47,7 @@ class Machine:
     slow_ns: int = 0
     queue: list[Event] = field(default_factory=list)
     unfinished: deque[Effect] = field(default_factory=deque)
-    stalled: Callable[[], None] | None = None
+    stalled: partial[None] | None = None
     # clocks
     rate_ppm: int = 0
     offset_ns: int = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.model import REFLECTED_PATH
@@ -35,7 +36,7 @@ class Way:
     loss: float = 0.0
     burst: tuple[float, float] | None = None
     bursting: bool = False
-    held: list[Callable[[], None]] | None = None
+    held: list[partial[None]] | None = None
 
 
 class Network:
@@ -73,15 +74,15 @@ class Network:
         if kept is None:
             kept = self.sent[path, sender] = deque(maxlen=KEPT)
         kept.append(data)
-        self._carry(hops, lambda: self._arrive(receiver, path, data))
+        self._carry(hops, partial(self._arrive, receiver, path, data))
 
     def echo(self, sender: int, ping: int, n: int) -> None:
         """A machine sends its own echo `n` to a ping node."""
         if self.ping_up:
             hops = (self.to_ping[sender], self.from_ping[sender])
-            self._carry(hops, lambda: self.answer(sender, ping, n))
+            self._carry(hops, partial(self.answer, sender, ping, n))
 
-    def _carry(self, hops: tuple[Way, ...], arrive: Callable[[], None]) -> None:
+    def _carry(self, hops: tuple[Way, ...], arrive: partial[None]) -> None:
         weather, clockwork = self._weather, self._clockwork
         for hop in hops:
             if hop.held is not None:

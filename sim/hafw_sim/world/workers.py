@@ -6,6 +6,7 @@ One rule: what an operation did and what is said of it are two things.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import Certificate
@@ -71,7 +72,8 @@ class Workers:
             lands = op.kind in _PLACING
             outcome, took_ns = (Outcome.OK if lands else Outcome.UNKNOWN), 0
         machine.running[op.id.n] = op
-        self._clockwork.after(took_ns, lambda: self._end(machine, engine, op, outcome, lands=lands))
+        end = partial(self._end, machine, engine, op, outcome, lands=lands)
+        self._clockwork.after(took_ns, end)
 
     def _duration_ns(self, machine: Machine, op: Op) -> int:
         took_ns = self._clockwork.between("ops", self._weather.op_ns)

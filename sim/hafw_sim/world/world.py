@@ -7,6 +7,7 @@ carried out in its order, up to the moment in which it is frozen or dies.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.engine import Engine
@@ -209,7 +210,7 @@ class World:
         node.paused = True
         self.kernels.settle(node)
         span_ns = int(seconds * SECOND)
-        self.clockwork.after(span_ns, lambda: self._resume(node, span_ns, shows=shows))
+        self.clockwork.after(span_ns, partial(self._resume, node, span_ns, shows=shows))
 
     def _resume(self, node: Machine, span_ns: int, *, shows: bool) -> None:
         if not node.paused:
@@ -235,7 +236,7 @@ class World:
             return
         if node.slow_ns:
             engine = node.engine
-            self.clockwork.after(node.slow_ns, lambda: self._step(node, engine, event))
+            self.clockwork.after(node.slow_ns, partial(self._step, node, engine, event))
             return
         self._step(node, node.engine, event)
 
@@ -258,26 +259,24 @@ class World:
         if engine is None:
             return
         node.tick_no += 1
-        mine = node.tick_no
+        due_ns = max(node.world_ns(engine.deadline()), self.now_ns + 1_000)
+        self.clockwork.at(due_ns, partial(self._tick, node, engine, node.tick_no))
 
-        def tick() -> None:
-            if node.tick_no == mine and node.engine is engine:
-                self.feed(node, Tick())
-
-        self.clockwork.at(max(node.world_ns(engine.deadline()), self.now_ns + 1_000), tick)
+    def _tick(self, node: Machine, engine: Engine, tick_no: int) -> None:
+        if node.tick_no == tick_no and node.engine is engine:
+            self.feed(node, Tick())
 
     def _listen(self, node: Machine, engine: Engine) -> None:
         """Without a ping node: note each keepalive whether the service interface hears anybody."""
-        since_ns = node.clock_ns(self.now_ns)
+        read = partial(self._read_counters, node, engine, node.clock_ns(self.now_ns))
+        self.clockwork.after(node.settings.timing.keepalive_ns, read)
 
-        def again() -> None:
-            if node.engine is not engine:
-                return
-            if node.service_up and self.net.service_lan:
-                self.feed(node, NeighbourHeard(since_ns))
-            self._listen(node, engine)
-
-        self.clockwork.after(node.settings.timing.keepalive_ns, again)
+    def _read_counters(self, node: Machine, engine: Engine, since_ns: int) -> None:
+        if node.engine is not engine:
+            return
+        if node.service_up and self.net.service_lan:
+            self.feed(node, NeighbourHeard(since_ns))
+        self._listen(node, engine)
 
     # --- effects ------------------------------------------------------------------------------
 
@@ -308,7 +307,7 @@ class World:
                 node.answers[request] = effect
             case Exit():
                 node.exited = True
-                self.clockwork.after(0, lambda: self._exit(node))
+                self.clockwork.after(0, partial(self._exit, node))
             case Reincarnate(incarnation):
                 self._reincarnate(node, incarnation)
 
@@ -319,35 +318,32 @@ class World:
     def _reincarnate(self, node: Machine, incarnation: int) -> None:
         state = node.disk or Durable(0, (), ())
         self._save(node, Durable(incarnation, state.epochs, state.intents))
-        engine = node.engine
+        self.clockwork.after(0, partial(self._restart, node, node.engine))
 
-        def restart() -> None:
-            if node.engine is engine:
-                self.kill_agent(node.number)
-                self.boot(node.number)
-
-        self.clockwork.after(0, restart)
+    def _restart(self, node: Machine, engine: Engine | None) -> None:
+        if node.engine is engine:
+            self.kill_agent(node.number)
+            self.boot(node.number)
 
     def _write(self, node: Machine) -> None:
         """Write the newest state, one at a time, as the agent does."""
         if node.writing is not None or node.unwritten is None:
             return
-        engine = node.engine
         order, node.unwritten = node.unwritten, None
         node.writing = order.state
+        written = partial(self._written, node, node.engine, order)
+        self.clockwork.after(self.clockwork.between("disk", self.weather.fsync_ns), written)
 
-        def done() -> None:
-            if node.engine is not engine:
-                return
-            node.writing = None
-            if self.weather.disk_full:
-                self.feed(node, PersistFailed(order.token, "no space left on device"))
-            else:
-                self._save(node, order.state)
-                self.feed(node, Persisted(order.token))
-            self._write(node)
-
-        self.clockwork.after(self.clockwork.between("disk", self.weather.fsync_ns), done)
+    def _written(self, node: Machine, engine: Engine | None, order: Persist) -> None:
+        if node.engine is not engine:
+            return
+        node.writing = None
+        if self.weather.disk_full:
+            self.feed(node, PersistFailed(order.token, "no space left on device"))
+        else:
+            self._save(node, order.state)
+            self.feed(node, Persisted(order.token))
+        self._write(node)
 
     @staticmethod
     def _save(node: Machine, state: Durable) -> None:
