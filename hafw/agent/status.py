@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hafw.config.explain import assumptions
 from hafw.core.duties import NEVER, protection
 from hafw.core.handover import FAILBACKS_MAX
 from hafw.core.liveness import PeerState
@@ -97,6 +98,7 @@ def _group(group: Group, driver: Driver) -> Json:
         "epoch": epoch,
         "certificate": str(group.certificate) if group.certificate else None,
         "protection": protection(group.settings.classes),
+        "assumptions": assumptions(group.settings.classes, engine.settings),
         "blocked": group.blocked_why or None,
         "armed": group.armed,
         "vips": [

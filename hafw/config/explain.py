@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Final
 from hafw.config.durations import format_duration, round_duration
 from hafw.config.engine import classes_of, to_settings
 from hafw.core.duties import DUTIES, protection, routes, wait_ns
-from hafw.core.settings import REFLECT_MIN_ANSWERED
+from hafw.core.settings import (
+    CLOCK_RATE_ERROR,
+    REFLECT_LOST_ALONE,
+    REFLECT_MIN_ANSWERED,
+    Classes,
+)
 
 if TYPE_CHECKING:
     from hafw.config.model import Cluster, Group
@@ -47,10 +52,47 @@ def forgiven(settings: Settings) -> Forgiven:
     return Forgiven(keep_open=max(in_hold - needed, 0), stay=max(in_wait - 1, 0))
 
 
+def assumptions(classes: Classes, settings: Settings) -> list[str]:
+    """What has to be true for the protection to be as good as its name, in sentences."""
+    found: list[str] = []
+    if Classes.REFLECTED in classes:
+        found += [
+            (
+                "the ping node that reflects is one single box, is not replaced during a silence, and "
+                "treats echoes alike whoever asks"
+            ),
+            (
+                f"at most {_count(REFLECT_LOST_ALONE, 'reflected heartbeat')} in one silence are lost "
+                "while the echoes beside them are answered"
+            ),
+        ]
+    if Classes.BEST_EFFORT in classes:
+        found += [
+            (
+                "in a split one node loses the ping nodes, or hears the other answer for the address; "
+                "where neither is so, both own it until they hear each other"
+            ),
+        ]
+    if Classes.REFLECTED in classes or Classes.BEST_EFFORT in classes:
+        found += [
+            (
+                f"the nodes' clocks are less than {CLOCK_RATE_ERROR:.0%} too fast or too slow, and a "
+                f"heartbeat takes less than {round_duration(settings.max_delay_ns)}"
+            ),
+            (
+                "the kernel's gate shuts the addresses of a frozen or dead agent within "
+                f"{round_duration(settings.shut_ns)}; nobody else takes it away for good"
+            ),
+            "no whole machine is paused by its hypervisor: no clock of its own shows that",
+            "it covers the addresses, not what writes to storage behind them",
+        ]
+    return found
+
+
 def explain(cluster: Cluster) -> str:
     """The meaning of the file, as `hafw config check` prints it."""
     settings = to_settings(cluster, cluster.nodes[0])
-    return "\n".join([*_timing(cluster, settings), *_groups(cluster), ""])
+    return "\n".join([*_timing(cluster, settings), *_groups(cluster, settings), ""])
 
 
 def _timing(cluster: Cluster, settings: Settings) -> list[str]:
@@ -77,7 +119,7 @@ def _timing(cluster: Cluster, settings: Settings) -> list[str]:
     return [f"{name:<12} {text}" for name, text in rows.items()]
 
 
-def _groups(cluster: Cluster) -> list[str]:
+def _groups(cluster: Cluster, settings: Settings) -> list[str]:
     lines: list[str] = []
     for group in cluster.groups:
         classes = classes_of(cluster, group)
@@ -86,6 +128,7 @@ def _groups(cluster: Cluster) -> list[str]:
             duty = DUTIES[certificate]
             lines.append(f"  {certificate}, the owner: {duty.holder}")
             lines.append(f"  {certificate}, the taker: {duty.taker}")
+        lines += [f"  assumed: {each}" for each in assumptions(classes, settings)]
         if not classes:
             lines.append(f"  {UNPROTECTED}")
     return lines

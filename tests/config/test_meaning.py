@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hafw.config import to_settings
-from hafw.config.explain import explain, forgiven
+from hafw.config.explain import assumptions, explain, forgiven
 from hafw.config.render import render
 from hafw.core.duties import protection
 from hafw.core.settings import MS, REFLECT_MIN_ANSWERED, Classes
@@ -86,6 +86,33 @@ def test_the_explanation_says_the_figures_and_the_protection_in_words() -> None:
     assert "group 3 (10.1.1.111) prefers alpha and does not return by itself" in text
     assert "protection: reflected" in text
     assert "reflected, the taker: armed with the holder's grant" in text
+
+
+@pytest.mark.parametrize(
+    ("classes", "assumed"),
+    [
+        (Classes.NONE, []),
+        (Classes.FENCED, []),
+        (Classes.REFLECTED, ["one single box", "2 reflected heartbeats", "1% too fast"]),
+        (Classes.BEST_EFFORT, ["hears the other answer", "1% too fast"]),
+        (Classes.REFLECTED | Classes.BEST_EFFORT, ["one single box", "hears the other answer"]),
+    ],
+)
+def test_a_protection_says_what_it_assumes(classes: Classes, assumed: list[str]) -> None:
+    settings = to_settings(read(), "alpha")
+
+    said = "\n".join(assumptions(classes, settings))
+
+    assert all(words in said for words in assumed)
+    assert bool(said) is bool(assumed)
+
+
+def test_the_assumptions_of_a_group_are_said_with_their_figures() -> None:
+    text = explain(read())
+
+    assert "assumed: the nodes' clocks are less than 1% too fast or too slow" in text
+    assert "a heartbeat takes less than 500 ms" in text
+    assert "shuts the addresses of a frozen or dead agent within 9.1 s" in text
 
 
 def test_a_group_that_nothing_protects_names_the_command_of_last_resort() -> None:
