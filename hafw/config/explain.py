@@ -56,33 +56,25 @@ def assumptions(classes: Classes, settings: Settings) -> list[str]:
     """What has to be true for the protection to be as good as its name, in sentences."""
     found: list[str] = []
     if Classes.REFLECTED in classes:
-        found += [
-            (
-                "the ping node that reflects is one single box, is not replaced during a silence, and "
-                "treats echoes alike whoever asks"
-            ),
-            (
-                f"at most {_count(REFLECT_LOST_ALONE, 'reflected heartbeat')} in one silence are lost "
-                "while the echoes beside them are answered"
-            ),
-        ]
+        lost = _count(REFLECT_LOST_ALONE, "reflected heartbeat")
+        found.append(
+            "the ping node that reflects is one single box, is not replaced during a silence, and "
+            "treats echoes alike whoever asks"
+        )
+        found.append(
+            f"at most {lost} in one silence are lost while the echoes beside them are answered"
+        )
     if Classes.BEST_EFFORT in classes:
+        found.append(
+            "in a split one node loses the ping nodes, or hears the other answer for the address; "
+            "where neither is so, both own it until they hear each other"
+        )
+    if found:
+        late, shut = round_duration(settings.max_delay_ns), round_duration(settings.shut_ns)
         found += [
-            (
-                "in a split one node loses the ping nodes, or hears the other answer for the address; "
-                "where neither is so, both own it until they hear each other"
-            ),
-        ]
-    if Classes.REFLECTED in classes or Classes.BEST_EFFORT in classes:
-        found += [
-            (
-                f"the nodes' clocks are less than {CLOCK_RATE_ERROR:.0%} too fast or too slow, and a "
-                f"heartbeat takes less than {round_duration(settings.max_delay_ns)}"
-            ),
-            (
-                "the kernel's gate shuts the addresses of a frozen or dead agent within "
-                f"{round_duration(settings.shut_ns)}; nobody else takes it away for good"
-            ),
+            f"the nodes' clocks are less than {CLOCK_RATE_ERROR:.0%} too fast or too slow",
+            f"a heartbeat takes less than {late}",
+            f"the kernel's gate shuts the addresses of a frozen or dead agent within {shut}",
             "no whole machine is paused by its hypervisor: no clock of its own shows that",
             "it covers the addresses, not what writes to storage behind them",
         ]
