@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import resource
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -203,22 +203,24 @@ def test_after_a_failed_fsync_the_old_state_stands(
     assert load(tmp_path).state == OLD
 
 
-@pytest.fixture
+@contextmanager
 def ten_bytes_a_file() -> Iterator[None]:
-    """No file may grow beyond 10 bytes: the write is cut short, and then refused."""
+    """No file may grow beyond 10 bytes: the write is cut short, and then refused.
+
+    Only as long as it must be: the test runner's own output is a file too.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_after_a_write_that_was_cut_short_the_old_state_stands(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_after_a_write_that_was_cut_short_the_old_state_stands(tmp_path: Path) -> None:
     save(tmp_path, OLD)
-    request.getfixturevalue("ten_bytes_a_file")
 
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="File too large"), ten_bytes_a_file():
         save(tmp_path, STATE)
 
     assert load(tmp_path).state == OLD
