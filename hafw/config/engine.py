@@ -6,15 +6,18 @@ tolerates a moment on two nodes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from hafw.config.identity import config_hash
 from hafw.config.model import Protection, Vip
 from hafw.config.resources import RESOURCE_TYPES
-from hafw.core.settings import Classes, GroupSettings, Settings
+from hafw.core.settings import SECOND, Classes, GroupSettings, Settings
 
 if TYPE_CHECKING:
     from hafw.config.model import Cluster, Group
+
+_CLOCK_MONOTONIC_COARSE: Final = 6  # linux/time.h; it moves with the tick
 
 
 def to_settings(cluster: Cluster, node_name: str, *, gate_absolute: bool = False) -> Settings:
@@ -33,8 +36,14 @@ def to_settings(cluster: Cluster, node_name: str, *, gate_absolute: bool = False
         config_hash=config_hash(cluster),
         timing=cluster.timing,
         gate_absolute=gate_absolute,
+        tick_ns=kernel_tick_ns(),
         ping_switchover=cluster.ping.switchover,
     )
+
+
+def kernel_tick_ns() -> int:
+    """The tick of this machine's kernel, at which the timeouts of its gate end."""
+    return int(time.clock_getres(_CLOCK_MONOTONIC_COARSE) * SECOND)
 
 
 def classes_of(cluster: Cluster, group: Group) -> Classes:

@@ -17,8 +17,9 @@ SHORTEST_NS: Final = UNITS_NS["ms"]
 """The shortest time of the file: the resolution of timers that all kernels have."""
 LONGEST_NS: Final = UNITS_NS["h"]
 """The longest time of the file: no death is noticed later on purpose."""
-SHORTEST_DEADTIME_NS: Final = 20 * UNITS_NS["ms"]
-"""In less, the right to hold has no room for the echoes that it rests on, a millisecond apart."""
+SHORTEST_DEADTIME_NS: Final = 30 * UNITS_NS["ms"]
+"""In less, and with a kernel's tick of 10 ms, the right to hold has no room for the echoes that it
+rests on, a millisecond apart."""
 BEATS_NEEDED: Final = 3
 """`deadtime` must be this many keepalives: the right to hold is less than half of it."""
 BEATS_ADVISED: Final = 4

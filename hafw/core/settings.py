@@ -80,7 +80,8 @@ class Settings:
 
     `names` are the two nodes in the order of the file; `links` counts the heartbeat links;
     `pings` counts the ping nodes; `reflect` says that one of them reflects heartbeats.
-    `gate_absolute` is true where the kernel's gate takes an absolute deadline.
+    `gate_absolute` is true where the kernel's gate takes an absolute deadline. `tick_ns` is the
+    tick of this node's kernel: the gate shuts by so much too late.
     """
 
     cluster_id: bytes
@@ -93,6 +94,7 @@ class Settings:
     config_hash: bytes
     timing: Timing = Timing()
     gate_absolute: bool = False
+    tick_ns: int = 0
     ping_switchover: bool = True
 
     peer: int = field(init=False)
@@ -111,7 +113,8 @@ class Settings:
     """H: how long a holder may go on after it *sent* the newest evidence that arrived.
 
     A gate that counts a *relative* timeout can be renewed by a process that was frozen between
-    computing the remainder and the system call, so it shuts by 2 H, and H is half of the bound.
+    computing the remainder and the system call, so it shuts by 2 H and a tick of the kernel; an
+    absolute one by H and a tick. That is the bound.
     """
     beat_ns: int = field(init=False)
     """Interval of echoes and reflected heartbeats: `H >= (M + 2) beats + round trip`."""
@@ -125,7 +128,7 @@ class Settings:
         margin_ns = max(deadtime_ns // 50, 2 * MS)
         usable_ns = int(deadtime_ns * (1 - CLOCK_RATE_ERROR) / (1 + CLOCK_RATE_ERROR))
         shut_ns = usable_ns - max_delay_ns - margin_ns
-        hold_ns = shut_ns if self.gate_absolute else shut_ns // 2
+        hold_ns = shut_ns - self.tick_ns if self.gate_absolute else (shut_ns - self.tick_ns) // 2
         beat_ns = keepalive_ns
         if self.reflect or self.pings:
             fits_ns = (hold_ns - max_delay_ns) // (REFLECT_MIN_ANSWERED + 2)

@@ -33,7 +33,7 @@ def test_the_sample_is_right() -> None:
         ("warntime", "5s", "1s", "is not longer than keepalive"),
         ("deadtime", "10s", "5s", "is not longer than warntime"),
         ("deadtime", "10s", "2999ms", "is shorter than 3 keepalives"),
-        ("deadtime", "10s", "19ms", "is out of range; use 20ms to 1h"),
+        ("deadtime", "10s", "29ms", "is out of range; use 30ms to 1h"),
         ("initdead", "30s", "9s", "is shorter than deadtime"),
         ("keepalive", "1s", "0s", "is out of range"),
         ("keepalive", "1s", "500us", "is out of range"),

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hafw.config.timing import BEATS_NEEDED, SHORTEST_DEADTIME_NS, SHORTEST_NS
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from hafw.core.duties import Duty
 
+TICKS_MS: Final = (0, 1, 4, 10)
+"""Ticks of the kernel: none, and those of CONFIG_HZ 1000, 250 and 100."""
 NEARLY: Final = 0.999
 """A beat that is sent just before the right that the one before it gave would have ended."""
 TIMED: Final = (Certificate.LEASED, Certificate.REFLECTED, Certificate.BEST_EFFORT)
@@ -76,9 +78,16 @@ def _timing(keepalive_ns: int, beats: float) -> Timing:
     return Timing(keepalive_ns=keepalive_ns, deadtime_ns=deadtime_ns, initdead_ns=2 * deadtime_ns)
 
 
-def settings_of(timing: Timing, *, absolute: bool = False, pings: int = 1) -> Settings:
+def settings_of(
+    timing: Timing, *, absolute: bool = False, pings: int = 1, tick_ms: int = 0
+) -> Settings:
     return replace(
-        SETTINGS, timing=timing, gate_absolute=absolute, pings=pings, reflect=bool(pings)
+        SETTINGS,
+        timing=timing,
+        gate_absolute=absolute,
+        pings=pings,
+        reflect=bool(pings),
+        tick_ns=tick_ms * MS,
     )
 
 
@@ -123,7 +132,7 @@ def courses(draw: st.DrawFn) -> Course:
     rates = st.floats(1 - CLOCK_RATE_ERROR, 1 + CLOCK_RATE_ERROR)
     shares = draw(st.lists(st.tuples(st.floats(0, NEARLY), st.floats(0, 1)), min_size=1))
     return course_of(
-        settings_of(mine, absolute=draw(st.booleans())),
+        settings_of(mine, absolute=draw(st.booleans()), tick_ms=draw(st.sampled_from(TICKS_MS))),
         settings_of(draw(st.one_of(st.just(mine), timings()))),
         (draw(rates), draw(rates)),
         shares,
@@ -135,10 +144,10 @@ def corners() -> Iterator[Course]:
     """Every bound at either end: what is added up in the table is worst there."""
     ends = (1 - CLOCK_RATE_ERROR, 1 + CLOCK_RATE_ERROR)
     share = tuple(product((0.0, NEARLY), (0.0, 1.0)))
-    for deadtime_ns, ratio, absolute in product(
-        (SHORTEST_DEADTIME_NS, SECOND, 10 * SECOND), (0.1, 0.7, 1.0, 1.5), (False, True)
+    for deadtime_ns, ratio, absolute, tick_ms in product(
+        (SHORTEST_DEADTIME_NS, SECOND, 10 * SECOND), (0.1, 0.7, 1.0, 1.5), (False, True), TICKS_MS
     ):
-        holder = settings_of(_timing(deadtime_ns // 10, 10), absolute=absolute)
+        holder = settings_of(_timing(deadtime_ns // 10, 10), absolute=absolute, tick_ms=tick_ms)
         taker = settings_of(_timing(int(deadtime_ns * ratio) // 10, 10))
         for rates, shares in product(product(ends, ends), product(share, repeat=3)):
             yield course_of(holder, taker, rates, shares, 1.0)
@@ -196,31 +205,36 @@ def halves(duty: Duty, course: Course) -> tuple[float, float]:
     assert duty.refusal(view._replace(silence_ns=wait), course.taker) is None
     newest_ns = course.sent_ns[-1]
     evidence = HolderEvidence(newest_ns, newest_ns, newest_ns, newest_ns, unarmed=False)
-    frozen_ns = newest_ns + course.holder.shut_ns
-    assert duty.hold_until(evidence, course.holder) <= frozen_ns
-    return course.shut_at(frozen_ns), min(course.silences(wait))
+    right_ns = duty.hold_until(evidence, course.holder)
+    renewed_late_ns = 0 if course.holder.gate_absolute else course.holder.hold_ns
+    frozen_ns = right_ns + renewed_late_ns + course.holder.tick_ns
+    assert frozen_ns <= newest_ns + course.holder.shut_ns
+    return course.shut_at(newest_ns + course.holder.shut_ns), min(course.silences(wait))
 
 
+TICKS: Final = pytest.mark.parametrize("tick_ms", TICKS_MS)
 GATES: Final = pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
 
 
 @GATES
+@TICKS
 @given(timing=timings())
 def test_a_gate_that_counts_relative_timeouts_halves_the_right_to_hold(
-    timing: Timing, *, absolute: bool
+    timing: Timing, *, absolute: bool, tick_ms: int
 ) -> None:
-    settings = settings_of(timing, absolute=absolute)
-    renewed_late_ns = 0 if absolute else settings.hold_ns
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+    late_ns = (0 if absolute else settings.hold_ns) + settings.tick_ns
 
-    assert 0 < settings.hold_ns + renewed_late_ns <= settings.shut_ns < timing.deadtime_ns
+    assert 0 < settings.hold_ns + late_ns <= settings.shut_ns < timing.deadtime_ns
 
 
 @GATES
+@TICKS
 @given(timing=timings())
 def test_the_echoes_that_a_holder_needs_fit_into_its_right(
-    timing: Timing, *, absolute: bool
+    timing: Timing, *, absolute: bool, tick_ms: int
 ) -> None:
-    settings = settings_of(timing, absolute=absolute)
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
 
     needed_ns = (REFLECT_MIN_ANSWERED + 2) * settings.beat_ns + settings.max_delay_ns
 
@@ -229,12 +243,14 @@ def test_the_echoes_that_a_holder_needs_fit_into_its_right(
 
 
 @GATES
+@TICKS
 @given(timing=timings())
 def test_a_beat_whose_answer_comes_in_time_renews_the_right_before_it_ends(
-    timing: Timing, *, absolute: bool
+    timing: Timing, *, absolute: bool, tick_ms: int
 ) -> None:
     """Without ping nodes the owner rests on one acknowledged beat for each keepalive."""
-    settings = settings_of(timing, absolute=absolute, pings=0)
+    assume(timing.deadtime_ns >= 80 * MS)  # in less, a tick of 10 ms wants more than 3 keepalives
+    settings = settings_of(timing, absolute=absolute, pings=0, tick_ms=tick_ms)
 
     assert settings.beat_ns + settings.max_delay_ns <= settings.hold_ns
 
