@@ -6,98 +6,43 @@ so that any part of a schedule is a schedule.
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Final, Literal
 
-from hafw.core.model import REFLECTED_PATH, ForeignAnnounced, GateFailed, Verb, What
+from hafw.core.model import (
+    REFLECTED_PATH,
+    ForeignAnnounced,
+    GateFailed,
+    OpKind,
+    Outcome,
+    Verb,
+    What,
+)
 from hafw.core.settings import SECOND
+from hafw_sim.vocabulary import FAULTS, Refused, check, fault, inflict
 from hafw_sim.world import World  # noqa: TC001 - the types of the faults are read at run time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from hafw_sim.world import Machine, Way
 
 Node = Literal["alpha", "beta"]
 WayName = Literal["link0", "link1", "to_ping", "from_ping"]
-Side = Literal["to", "from", "both"]
+Landed = Literal["yes", "no", "by chance"]
+"""Whether what is under way when somebody dies has had its effect."""
 NUMBERS: Final = {"alpha": 0, "beta": 1}
-
-
-class Refused(ValueError):
-    """No such fault, or not with these arguments; the text says what there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that can be done: its name, what it does, and its arguments with their types."""
-
-    name: str
-    text: str
-    parameters: dict[str, Any]
-    required: frozenset[str]
-    run: Callable[..., None]
-
-
-FAULTS: Final[dict[str, Fault]] = {}
-
-
-def _fault(function: Callable[..., None]) -> Callable[..., None]:
-    name = function.__name__.lstrip("_").rstrip("_")
-    hints = get_type_hints(function)
-    parameters = inspect.signature(function).parameters
-    FAULTS[name] = Fault(
-        name,
-        inspect.getdoc(function) or "",
-        {each: hints[each] for each in parameters if each != "world"},
-        frozenset(n for n, p in parameters.items() if p.default is p.empty and n != "world"),
-        function,
-    )
-    return function
-
-
-def check(kind: str, args: dict[str, Any]) -> None:
-    """Whether there is such a fault with such arguments. Raises Refused."""
-    fault = FAULTS.get(kind)
-    if fault is None:
-        raise Refused(f'nothing is called "{kind}"; {_meant(kind, FAULTS)}')
-    for name, value in args.items():
-        wanted = fault.parameters.get(name)
-        if wanted is None:
-            raise Refused(f'{kind} has no "{name}"; {_meant(name, fault.parameters)}')
-        if get_origin(wanted) is Literal:
-            if value not in get_args(wanted):
-                raise Refused(f'{kind} {name}="{value}"; {_meant(str(value), get_args(wanted))}')
-        elif not _fits(value, wanted):
-            raise Refused(f"{kind} {name}={value}: this is no {wanted.__name__}")
-    missing = sorted(fault.required - args.keys())
-    if missing:
-        raise Refused(f"{kind} needs {', '.join(missing)} too")
-
-
-def _fits(value: object, wanted: type) -> bool:
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is wanted
-
-
-def _meant(word: str, known: Any) -> str:  # noqa: ANN401 - any collection of words
-    close = difflib.get_close_matches(word, [str(each) for each in known], n=1)
-    return f'did you mean "{close[0]}"?' if close else "there is " + ", ".join(map(str, known))
-
-
-def inflict(world: World, kind: str, args: dict[str, Any]) -> None:
-    """Do it. Raises Refused."""
-    check(kind, args)
-    FAULTS[kind].run(world, **args)
+_OUTCOMES: Final = {
+    "ok": Outcome.OK,
+    "failed": Outcome.FAILED_NO_EFFECT,
+    "unknown": Outcome.UNKNOWN,
+}
+_LANDED: Final = {"yes": True, "no": False, "by chance": None}
 
 
 # --- machines -----------------------------------------------------------------------------------
 
 
-@_fault
+@fault
 def boot(world: World, node: Node) -> None:
     """Start the machine if it is off, and its agent."""
     machine = world.nodes[NUMBERS[node]]
@@ -105,21 +50,21 @@ def boot(world: World, node: Node) -> None:
         world.boot(machine.number)
 
 
-@_fault
-def kill(world: World, node: Node) -> None:
+@fault
+def kill(world: World, node: Node, landed: Landed = "by chance") -> None:
     """Kill the agent (-9); the machine goes on."""
     machine = world.nodes[NUMBERS[node]]
     if not machine.paused:
-        world.kill_agent(machine.number)
+        world.kill_agent(machine.number, landed=_LANDED[landed])
 
 
-@_fault
-def crash(world: World, node: Node) -> None:
+@fault
+def crash(world: World, node: Node, landed: Landed = "by chance") -> None:
     """The machine is gone at once."""
-    world.crash(NUMBERS[node])
+    world.crash(NUMBERS[node], landed=_LANDED[landed])
 
 
-@_fault
+@fault
 def freeze(world: World, node: Node) -> None:
     """Stop the agent's process."""
     machine = world.nodes[NUMBERS[node]]
@@ -127,14 +72,14 @@ def freeze(world: World, node: Node) -> None:
         world.freeze(machine.number)
 
 
-@_fault
+@fault
 def freeze_within(world: World, node: Node, place: Literal["renewal", "opening"]) -> None:
     """Stop the agent's process inside its next renewal, or opening, of a gate."""
     if world.nodes[NUMBERS[node]].engine is not None:
         world.freeze_within(NUMBERS[node], place)
 
 
-@_fault
+@fault
 def thaw(world: World, node: Node) -> None:
     """Let the agent's process go on."""
     machine = world.nodes[NUMBERS[node]]
@@ -142,7 +87,7 @@ def thaw(world: World, node: Node) -> None:
         world.thaw(machine.number)
 
 
-@_fault
+@fault
 def suspend(world: World, node: Node, seconds: float) -> None:
     """The whole machine sleeps; CLOCK_BOOTTIME tells it."""
     machine = world.nodes[NUMBERS[node]]
@@ -150,26 +95,26 @@ def suspend(world: World, node: Node, seconds: float) -> None:
         world.pause(machine.number, seconds, shows=True)
 
 
-@_fault
+@fault
 def pause(world: World, node: Node, seconds: float) -> None:
     """A hypervisor stops the whole machine; no clock of it tells."""
     world.pause(NUMBERS[node], seconds, shows=False)
 
 
-@_fault
+@fault
 def slow(world: World, node: Node, seconds: float) -> None:
     """From now on the agent attends to everything so much later."""
     world.nodes[NUMBERS[node]].slow_ns = int(seconds * SECOND)
 
 
-@_fault
-def worker(world: World, node: Node, up: bool) -> None:  # noqa: FBT001 - a fault's argument
+@fault
+def worker(world: World, node: Node, up: bool, landed: Landed = "by chance") -> None:  # noqa: FBT001 - a fault's argument
     """The worker dies, or is back."""
     machine = world.nodes[NUMBERS[node]]
     if machine.engine is not None and up:
         world.workers.find(machine)
     elif machine.engine is not None and machine.worker_up:
-        world.workers.lose(machine)
+        world.workers.lose(machine, landed=_LANDED[landed])
 
 
 # --- network ------------------------------------------------------------------------------------
@@ -186,70 +131,70 @@ def _ways(world: World, name: str, node: str) -> Iterator[Way]:
         yield world.net.links[int(name[-1]), number]
 
 
-@_fault
+@fault
 def cut(world: World, node: Node, way: WayName) -> None:
     """What `node` sends this way is lost (from_ping: what it would receive)."""
     for each in _ways(world, way, node):
         each.cut = True
 
 
-@_fault
+@fault
 def mend(world: World, node: Node, way: WayName) -> None:
     """The end of `cut`."""
     for each in _ways(world, way, node):
         each.cut = False
 
 
-@_fault
+@fault
 def cut_links(world: World) -> None:
     """All links, both ways."""
     world.net.cut_links()
 
 
-@_fault
+@fault
 def mend_links(world: World) -> None:
     """All links work again."""
     world.net.mend_links()
 
 
-@_fault
+@fault
 def cut_ping(world: World, node: Node) -> None:
     """The node loses the ping node, both ways."""
     world.net.cut_ping(NUMBERS[node])
 
 
-@_fault
+@fault
 def mend_ping(world: World, node: Node) -> None:
     """It reaches it again."""
     world.net.mend_ping(NUMBERS[node])
 
 
-@_fault
+@fault
 def ping_node(world: World, up: bool) -> None:  # noqa: FBT001 - a fault's argument
     """The ping node dies, or is back."""
     world.net.ping_up = up
 
 
-@_fault
+@fault
 def reflection(world: World, works: bool) -> None:  # noqa: FBT001 - a fault's argument
     """The ping node goes on to answer, but no longer reflects: it lies."""
     world.net.ping_reflects = works and world.nodes[0].settings.reflect
 
 
-@_fault
+@fault
 def service_lan(world: World, whole: bool) -> None:  # noqa: FBT001 - a fault's argument
     """Whether a probe of an address can find its owner."""
     world.net.service_lan = whole
 
 
-@_fault
+@fault
 def lose(world: World, node: Node, way: WayName, share: float) -> None:
     """Lose this share of the packets, each by itself."""
     for each in _ways(world, way, node):
         each.loss = share
 
 
-@_fault
+@fault
 def burst(world: World, node: Node, way: WayName, begins: float, ends: float) -> None:
     """Lose packets in bursts; the chances per packet that one begins, and ends (0, 0: no more)."""
     for each in _ways(world, way, node):
@@ -257,28 +202,36 @@ def burst(world: World, node: Node, way: WayName, begins: float, ends: float) ->
         each.bursting = False
 
 
-@_fault
+@fault
+def lose_next(
+    world: World, node: Node, packet: Literal["reflected", "echo", "link0", "link1"]
+) -> None:
+    """The next packet of this kind that `node` sends is lost."""
+    world.net.lose_next(NUMBERS[node], packet)
+
+
+@fault
 def hold(world: World, node: Node, way: WayName) -> None:
     """Keep what is sent this way."""
     for each in _ways(world, way, node):
         world.net.hold(each)
 
 
-@_fault
+@fault
 def deliver(world: World, node: Node, way: WayName) -> None:
     """What was kept arrives now."""
     for each in _ways(world, way, node):
         world.net.deliver_held(each)
 
 
-@_fault
+@fault
 def replay(world: World, node: Node, path: int, age: int) -> None:
     """A datagram that `node` sent arrives again; path -1 is the reflected one."""
     number = NUMBERS[node]
     world.net.replay(REFLECTED_PATH if path < 0 else path, number, age)
 
 
-@_fault
+@fault
 def weather(  # noqa: PLR0913, PLR0917 - one argument per thing
     world: World,
     loss: float = 0.0,
@@ -296,26 +249,26 @@ def weather(  # noqa: PLR0913, PLR0917 - one argument per thing
 # --- disks, operations, addresses ---------------------------------------------------------------
 
 
-@_fault
+@fault
 def disk(world: World, full: bool = False, fsync_s: float = 0.001) -> None:  # noqa: FBT001, FBT002 - a fault's argument
     """Disks are full, or slow."""
     world.weather.disk_full = full
     world.weather.fsync_ns = (int(fsync_s * SECOND) // 10, int(fsync_s * SECOND))
 
 
-@_fault
+@fault
 def lose_state(world: World, node: Node) -> None:
     """The state file is gone or torn."""
     world.lose_state(NUMBERS[node])
 
 
-@_fault
+@fault
 def roll_back_state(world: World, node: Node, writes: int) -> None:
     """The state file is an old one."""
     world.roll_back_state(NUMBERS[node], writes)
 
 
-@_fault
+@fault
 def operations(  # noqa: PLR0913, PLR0917 - one argument per thing
     world: World,
     failed: float = 0.0,
@@ -330,14 +283,26 @@ def operations(  # noqa: PLR0913, PLR0917 - one argument per thing
     own.op_ns = (int(from_s * SECOND), int(to_s * SECOND))
 
 
-@_fault
+@fault
+def fate(
+    world: World,
+    node: Node,
+    operation: Literal["start", "stop", "clean"],
+    outcome: Literal["ok", "failed", "unknown"],
+    lands: bool,  # noqa: FBT001 - a fault's argument
+) -> None:
+    """What is said of each such operation on `node` from now on, and whether it has its effect."""
+    world.nodes[NUMBERS[node]].fates[OpKind(operation)] = (_OUTCOMES[outcome], lands)
+
+
+@fault
 def steal_address(world: World, node: Node, group: int) -> None:
     """Another program removes the address."""
     if group in {each.id for each in world.nodes[0].settings.groups}:
         world.steal_address(NUMBERS[node], group)
 
 
-@_fault
+@fault
 def foreign_announcement(world: World, node: Node, group: int) -> None:
     """Somebody announces the address of a group on the wire."""
     machine = world.nodes[NUMBERS[node]]
@@ -345,7 +310,7 @@ def foreign_announcement(world: World, node: Node, group: int) -> None:
         world.feed(machine, ForeignAnnounced(group, "02:00:00:00:00:99"))
 
 
-@_fault
+@fault
 def gate_fails(world: World, node: Node, group: int) -> None:
     """The kernel refuses to move a gate."""
     machine = world.nodes[NUMBERS[node]]
@@ -353,13 +318,13 @@ def gate_fails(world: World, node: Node, group: int) -> None:
         world.feed(machine, GateFailed(group, "simulated: no space left"))
 
 
-@_fault
+@fault
 def service(world: World, node: Node, up: bool) -> None:  # noqa: FBT001 - a fault's argument
     """The service interface of the node."""
     world.set_service(NUMBERS[node], up=up)
 
 
-@_fault
+@fault
 def operator(  # noqa: PLR0913, PLR0917 - what can be typed
     world: World,
     node: Node,
@@ -378,7 +343,7 @@ def operator(  # noqa: PLR0913, PLR0917 - what can be typed
     world.ask(machine.number, Verb(verb), What(what), force=force or vouches, **more)
 
 
-@_fault
+@fault
 def make_whole(world: World) -> None:
     """Everything works again: network, disks, operations, machines and agents."""
     world.heal()
@@ -388,7 +353,7 @@ def make_whole(world: World) -> None:
     disk(world)
     operations(world)
     for machine in world.nodes:
-        machine.failing.clear()
+        machine.fates.clear()
         machine.slow_ns = 0
         if machine.frozen and not machine.paused:
             world.thaw(machine.number)
@@ -397,3 +362,6 @@ def make_whole(world: World) -> None:
             world.boot(machine.number)
         elif machine.engine is not None:
             world.workers.find(machine)
+
+
+__all__ = ["FAULTS", "NUMBERS", "Refused", "check", "inflict"]

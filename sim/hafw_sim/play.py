@@ -90,7 +90,9 @@ class Player:
     def __init__(self, schedule: Schedule, *, traced: bool = False) -> None:
         """`traced`: also reckon a hash of every step, to compare two runs."""
         self.schedule = schedule
-        self.world = World(schedule.pair.settings(), schedule.pair.seed)
+        self.world = World(
+            schedule.pair.settings(), schedule.pair.seed, steady=schedule.pair.steady
+        )
         self.outcome = Outcome()
         self._digest = hashlib.blake2b(digest_size=8) if traced else None
         self._states: dict[tuple[int, int], str] = {}

@@ -38,7 +38,8 @@ class ScheduleError(ValueError):
 class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The cluster of a run. Group n prefers alpha if n is odd. Times in ns.
 
-    `seed` is that of the weather. `rates_ppm`: how wrong each node's clocks run.
+    `seed` is that of the weather; a `steady` world leaves nothing to chance: everything takes as
+    long as it may. `rates_ppm`: how wrong each node's clocks run.
     """
 
     protection: str = "reflected"
@@ -52,6 +53,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     initdead_ns: int = 30_000_000_000
     rates_ppm: tuple[int, int] = (0, 0)
     seed: int = 0
+    steady: bool = False
 
     def settings(self) -> tuple[Settings, Settings]:
         """What each node's engine is started with."""

@@ -113,7 +113,7 @@ def start_in_flight_when_the_right_ends() -> list[str]:
 def failed_start_rolls_back_and_goes_to_the_peer() -> list[str]:
     """A start that fails is stopped again, and the other node gets its chance."""
     world = running_pair()
-    world.nodes[BETA].failing = {OpKind.START: Outcome.FAILED_NO_EFFECT}
+    world.nodes[BETA].fates[OpKind.START] = Outcome.FAILED_NO_EFFECT, False
     world.ask(BETA, Verb.TAKEOVER)
     world.run(5)
     return wrong(world, "alpha")
@@ -123,7 +123,7 @@ def failed_start_rolls_back_and_goes_to_the_peer() -> list[str]:
 def start_in_doubt_is_no_start() -> list[str]:
     """UNKNOWN is resolved by stopping, never taken for success."""
     world = running_pair()
-    world.nodes[BETA].failing = {OpKind.START: Outcome.UNKNOWN}
+    world.nodes[BETA].fates[OpKind.START] = Outcome.UNKNOWN, True
     world.ask(BETA, Verb.TAKEOVER)
     world.run(5)
     return wrong(world, "alpha")

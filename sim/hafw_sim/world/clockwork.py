@@ -29,9 +29,10 @@ class Endless(AssertionError):
 class Clockwork:
     """What happens when, and by what chance."""
 
-    def __init__(self, seed: int) -> None:
-        """Begin at 0 with nothing planned."""
+    def __init__(self, seed: int, *, steady: bool = False) -> None:
+        """Begin at 0 with nothing planned. `steady`: nothing is left to chance."""
         self.seed = seed
+        self.steady = steady
         self.now_ns = 0
         self.events = 0
         self._heap: list[tuple[int, int, partial[None]]] = []
@@ -46,9 +47,15 @@ class Clockwork:
         return found
 
     def between(self, stream: str, bounds: tuple[int, int]) -> int:
-        """A number within `bounds`, both included."""
+        """A number within `bounds`, both included; in a steady world the upper one."""
         low, high = bounds
-        return low if low == high else low + int(self.chance(stream).random() * (high - low + 1))
+        if self.steady or low == high:
+            return high
+        return low + int(self.chance(stream).random() * (high - low + 1))
+
+    def coin(self, stream: str) -> bool:
+        """Yes or no; in a steady world yes."""
+        return self.steady or self.chance(stream).random() < 0.5  # noqa: PLR2004 - a fair one
 
     def at(self, when_ns: int, what: partial[None]) -> None:
         """Do something at that time, or now if it is past."""

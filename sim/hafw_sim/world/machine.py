@@ -31,6 +31,7 @@ class Machine:
     in the agent's sockets then; `unfinished`: effects of the step in which it was frozen.
     `freeze_at`: the place within the next opening or renewal of a gate at which it will be frozen.
     `in_doubt`: stops that were ordered and are not confirmed.
+    `fates`: what is said of operations of a kind from now on, and whether they have their effect.
     `disk` None: the state file is gone or torn. `history`: what was on the disk before.
     """
 
@@ -63,7 +64,7 @@ class Machine:
     in_doubt: set[tuple[int, int]] = field(default_factory=set)
     gate_ns: dict[int, int] = field(default_factory=dict)
     running: dict[int, Op] = field(default_factory=dict)
-    failing: dict[OpKind, Outcome] = field(default_factory=dict)
+    fates: dict[OpKind, tuple[Outcome, bool]] = field(default_factory=dict)
     service_up: bool = True
     worker_up: bool = True
     # what people see

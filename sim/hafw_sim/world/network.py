@@ -54,6 +54,7 @@ class Network:
         self.ping_up = True
         self.ping_reflects = settings.reflect
         self.service_lan = True
+        self.doomed: set[tuple[int, str]] = set()
         self.sent: dict[tuple[int, int], deque[bytes]] = {}
 
     @property
@@ -68,19 +69,27 @@ class Network:
             if not (self.ping_up and self.ping_reflects):
                 return
             hops: tuple[Way, ...] = (self.to_ping[sender], self.from_ping[receiver])
+            kind = "reflected"
         else:
-            hops = (self.links[path, sender],)
+            hops, kind = (self.links[path, sender],), f"link{path}"
         kept = self.sent.get((path, sender))
         if kept is None:
             kept = self.sent[path, sender] = deque(maxlen=KEPT)
         kept.append(data)
-        self._carry(hops, partial(self._arrive, receiver, path, data))
+        if not self._is_doomed(sender, kind):
+            self._carry(hops, partial(self._arrive, receiver, path, data))
 
     def echo(self, sender: int, ping: int, n: int) -> None:
         """A machine sends its own echo `n` to a ping node."""
-        if self.ping_up:
+        if self.ping_up and not self._is_doomed(sender, "echo"):
             hops = (self.to_ping[sender], self.from_ping[sender])
             self._carry(hops, partial(self.answer, sender, ping, n))
+
+    def _is_doomed(self, sender: int, kind: str) -> bool:
+        if (sender, kind) not in self.doomed:
+            return False
+        self.doomed.discard((sender, kind))
+        return True
 
     def _carry(self, hops: tuple[Way, ...], arrive: partial[None]) -> None:
         weather, clockwork = self._weather, self._clockwork
@@ -134,6 +143,10 @@ class Network:
         """A machine's way to and from the ping node works again."""
         self.to_ping[number].cut = self.from_ping[number].cut = False
 
+    def lose_next(self, sender: int, kind: str) -> None:
+        """What a machine sends next of a kind ("reflected", "echo", "link0", …) is lost."""
+        self.doomed.add((sender, kind))
+
     def hold(self, way: Way) -> None:
         """From now on nothing that goes this way arrives, but it is kept."""
         way.held = []
@@ -155,4 +168,5 @@ class Network:
         for way in self.ways:
             way.cut = way.bursting = False
             way.loss, way.burst, way.held = 0.0, None, None
+        self.doomed.clear()
         self.service_lan = True

@@ -104,12 +104,12 @@ class Workers:
             return
         self._kernels.settle(machine)
 
-    def lose(self, machine: Machine) -> None:
+    def lose(self, machine: Machine, *, landed: bool | None = None) -> None:
         """The worker dies, and the agent notices: what was under way is in doubt."""
         machine.worker_up = False
         orphans = list(machine.running.values())
         in_doubt = set(machine.in_doubt)
-        self.die(machine)
+        self.die(machine, landed=landed)
         machine.in_doubt = in_doubt
         self.feed(machine, WorkerChanged(up=False))
         for op in orphans:
@@ -121,10 +121,13 @@ class Workers:
             machine.worker_up = True
             self.feed(machine, WorkerChanged(up=True))
 
-    def die(self, machine: Machine) -> None:
-        """The worker dies: each of its operations has had its effect by now, or never will."""
+    def die(self, machine: Machine, *, landed: bool | None = None) -> None:
+        """The worker dies: each of its operations has had its effect by now, or never will.
+
+        `landed` says which; None: by chance.
+        """
         for op in machine.running.values():
-            if self._clockwork.chance("orphans").random() < 0.5:  # noqa: PLR2004 - a coin
+            if self._clockwork.coin("orphans") if landed is None else landed:
                 self._land(machine, op)
                 self.stale_landings += op.kind is OpKind.START
         machine.running.clear()
@@ -138,16 +141,16 @@ class Workers:
             other = self._machines[1 - machine.number]
             answered = self._network.service_lan and self._kernels.serves(other, op.group)
             return (Outcome.FAILED_NO_EFFECT if answered else Outcome.OK), False
+        if op.kind in machine.fates:
+            return machine.fates[op.kind]
         if op.kind is OpKind.CLEAN:
             return Outcome.OK, True
-        outcome = machine.failing.get(op.kind)
-        if outcome is None:
-            outcome = self._drawn()
+        outcome = self._drawn()
         may_be_lost = op.kind is OpKind.STOP and weather.op_lost > 0
         if may_be_lost and self._clockwork.chance("lost").random() < weather.op_lost:
             return Outcome.UNKNOWN, False
         if outcome is Outcome.UNKNOWN and op.kind is not OpKind.STOP:
-            return outcome, self._clockwork.chance("landing").random() < 0.5  # noqa: PLR2004 - a coin
+            return outcome, self._clockwork.coin("landing")
         return outcome, outcome is not Outcome.FAILED_NO_EFFECT
 
     def _drawn(self) -> Outcome:

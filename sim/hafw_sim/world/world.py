@@ -65,9 +65,11 @@ Tap = Callable[[Machine, Event, Instant, list[Effect]], None]
 class World:
     """Two machines, their links, a ping node, and the checks that are made at every start."""
 
-    def __init__(self, settings: tuple[Settings, Settings], seed: int = 0) -> None:
-        """Build the world switched off; `boot` starts a node."""
-        self.clockwork = Clockwork(seed)
+    def __init__(
+        self, settings: tuple[Settings, Settings], seed: int = 0, *, steady: bool = False
+    ) -> None:
+        """Build the world switched off; `boot` starts a node. `steady`: nothing is by chance."""
+        self.clockwork = Clockwork(seed, steady=steady)
         self.weather = Weather()
         self.nodes = tuple(
             Machine(own.names[own.node], own.node, own, offset_ns=(own.node + 1) * 1_000 * SECOND)
@@ -148,23 +150,27 @@ class World:
         if not node.settings.pings:
             self._listen(node, node.engine)
 
-    def kill_agent(self, number: int) -> None:
-        """Kill the agent (-9) while its host lives: address and gate stay in the kernel."""
+    def kill_agent(self, number: int, *, landed: bool | None = None) -> None:
+        """Kill the agent (-9) while its host lives: address and gate stay in the kernel.
+
+        `landed`: whether what was being written and done had its effect by then; None: by chance.
+        """
         node = self.nodes[number]
         if node.engine is not None:
-            self.workers.die(node)
+            self.workers.die(node, landed=landed)
         node.engine = None
         node.stalled = None
         node.queue.clear()
         node.unfinished.clear()
-        landed = self.clockwork.chance("disk").random() < 0.5  # noqa: PLR2004 - a coin
+        if landed is None:
+            landed = self.clockwork.coin("disk")
         if node.writing is not None and landed:
             self._save(node, node.writing)
         node.writing = node.unwritten = None
 
-    def crash(self, number: int) -> None:
-        """The whole machine is gone."""
-        self.kill_agent(number)
+    def crash(self, number: int, *, landed: bool | None = None) -> None:
+        """The whole machine is gone. `landed`: see `kill_agent`."""
+        self.kill_agent(number, landed=landed)
         node = self.nodes[number]
         node.up = node.paused = False
         node.addresses.clear()
