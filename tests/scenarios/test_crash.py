@@ -77,7 +77,7 @@ def test_a_crashed_node_returns_and_does_not_disturb(scene: Scene) -> None:
     scene.pair.start("alpha")
 
     scene.both_say("beta")
-    scene.deadtimes_later(1.5, "beta")
+    scene.deadtimes_later(0.5, "beta")
     scene.undisturbed("beta", returned_ns)
     scene.never_on_both()
 

@@ -66,6 +66,6 @@ def test_a_frozen_owner_of_an_ipv6_address_closes_before_the_other_takes_over(sc
     thawed_ns = scene.alpha.thaw()
 
     scene.both_say("beta")
-    scene.deadtimes_later(1.5, "beta", VIP6)
+    scene.deadtimes_later(0.5, "beta", VIP6)
     scene.undisturbed("beta", thawed_ns, VIP6)
     scene.never_on_both()

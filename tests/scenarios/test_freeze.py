@@ -72,7 +72,7 @@ def test_a_thawed_owner_lets_go_and_announces_nothing(scene: Scene) -> None:
     thawed_ns = scene.alpha.thaw()
 
     scene.both_say("beta")
-    scene.deadtimes_later(1.5, "beta")
+    scene.deadtimes_later(0.5, "beta")
     scene.undisturbed("beta", thawed_ns)
     scene.never_on_both()
     assert "did not run for" in scene.events("alpha")["agent.paused"]
@@ -86,7 +86,7 @@ def test_a_freeze_of_15_seconds_is_like_any_other(scene: Scene) -> None:
     thawed_ns = scene.alpha.thaw()
 
     scene.both_say("beta")
-    scene.deadtimes_later(1.5, "beta")
+    scene.deadtimes_later(0.5, "beta")
     scene.undisturbed("beta", thawed_ns)
     scene.never_on_both()
 
@@ -98,7 +98,7 @@ def test_a_thawed_standby_takes_nothing(scene: Scene) -> None:
     scene.beta.thaw()
 
     scene.both_say("alpha")
-    scene.deadtimes_later(1.5, "alpha")
+    scene.deadtimes_later(0.5, "alpha")
     scene.undisturbed("alpha", frozen_ns)
     scene.never_on_both()
 

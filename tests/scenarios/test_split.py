@@ -43,7 +43,7 @@ def test_the_return_of_an_isolated_owner_is_not_noticed(scene: Scene) -> None:
     healed_ns = scene.lab.heal()
 
     scene.both_say("beta")
-    scene.deadtimes_later(1.5, "beta")
+    scene.deadtimes_later(0.5, "beta")
     scene.undisturbed("beta", healed_ns)
     scene.never_on_both()
 
@@ -74,7 +74,7 @@ def test_the_heal_of_a_cut_between_the_nodes_is_not_noticed(scene: Scene) -> Non
 
     scene.lab.heal()
 
-    scene.deadtimes_later(1.5, "alpha")
+    scene.deadtimes_later(0.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
 
@@ -111,7 +111,7 @@ def test_the_heal_of_a_split_that_the_probe_held_together_is_not_noticed(stage: 
     scene.lab.heal()
 
     scene.both_say("alpha")
-    scene.deadtimes_later(1.5, "alpha")
+    scene.deadtimes_later(0.5, "alpha")
     scene.undisturbed("alpha", cut_ns)
     scene.never_on_both()
 
