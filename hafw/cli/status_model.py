@@ -94,11 +94,12 @@ class Warned(msgspec.Struct, frozen=True):
 
 
 class AgentStatus(msgspec.Struct, frozen=True):
-    """The agent that answered: what it was given by this machine."""
+    """The agent that answered: what it was given by this machine, and what it dropped."""
 
     worker: str = ""
     gate: str = ""
     scheduling: str = ""
+    dropped: dict[str, int] = {}
 
 
 class Status(msgspec.Struct, frozen=True):

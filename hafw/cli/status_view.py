@@ -154,7 +154,11 @@ def _agent(agent: AgentStatus) -> RenderableType | None:
         f"gate {agent.gate}" if agent.gate else "",
         agent.scheduling,
     ]
-    return Text(" · ".join(filter(None, facts))) if any(facts) else None
+    lines = [" · ".join(filter(None, facts))]
+    if agent.dropped:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(agent.dropped.items()))
+        lines.append(f"datagrams dropped: {kinds}")
+    return Text("\n".join(filter(None, lines))) if any(lines) else None
 
 
 def _takeover(takeover: TakeoverStatus) -> RenderableType:

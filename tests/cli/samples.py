@@ -65,7 +65,12 @@ def trouble_result() -> Message:
                 "next": "hafw takeover --force --peer-is-off beta --reason TEXT",
             }
         ],
-        "agent": {"worker": "up", "gate": "owned", "scheduling": "real-time, memory locked"},
+        "agent": {
+            "worker": "up",
+            "gate": "owned",
+            "scheduling": "real-time, memory locked",
+            "dropped": {"wrong mac": 1, "replayed": 2},
+        },
     }
 
 

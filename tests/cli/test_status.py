@@ -62,6 +62,7 @@ PING NODES
 
 AGENT
   worker up · gate owned · real-time, memory locked
+  datagrams dropped: 2 replayed, 1 wrong mac
 
 LAST TAKEOVER HERE
   2026-11-22T12:00:01.250+00:00  group 3 beta → alpha by reflected
