@@ -17,6 +17,8 @@ from hafw_sim.faults import inflict
 from hafw_sim.world import Endless, World
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from hafw.core.model import Effect, Event, Instant
     from hafw_sim.schedule import Decision, Schedule
     from hafw_sim.world import Machine
@@ -102,39 +104,51 @@ class Player:
 
     def play(self) -> Outcome:
         """Run it to its end."""
-        world, outcome = self.world, self.outcome
+        self.attempt(self._run)
+        return self.verdict()
+
+    def _run(self) -> None:
+        self.begin()
+        for decision in self.schedule.decisions:
+            self.world.clockwork.at(decision.at_ns, partial(self.do, decision))
+        self.world.run_until(self.schedule.end_ns)
+        if self.schedule.heals:
+            self.rest()
+
+    def attempt(self, run: Callable[[], None]) -> None:
+        """Let it run; an assertion of the engine that fails meanwhile is a violation."""
         try:
-            self._run()
+            run()
         except Endless as problem:
-            world.violate(f"L2 {problem}")
+            self.world.violate(f"L2 {problem}")
         except AssertionError as problem:
-            world.violate(f"an assertion of the engine: {problem!s}")
+            self.world.violate(f"an assertion of the engine: {problem!s}")
+
+    def begin(self) -> None:
+        """Both nodes boot."""
+        self.world.boot(0)
+        self.world.boot(1)
+
+    def do(self, decision: Decision) -> None:
+        """What was decided is done, now."""
+        self.outcome.faults[decision.kind] += 1
+        inflict(self.world, decision.kind, decision.args)
+
+    def verdict(self) -> Outcome:
+        """What came of the run up to now."""
+        world, outcome = self.world, self.outcome
         world.both_ms()
-        self._judge_overlaps()
-        outcome.violations = world.violations
+        outcome.both_ns = 0
+        outcome.violations = [*world.violations, *self._judge_overlaps()]
         outcome.events = world.events
         outcome.simulated_ns = world.now_ns
         if self._digest is not None:
             outcome.trace = self._digest.hexdigest()
         return outcome
 
-    def _run(self) -> None:
-        world = self.world
-        world.boot(0)
-        world.boot(1)
-        for decision in self.schedule.decisions:
-            world.clockwork.at(decision.at_ns, partial(self._do, decision))
-        world.run_until(self.schedule.end_ns)
-        if self.schedule.heals:
-            self._rest()
-
-    def _do(self, decision: Decision) -> None:
-        self.outcome.faults[decision.kind] += 1
-        inflict(self.world, decision.kind, decision.args)
-
     # --- the end --------------------------------------------------------------------------------
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
         """Enough is whole again: each group must get exactly one owner (L1, L2, L3)."""
         world, ending = self.world, self.schedule.ending
         self._mend(ending)
@@ -199,7 +213,7 @@ class Player:
                 found.append(f"group {group.id} is owned by {owner}")
         return found
 
-    def _judge_overlaps(self) -> None:
+    def _judge_overlaps(self) -> Iterator[str]:
         """S2: where `reflected` alone may be used, and nothing was beyond it, nobody overlaps.
 
         But a gate stands still while its machine sleeps: after that it is open for as long as the
@@ -213,7 +227,7 @@ class Player:
                 for at_ns in world.resumed_ns
             )
             if strict and not woke:
-                world.violations.append(
+                yield (
                     f"S2 both nodes served group {group} from {begin_ns / SECOND:.6f} s "
                     f"for {(end_ns - begin_ns) / MS:.3f} ms"
                 )

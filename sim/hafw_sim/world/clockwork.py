@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.core.settings import SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from functools import partial
 
 EVENTS_PER_SECOND_MAX: Final = 50_000
@@ -30,11 +31,15 @@ class Clockwork:
     """What happens when, and by what chance."""
 
     def __init__(self, seed: int, *, steady: bool = False) -> None:
-        """Begin at 0 with nothing planned. `steady`: nothing is left to chance."""
+        """Begin at 0 with nothing planned. `steady`: nothing is left to chance.
+
+        `watch` may be set: it is called after everything that happens, to look at the world.
+        """
         self.seed = seed
         self.steady = steady
         self.now_ns = 0
         self.events = 0
+        self.watch: Callable[[], None] | None = None
         self._heap: list[tuple[int, int, partial[None]]] = []
         self._seq = 0
         self._streams: dict[str, random.Random] = {}
@@ -73,7 +78,7 @@ class Clockwork:
 
     def run_until(self, end_ns: int) -> None:
         """Let the time go by up to `end_ns`. Raises `Endless`."""
-        heap = self._heap
+        heap, watch = self._heap, self.watch
         second_ends_ns, bound = self.now_ns, self.events
         while heap and heap[0][0] <= end_ns:
             self.now_ns, _, what = heapq.heappop(heap)
@@ -84,4 +89,6 @@ class Clockwork:
             if self.events > bound:
                 raise Endless(f"{EVENTS_PER_SECOND_MAX} events in the second to {second_ends_ns}")
             what()
+            if watch is not None:
+                watch()
         self.now_ns = end_ns
