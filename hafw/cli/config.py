@@ -37,7 +37,20 @@ def check(config: Path) -> None:
         load_keys(cluster.key_file)
     else:
         click.echo(f"warning: there is no key file {cluster.key_file} on this machine", err=True)
+    if cluster.control_group is not None and not _is_group(cluster.control_group):
+        missing = f'there is no group "{cluster.control_group}" on this machine'
+        click.echo(f"warning: {missing}, so only root may give orders to the agent", err=True)
     for warning in cluster.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(explain(cluster))
     click.echo(f"configuration hash {config_hash(cluster).hex()}: the same on both nodes")
+
+
+def _is_group(name: str) -> bool:
+    import grp
+
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True

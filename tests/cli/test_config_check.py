@@ -73,3 +73,14 @@ def test_a_key_file_that_others_can_read_is_found(
 
 def test_a_missing_file_is_an_invalid_configuration(hafw: Callable[..., Result]) -> None:
     assert hafw("config", "check").exit_code == 9
+
+
+def test_a_group_that_this_machine_does_not_have_is_a_warning(
+    tmp_path: Path, hafw: Callable[..., Result]
+) -> None:
+    write(tmp_path, GOOD + '[agent]\ncontrol_group = "no-such-group"\n')
+
+    result = hafw("config", "check")
+
+    assert result.exit_code == 0
+    assert 'there is no group "no-such-group" on this machine' in result.stderr
