@@ -93,7 +93,7 @@ def _timing(cluster: Cluster, settings: Settings) -> list[str]:
     rows = {
         "cluster": f"{cluster.name}, {cluster.mode}: {cluster.nodes[0]} and {cluster.nodes[1]}, "
         f"{_count(settings.links, 'link')}, {_count(settings.pings, 'ping node')}",
-        "a beat": f"every {format_duration(times.keepalive_ns)} on each link"
+        "a beat": f"at least every {format_duration(times.keepalive_ns)} on each link"
         + (
             f", every {round_duration(settings.beat_ns)} to each ping node"
             if settings.pings

@@ -125,7 +125,7 @@ class Engine:
 
     def deadline(self) -> int:
         """Step again no later than this (BOOTTIME ns), with a `Tick` if nothing else comes."""
-        due = min(self.next_echo_ns, self.next_link_ns, self.peer.next_judgement_ns(self.settings))
+        due = min(self.next_echo_ns, self.peer.next_judgement_ns(self.settings))
         for group in self.groups.values():
             due = min(due, group.next_ns(self), handover.next_ns(group, self))
             due = min(due, takeover.next_ns(group, self))

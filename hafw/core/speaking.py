@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 def send_beats(engine: Engine) -> None:
-    """Say what is due or new: reflected first, then the echo, then on every link."""
+    """Say what is due or new: reflected first, then the echo, then on every link.
+
+    The links go along with the last echo before their time: one wake-up for all, at both ends.
+    """
     beat_due = engine.now_ns >= engine.next_echo_ns
-    link_due = engine.now_ns >= engine.next_link_ns
-    if not (beat_due or link_due or engine.news):
+    if not (beat_due or engine.news):
         return
+    interval_ns = reload.echo_interval_ns(engine)
+    link_due = beat_due and engine.now_ns + interval_ns > engine.next_link_ns
     links = link_due or engine.news
     engine.news = False
     oldest_ns = engine.now_ns - 2 * engine.settings.timing.deadtime_ns
@@ -33,14 +37,12 @@ def send_beats(engine: Engine) -> None:
         for ping, echoes in enumerate(engine.echoes):
             echoes.send(n, engine.now_ns, forgotten_ns)
             engine.emit(SendEcho(ping, said))
-        interval_ns = reload.echo_interval_ns(engine)
         engine.next_echo_ns = _after(engine.next_echo_ns, interval_ns, engine.now_ns)
     if links:
         for path in range(engine.settings.links):
             engine.emit(SendBeat(path, said))
     if link_due:
-        interval_ns = reload.link_interval_ns(engine)
-        engine.next_link_ns = _after(engine.next_link_ns, interval_ns, engine.now_ns)
+        engine.next_link_ns = engine.now_ns + reload.link_interval_ns(engine)
 
 
 def _after(due_ns: int, interval_ns: int, now_ns: int) -> int:

@@ -86,6 +86,20 @@ def owner_isolated_best_effort() -> list[str]:
 
 
 @story
+def one_of_two_links_dies() -> list[str]:
+    """The other one still brings the peer, with and without a ping node: nothing moves."""
+    problems: list[str] = []
+    for pings in (1, 0):
+        world = running_pair(Classes.BEST_EFFORT, pings=pings)
+        for sender in (ALPHA, BETA):
+            world.net.links[0, sender].cut = True
+        world.net.service_lan = False
+        world.run(30)
+        problems += wrong(world, "alpha")
+    return problems
+
+
+@story
 def standby_isolated() -> list[str]:
     """The standby loses everything: it must not take."""
     problems: list[str] = []
