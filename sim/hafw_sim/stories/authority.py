@@ -21,22 +21,24 @@ from hafw_sim.stories import story, wrong
 @story
 def offer_that_arrives_much_too_late() -> list[str]:
     """Alpha offers, is not heard, takes it again by silence; then the old offer arrives."""
-    world = running_pair(links=1)
-    link = world.net.links[0, ALPHA]
-    link.held = []
-    world.net.to_ping[ALPHA].cut = True  # the offer must not come by reflection either
-    world.ask(ALPHA, Verb.STANDBY, force=True)
-    world.run(1)
-    engine = world.nodes[ALPHA].engine
-    assert engine is not None
-    world.run(60)
+    world = running_pair(Classes.BEST_EFFORT, links=1)
+    world.weather.op_ns = (SECOND, SECOND)
+    world.ask(ALPHA, Verb.STANDBY)
+    world.run(0.5)  # agreed, and stopping
+    offering = world.net.links[0, ALPHA]
+    world.net.hold(offering)
     world.net.links[0, BETA].cut = True
     world.net.cut_ping(BETA)
-    world.net.to_ping[ALPHA].cut = False
-    world.run(60)
-    world.net.deliver_held(link)
     world.run(1)
-    return [*world.violations, *(["both answer"] if world.both_ms() else [])]
+    offer, offering.held, offering.cut = offering.held, None, True
+    world.run(25)
+    problems = wrong(world, "alpha")
+    world.net.mend_ping(BETA)
+    world.run(5)
+    offering.held = offer
+    world.net.deliver_held(offering)
+    world.run(5)
+    return problems + wrong(world, "alpha")
 
 
 @story

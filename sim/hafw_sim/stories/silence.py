@@ -114,6 +114,18 @@ def standby_isolated() -> list[str]:
 
 
 @story
+def standby_loses_the_ping_node_just_before_the_end_of_the_silence() -> list[str]:
+    """What it was answered some seconds ago does not show that it is not isolated now."""
+    world = running_pair(Classes.BEST_EFFORT)
+    world.net.service_lan = False
+    world.net.cut_links()
+    world.run(7)
+    world.net.cut_ping(BETA)
+    world.run(6)
+    return wrong(world, "alpha")
+
+
+@story
 def split_while_both_see_a_reflecting_gateway() -> list[str]:
     """No peer of hafw survives this one: nothing moves, nobody lets go."""
     world = running_pair()
