@@ -286,6 +286,7 @@ def _agent(driver: Driver) -> Json:
         "worker": "up" if engine.worker_up else driver.supervisor.trouble,
         "worker_restarts": driver.supervisor.restarts,
         "pauses": engine.pauses,
+        "worst_gap_ms": engine.peer.worst_gap_ns / MS,
         "right_endings": engine.right_endings,
         "dropped": _dropped(driver),
         "gate": driver.vips.guarding.name.lower(),
