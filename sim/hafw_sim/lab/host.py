@@ -8,7 +8,6 @@ Runs inside the lab server, which must be single-threaded.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 import struct
@@ -36,7 +35,6 @@ _OWN: Final = (
     | namespaces.CLONE_NEWIPC
 )
 _READY: Final = b"ready"
-_DEATH_TIMEOUT_S: Final = 10
 
 # linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
 _NFGENMSG: Final = struct.Struct(">BBH")  # family, version, resource id
@@ -115,13 +113,6 @@ class Host:
     def kill(self) -> None:
         """Kill process 1 and with it every process of the machine; it needs reaping."""
         os.kill(self.init, signal.SIGKILL)
-
-    def await_death(self) -> None:
-        """Wait until no process of the machine runs; the machine's children are reaped before."""
-        waiting = select.poll()
-        waiting.register(self.init_fd, select.POLLIN)
-        if not waiting.poll(_DEATH_TIMEOUT_S * 1000):
-            raise TimeoutError(f"{self.plan.name} still runs {_DEATH_TIMEOUT_S} s after SIGKILL")
 
     def bury(self) -> None:
         """Reap process 1 and let go of the namespaces; the machine's children are reaped before."""

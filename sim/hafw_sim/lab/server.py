@@ -162,11 +162,12 @@ class Server:
 
     def _crash(self, machine: str) -> None:
         host = self._up(machine)
-        # Dead before the carrier goes: a program must not see its own machine die.
+        # Everything stops before anything goes: a program must not see the carrier go, nor another
+        # program die, and the kernel must not refuse packets in the name of dead programs.
+        processes.freeze({host.init} | self._everything_in(machine))
+        self._fabric.cut_power(host.plan)
         host.kill()
         self._processes.kill_all(machine)
-        host.await_death()
-        self._fabric.cut_power(host.plan)
         self._fabric.remove(host.plan)
         host.bury()
         del self._hosts[machine]
