@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ABSENT: Final = "-"
 _FINE: Final = 100
 """Milliseconds below this are shown with a decimal."""
+_COARSE: Final = 10
+"""Ratios from here on are shown without a decimal."""
 _REST: Final = {
     "pss_mib": "PSS, MiB",
     "rss_mib": "RSS, MiB",
@@ -104,8 +106,12 @@ def _cell(summary: dict[str, Any] | None, mine: float | None) -> str:
     if summary is None:
         return _ABSENT
     median, worst = summary["median"], summary["max"]
-    ratio = f" {median / mine:.2g}x" if mine and median else ""
+    ratio = f" {_times(median / mine)}x" if mine and mine > 0 and median > 0 else ""
     return f"{_ms(median)} ({_ms(worst)}){ratio}"
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f}" if value >= _COARSE else f"{value:.1f}"
 
 
 def _ms(value: float) -> str:

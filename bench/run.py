@@ -132,12 +132,16 @@ def _outage_targets(result: Result) -> list[Result]:
         if figure.limit is not None and mine is not None:
             reached = mine["max" if figure.always else "median"]
             found.append(_target(figure.title, "ms", figure.limit, reached))
+    healed, calm = (result["figures"].get(f"{time}_outage", {}) for time in ("healed", "calm"))
+    if MEASURED in healed:
+        what = "outage in sum after the heal, within what is seen before any fault"
+        found.append(_target(what, "ms", calm[MEASURED]["max"], healed[MEASURED]["median"]))
     engine = result["rest"].get(MEASURED, {}).get("engine", {})
     if engine:
         memory = max(place["pss_mib"] for place in engine.values())
-        time = max(place["cpu_percent"] for place in engine.values())
+        processor = max(place["cpu_percent"] for place in engine.values())
         found.append(_target("engine process at rest: memory (PSS)", "MiB", 30, memory))
-        found.append(_target("engine process at rest: processor", "% of a core", 0.3, time))
+        found.append(_target("engine process at rest: processor", "% of a core", 0.3, processor))
     return found
 
 
