@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from hafw_sim.predict_commands import predict, tune
+from hafw_sim.run_commands import keep, replay
 
 if TYPE_CHECKING:
     from hafw_sim.campaign import Result
@@ -35,7 +36,7 @@ def sim() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("findings"),
     show_default=True,
-    help="Where a shrunk schedule of each finding is written.",
+    help="Where each finding is written: shrunk schedule, report, test.",
 )
 @click.option("--liveness", is_flag=True, help="Heal a core only, and demand progress.")
 def swarm(seeds: int, start: int, jobs: int, out: Path, *, liveness: bool) -> None:
@@ -120,50 +121,22 @@ def _summary(result: Result, elapsed_s: float) -> str:
 
 
 def _keep(schedule: Schedule, seed: int, out: Path) -> None:
-    """Shrink the schedule of a failing seed, and write it down."""
+    """Shrink the schedule of a failing seed; write it down with its report and its test."""
+    from hafw_sim.report.run import watched
     from hafw_sim.shrink import failure, shrink
 
     smallest = shrink(schedule)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{failure(smallest).lower()}-seed-{seed}.hasim.jsonl"
+    name = f"{failure(smallest).lower()}-seed-{seed}"
+    path = out / f"{name}.hasim.jsonl"
     path.write_text(smallest.encode())
     click.echo(f"seed {seed}: shrunk to {len(smallest.decisions)} decisions in {path}")
+    keep(
+        watched(smallest, str(path)),
+        out / f"{name}.html",
+        out / f"test_{name.replace('-', '_')}.py",
+    )
     click.echo(f"seed {seed}: look at it with: hafw sim replay {path}")
-
-
-@sim.command()
-@click.argument("what", metavar="SEED|FILE")
-@click.option("--shrink", "small", is_flag=True, help="Cut it down first, if it fails.")
-def replay(what: str, *, small: bool) -> None:
-    """Play one run again, a seed or a schedule from a file, and tell what happened."""
-    from hafw_sim.play import Player
-    from hafw_sim.shrink import shrink
-    from hafw_sim.timeline import tell
-
-    schedule = _schedule(what)
-    if small:
-        schedule = shrink(schedule)
-    player = Player(schedule)
-    outcome = player.play()
-    for line in tell(player):
-        click.echo(line)
-    for violation in outcome.violations:
-        click.echo(violation)
-    found = f"{len(outcome.violations)} violations" if outcome.violations else "nothing wrong"
-    click.echo(f"{outcome.events} events, {player.world.now_ns / 1e9:.0f} s: {found}", err=True)
-    sys.exit(1 if outcome.violations else 0)
-
-
-def _schedule(what: str) -> Schedule:
-    from hafw_sim.schedule import ScheduleError, load
-    from hafw_sim.swarm import draw_schedule
-
-    if what.isdecimal():
-        return draw_schedule(int(what))
-    try:
-        return load(Path(what))
-    except (ScheduleError, OSError) as problem:
-        raise click.UsageError(str(problem)) from problem
 
 
 @sim.command()
@@ -250,4 +223,5 @@ class _progress:  # noqa: N801 - used as a function
 
 
 sim.add_command(predict)
+sim.add_command(replay)
 sim.add_command(tune)

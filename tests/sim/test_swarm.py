@@ -95,12 +95,15 @@ def test_the_command_writes_what_it_finds_and_ends_with_status_1(tmp_path: Path)
         done = CliRunner().invoke(
             sim, ["swarm", "--seeds", "7", "--jobs", "1", "--out", str(tmp_path)]
         )
-        again = CliRunner().invoke(sim, ["replay", str(next(tmp_path.iterdir()))])
+        schedule = next(tmp_path.glob("*.hasim.jsonl"))
+        again = CliRunner().invoke(sim, ["replay", str(schedule)])
 
     assert done.exit_code == 1
     assert done.stderr.splitlines()[-1].startswith("7 seeds; ")
     assert again.exit_code == 1
-    assert "BOTH serve group 1" in again.stdout
+    assert "BOTH" in again.stdout
+    assert schedule.with_name(schedule.name.replace(".hasim.jsonl", ".html")).exists()
+    assert len(list(tmp_path.glob("test_*.py"))) == 1
 
 
 def test_the_commands_end_with_status_0_when_all_is_well() -> None:

@@ -33,7 +33,8 @@ class Clockwork:
     def __init__(self, seed: int, *, steady: bool = False) -> None:
         """Begin at 0 with nothing planned. `steady`: nothing is left to chance.
 
-        `watch` may be set: it is called after everything that happens, to look at the world.
+        `watch` may be set: it is called after everything that happens, to look at the world, and
+        before the time goes on after something was done to it from outside.
         """
         self.seed = seed
         self.steady = steady
@@ -80,6 +81,8 @@ class Clockwork:
         """Let the time go by up to `end_ns`. Raises `Endless`."""
         heap, watch = self._heap, self.watch
         second_ends_ns, bound = self.now_ns, self.events
+        if watch is not None:
+            watch()
         while heap and heap[0][0] <= end_ns:
             self.now_ns, _, what = heapq.heappop(heap)
             self.events += 1

@@ -108,11 +108,21 @@ class Kernels:
             if first_ns > last_ns and second_ns > last_ns:
                 until_ns = min(now_ns, first_ns, second_ns)
                 if until_ns > last_ns:
-                    self.both_ns[group] = self.both_ns.get(group, 0) + until_ns - last_ns
-                    self.overlaps.append((group, last_ns, until_ns))
+                    self._overlapped(group, last_ns, until_ns)
             span[0] = now_ns
             served = machine.holds(group)
             span[mine] = machine.gate_ns.get(group, SHUT) if served else SHUT
+
+    def _overlapped(self, group: int, begin_ns: int, end_ns: int) -> None:
+        """Both served from then to then; what went on from the last time is one overlap."""
+        self.both_ns[group] = self.both_ns.get(group, 0) + end_ns - begin_ns
+        for place in range(len(self.overlaps) - 1, -1, -1):
+            if self.overlaps[place][0] == group:
+                if self.overlaps[place][2] == begin_ns:
+                    self.overlaps[place] = (group, self.overlaps[place][1], end_ns)
+                    return
+                break
+        self.overlaps.append((group, begin_ns, end_ns))
 
     def serves(self, machine: Machine, group: int) -> bool:
         """Whether this machine answers for the group's address: address there and gate open."""
