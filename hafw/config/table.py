@@ -23,6 +23,7 @@ T = TypeVar("T")
 _WANTED: Final[dict[type, str]] = {
     str: 'a text in quotes, as in "eth0"',
     int: "a whole number, without quotes",
+    float: "a number, without quotes",
     bool: "true or false, without quotes",
     dict: "a table",
     list: "a list, in square brackets",
@@ -68,6 +69,16 @@ class Table:
         if low <= value <= high:
             return value
         self.at(key).error(f"{value} is out of range", f"use a number from {low} to {high}")
+        return None
+
+    def number(self, key: str, low: float, high: float) -> float | None:
+        """A number from `low` to `high`, with or without a fraction. It must be there."""
+        value = self._take(key, float, required=True)
+        if not isinstance(value, int | float):
+            return None
+        if low <= value <= high:
+            return float(value)
+        self.at(key).error(f"{value} is out of range", f"use a number from {low:g} to {high:g}")
         return None
 
     def flag(self, key: str, *, default: bool) -> bool | None:
@@ -168,8 +179,8 @@ def suggest(word: str, known: Sequence[str]) -> str:
 
 def _of_kind(place: Place, value: object, kind: type[T]) -> T | None:
     """The value if it is of this very kind (true is no number); else report and None."""
-    if type(value) is kind:
-        return value
+    if type(value) is kind or (kind is float and type(value) is int):
+        return value  # type: ignore[return-value]
     place.error(f"this is {_describe(value)}", f"make it {_WANTED[kind]}")
     return None
 

@@ -15,32 +15,85 @@ import click
 
 if TYPE_CHECKING:
     from hafw_sim.report.run import Run
+    from hafw_sim.scenarios import Scenario
     from hafw_sim.schedule import Schedule
 
 _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 @click.command()
-@click.argument("what", metavar="SEED|FILE")
+@click.argument("what", metavar="SEED|FILE|NAME")
 @click.option("--shrink", "small", is_flag=True, help="Cut it down first, if it fails.")
 @click.option("--html", type=_FILE, help="Write the report with its picture there.")
 @click.option("--pytest", "test", type=_FILE, help="Write a test there that plays it again.")
 def replay(what: str, *, small: bool, html: Path | None, test: Path | None) -> None:
-    """Play one run again, and tell what happened: a seed, or a schedule from a file.
+    """Play one run again, and tell what happened.
 
-    Exit status 1 if anything is wrong with it.
+    A run is a seed of the swarm, a schedule from a file (*.hasim.jsonl), or a scenario, by its name
+    or from a file (*.toml). Exit status 1 if anything is wrong with it.
     """
     from hafw_sim.report.run import watched
+    from hafw_sim.scenarios import rehearse
     from hafw_sim.shrink import shrink
 
-    schedule = read(what)
-    run = watched(shrink(schedule) if small else schedule, what)
+    scenario = _scenario(what)
+    if scenario is not None and (small or test):
+        raise click.UsageError(
+            "--shrink and --pytest are for schedules; a scenario is a test already:"
+            f' @pytest.mark.hafw_scenario("{what}")'
+        )
+    if scenario is not None:
+        run = rehearse(scenario)
+    else:
+        schedule = _schedule(what)
+        run = watched(shrink(schedule) if small else schedule, what)
     show(run)
+    for problem in run.problems:
+        click.secho(problem, fg="red", bold=True)
     keep(run, html, test)
     conclude(run)
 
 
-def read(what: str) -> Schedule:
+@click.command()
+@click.argument("whats", metavar="[NAME|FILE]...", nargs=-1)
+def scenario(whats: tuple[str, ...]) -> None:
+    """Run scenarios, by name or from files (*.toml), and stories; without one, all there are.
+
+    A scenario that does not hold is told in full.
+    """
+    from hafw_sim.scenarios import names, rehearse
+    from hafw_sim.stories import STORIES
+
+    played = whats or (*names(), *STORIES)
+    bad = 0
+    for what in played:
+        found = _scenario(what)
+        if found is None and what not in STORIES:
+            raise click.UsageError(f"no scenario or story {what}; see `hafw sim list`")
+        run = rehearse(found) if found is not None else None
+        problems = run.problems if run is not None else STORIES[what]()
+        for warning in found.warnings if found is not None else ():
+            click.echo(f"warning: {warning}", err=True)
+        bad += bool(problems)
+        click.echo(f"{'FAILED' if problems else 'held  '}  {what}")
+        if run is not None and problems:
+            show(run)
+        for problem in problems:
+            click.echo(f"        {problem}")
+    click.echo(f"{len(played)} played, {bad} failed", err=True)
+    sys.exit(1 if bad else 0)
+
+
+def _scenario(what: str) -> Scenario | None:
+    """The scenario of that name, or in that file; None if this is neither. Raises ConfigError."""
+    from hafw_sim.scenarios import load, named, names
+
+    if what.endswith(".toml"):
+        return load(Path(what))
+    return named(what) if what in names() else None
+
+
+def _schedule(what: str) -> Schedule:
     """The schedule of a seed, or in a file. Raises UsageError."""
     from hafw_sim.schedule import ScheduleError, load
     from hafw_sim.swarm import draw_schedule
@@ -59,10 +112,7 @@ def show(run: Run) -> None:
 
     from hafw_sim.report.text import table
 
-    console = Console(highlight=False)
-    console.print(table(run))
-    for problem in run.problems:
-        console.print(problem, style="bold red", markup=False)
+    Console(highlight=False).print(table(run))
 
 
 def keep(run: Run, html: Path | None, test: Path | None) -> None:

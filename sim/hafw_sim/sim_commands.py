@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from hafw_sim.predict_commands import predict, tune
-from hafw_sim.run_commands import keep, replay
+from hafw_sim.run_commands import keep, replay, scenario
 
 if TYPE_CHECKING:
     from hafw_sim.campaign import Result
@@ -141,26 +141,6 @@ def _keep(schedule: Schedule, seed: int, out: Path) -> None:
 
 @sim.command()
 @click.argument("names", nargs=-1)
-def scenario(names: tuple[str, ...]) -> None:
-    """Run named stories; without a name, all of them."""
-    from hafw_sim.stories import STORIES
-
-    unknown = [name for name in names if name not in STORIES]
-    if unknown:
-        raise click.UsageError(f"no story {', '.join(unknown)}; see `hafw sim list`")
-    bad = 0
-    for name in names or STORIES:
-        problems = STORIES[name]()
-        bad += bool(problems)
-        click.echo(f"{'held  ' if not problems else 'FAILED'}  {name}")
-        for problem in problems:
-            click.echo(f"        {problem}")
-    click.echo(f"{len(names or STORIES)} stories, {bad} failed", err=True)
-    sys.exit(1 if bad else 0)
-
-
-@sim.command()
-@click.argument("names", nargs=-1)
 def mutants(names: tuple[str, ...]) -> None:
     """Seed bugs into the engine; show which story notices each."""
     from hafw_sim.mutants import MUTANTS, killer
@@ -180,12 +160,17 @@ def mutants(names: tuple[str, ...]) -> None:
 
 @sim.command("list")
 def list_() -> None:
-    """List the stories, the faults that a schedule can name, and the mutants."""
+    """List the scenarios, the stories, the faults that they can name, and the mutants."""
     from hafw_sim.faults import FAULTS
     from hafw_sim.mutants import MUTANTS
+    from hafw_sim.scenarios import named
+    from hafw_sim.scenarios import names as scenarios
     from hafw_sim.stories import STORIES
 
-    click.echo("Stories")
+    click.echo("Scenarios")
+    for name in scenarios():
+        click.echo(f"  {name}: {named(name).about}")
+    click.echo("\nStories")
     for name, story in STORIES.items():
         click.echo(f"  {name}: {(story.__doc__ or '').splitlines()[0]}")
     click.echo("\nFaults, and what they take")
@@ -224,4 +209,5 @@ class _progress:  # noqa: N801 - used as a function
 
 sim.add_command(predict)
 sim.add_command(replay)
+sim.add_command(scenario)
 sim.add_command(tune)

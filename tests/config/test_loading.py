@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hafw.config import ConfigError, load, parse
-from hafw.config.loading import MAX_BYTES
+from hafw.config.document import MAX_BYTES
 from tests.config.samples import GOOD, changed, errors, read
 
 if TYPE_CHECKING:

@@ -105,6 +105,10 @@ class Recording:
             if span.begin_ns <= end_ns and span.end_ns > begin_ns:
                 yield span
 
+    def at(self, key: Key, at_ns: int) -> Fact:
+        """How it was at that time, after all that happened then."""
+        return next(span for span in reversed(self.lanes[key]) if span.begin_ns <= at_ns).fact
+
     def just_before(self, key: Key, at_ns: int) -> Fact:
         """How it was at that time, before anything else happened then."""
         spans = self.lanes[key]
