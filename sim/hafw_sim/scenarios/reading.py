@@ -42,7 +42,7 @@ def parse(text: str, file: str, name: str) -> Scenario:
     """The scenario in a text. `file` names it in problems. Raises `ConfigError`."""
     root = document(text, file)
     about = root.text("about")
-    pair = _read_pair(root)
+    pair = read_pair(root)
     groups = pair.groups if pair is not None else MAX_GROUPS
     steps = [_read_step(table, pair) for table in root.tables("step", STEPS_MAX)]
     expected = [_read_expectation(table, groups) for table in root.tables("expect", STEPS_MAX)]
@@ -75,8 +75,8 @@ def parse(text: str, file: str, name: str) -> Scenario:
     )
 
 
-def _read_pair(root: Table) -> Pair | None:
-    """The cluster: `[pair]`, and `[timing]` as in a cluster file."""
+def read_pair(root: Table) -> Pair | None:
+    """The cluster: `[pair]`, and `[timing]` as in a cluster file; None if anything is wrong."""
     table = root.table_or_empty("pair")
     usual = Pair()
     protection = _word(table, "protection", list(CLASSES), usual.protection)
