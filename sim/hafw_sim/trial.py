@@ -2,10 +2,14 @@
 
 One rule: whatever is done goes into a schedule, so that what failed can be played again, shrunk and
 kept; and after every step all that must hold in every run is checked.
+
+The run that is shown when something fails is the schedule's: it is the same to the nanosecond,
+because here, as there, what is done at a time comes before all else that happens then.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,15 +20,15 @@ from hafw.config.problems import Place, Report
 from hafw.config.table import Table
 from hafw.core.settings import SECOND
 from hafw_sim.play import Player
-from hafw_sim.report.recorder import Recorder
 from hafw_sim.report.recording import NOBODY
-from hafw_sim.report.run import Run, done_moments, wrong_moments
+from hafw_sim.report.run import watched
 from hafw_sim.report.text import plain
 from hafw_sim.scenarios.reading import NODES, read_pair
 from hafw_sim.schedule import Decision, Schedule
 from hafw_sim.vocabulary import Refused, check
 
 if TYPE_CHECKING:
+    from hafw_sim.report.run import Run
     from hafw_sim.schedule import Pair, Value
     from hafw_sim.world import World
 
@@ -63,13 +67,13 @@ class Trial:
         self._never_both = never_both
         self._decisions: list[Decision] = []
         self._player = Player(Schedule(pair, (), 0, within=within, heals=False))
-        self._recorder = Recorder(self.world)
+        self._healed_ns: int | None = None
         self._player.attempt(self._player.begin)
         self._attempt_until(SETTLED_NS)
 
     @property
     def world(self) -> World:
-        """The world itself, for what the rest does not offer."""
+        """The world itself, to look at; what is done to it directly is not in the schedule."""
         return self._player.world
 
     @property
@@ -87,6 +91,7 @@ class Trial:
 
         Raises `Refused` if there is none of that name or with such arguments, and `Broken`.
         """
+        assert self._healed_ns is None, "the trial is over: it was healed"
         check(kind, args)
         decision = Decision(self.world.now_ns, kind, args)
         self._decisions.append(decision)
@@ -124,7 +129,8 @@ class Trial:
         return (self.world.now_ns - begin_ns) / SECOND
 
     def heal(self) -> None:
-        """Make everything whole, and demand that each group gets one owner. Raises `Broken`."""
+        """The end: everything is made whole, and each group must get one owner. Raises `Broken`."""
+        self._healed_ns = self.world.now_ns
         self._player.attempt(self._player.rest)
         self.must_hold()
 
@@ -136,21 +142,19 @@ class Trial:
 
     def schedule(self) -> Schedule:
         """What was done, to be played again."""
-        return Schedule(
-            self._player.schedule.pair,
-            tuple(self._decisions),
-            self.world.now_ns,
-            within=self._player.schedule.within,
-            heals=False,
+        healed_ns = self._healed_ns
+        return replace(
+            self._player.schedule,
+            decisions=tuple(self._decisions),
+            end_ns=self.world.now_ns if healed_ns is None else healed_ns,
+            heals=healed_ns is not None,
         )
 
     def result(self, name: str = "run.hasim.jsonl") -> Run:
         """The run up to now, for a report. `name` is what it would be saved as."""
-        done = done_moments(self._decisions, self.world.now_ns)
-        recording = self._recorder.recording([*done, *wrong_moments(self._player)])
-        outcome = self._player.verdict()
-        unmet = [problem for problem in self._problems() if problem not in outcome.violations]
-        return Run(name, self.schedule(), outcome, recording, tuple(unmet))
+        run = watched(self.schedule(), name)
+        unmet = tuple(text for text in self._problems() if text not in run.outcome.violations)
+        return replace(run, unmet=unmet)
 
     def told(self) -> str:
         """The run up to now: as a table, and as a schedule that plays it again."""
@@ -168,8 +172,13 @@ class Trial:
         return problems
 
     def _attempt_until(self, end_ns: int) -> None:
-        self._player.attempt(partial(self.world.run_until, end_ns))
+        self._player.attempt(partial(self._run_up_to, end_ns))
         self.must_hold()
+
+    def _run_up_to(self, end_ns: int) -> None:
+        """Up to `end_ns`, but without what happens at that very time: it may be something done."""
+        self.world.run_until(end_ns - 1)
+        self.world.clockwork.now_ns = end_ns
 
 
 def _ns(time: Time) -> int:

@@ -10,13 +10,14 @@ import pytest
 
 from hafw.config import ConfigError
 from hafw_sim.mutants import MUTANTS, applied
-from hafw_sim.play import play
-from hafw_sim.report import Run, watched
+from hafw_sim.play import Player, play
 from hafw_sim.schedule import decode
 from hafw_sim.trial import Broken, Refused
 
 if TYPE_CHECKING:
+    from hafw.core.model import Event
     from hafw_sim.pytest_plugin import NewTrial
+    from hafw_sim.report import Run
 
 pytest_plugins = ["pytester"]
 
@@ -113,15 +114,24 @@ def test_an_overlap_fails_unless_it_is_allowed(hafw_world: NewTrial) -> None:
 
 
 def test_a_trial_is_a_schedule_that_plays_the_same(hafw_world: NewTrial) -> None:
-    pair = hafw_world(seed=7)
+    pair = hafw_world(seed=7, groups=2)
+    steps: list[Event] = []
+    pair.world.taps.append(lambda _node, event, _now, _effects: steps.append(event))
     pair.do("weather", loss=0.2)
     pair.run("10s")
+    pair.do("operator", node="beta", verb="takeover")
+    pair.run("0.5s")
     pair.do("crash", node="alpha")
     pair.run("30s")
+    pair.heal()
 
-    again = watched(decode(pair.schedule().encode(), "file"), "file")
+    again = Player(decode(pair.schedule().encode(), "file"))
+    seen: list[Event] = []
+    again.world.taps.append(lambda _node, event, _now, _effects: seen.append(event))
+    again.play()
 
-    assert again.recording.lanes == pair.result().recording.lanes
+    assert len(steps) > 300
+    assert seen[-len(steps) :] == steps
 
 
 # --- markers ------------------------------------------------------------------------------------

@@ -59,10 +59,10 @@ def watched(schedule: Schedule, name: str) -> Run:
     player = Player(schedule)
     recorder = Recorder(player.world)
     outcome = player.play()
-    done = done_moments(schedule.decisions, schedule.end_ns)
+    done = _done_moments(schedule.decisions, schedule.end_ns)
     if schedule.heals:
         done.append(Moment(schedule.end_ns, "", _ENDINGS[schedule.ending], Tone.QUIET))
-    return Run(name, schedule, outcome, recorder.recording([*done, *wrong_moments(player)]))
+    return Run(name, schedule, outcome, recorder.recording([*done, *_wrong_moments(player)]))
 
 
 _ENDINGS = {
@@ -72,7 +72,7 @@ _ENDINGS = {
 }
 
 
-def done_moments(decisions: Iterable[Decision], end_ns: int) -> list[Moment]:
+def _done_moments(decisions: Iterable[Decision], end_ns: int) -> list[Moment]:
     """What was done to the world, as far as the run went."""
     return [
         Moment(each.at_ns, "", _said(each), Tone.FAIR) for each in decisions if each.at_ns <= end_ns
@@ -92,7 +92,7 @@ def _said(decision: Decision) -> str:
     return " ".join(words)
 
 
-def wrong_moments(player: Player) -> list[Moment]:
+def _wrong_moments(player: Player) -> list[Moment]:
     """What must not be, when it was: violations, and both nodes answering for one address."""
     dated = (text.partition(" s: ") for text in player.world.violations)
     found = [Moment(int(float(at_s) * SECOND), "", text, Tone.WRONG) for at_s, _, text in dated]
