@@ -33,7 +33,7 @@ def of_this_run(command: str) -> dict[str, Any]:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "memory_mib": _memory_mib(),
-            "kernel": f"{platform.system()} {platform.release()}",
+            "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
             "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
             "python": platform.python_version(),
             "real_time": os.geteuid() == 0,
