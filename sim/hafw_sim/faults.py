@@ -355,6 +355,7 @@ def make_whole(world: World) -> None:
     for machine in world.nodes:
         machine.fates.clear()
         machine.slow_ns = 0
+        machine.freeze_at = ""
         if machine.frozen and not machine.paused:
             world.thaw(machine.number)
         world.set_service(machine.number, up=True)
