@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hafw.core.duties import FOREVER
 from hafw.core.model import OpKind, StartOp
 from hafw.core.settings import MS, SECOND
 from hafw.core.states import State
@@ -43,6 +44,11 @@ def next_ns(group: Group) -> int:
     if group.announced < len(AT_NS):
         return group.announced_ns + AT_NS[group.announced] - AT_NS[group.announced - 1]
     return group.announced_ns + EVERY_NS
+
+
+def wake_ns(group: Group) -> int:
+    """When to wake for the next announcement. A refresh needs none: it goes along with a beat."""
+    return next_ns(group) if group.announced < len(AT_NS) else FOREVER
 
 
 def again(group: Group, engine: Engine) -> None:

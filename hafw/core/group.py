@@ -369,7 +369,7 @@ class Group:
     def next_ns(self, engine: Engine) -> int:
         """When the clock alone makes something due here."""
         if self.state is State.ACTIVE:
-            return min(announcing.next_ns(self), self.right_ns(engine))
+            return min(announcing.wake_ns(self), self.right_ns(engine))
         if self.state is State.STARTING:
             return self.right_ns(engine)
         if self.state in (State.STOPPING, State.CLEANING) and self.op is None:

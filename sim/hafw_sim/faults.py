@@ -31,7 +31,7 @@ WayName = Literal["link0", "link1", "to_ping", "from_ping"]
 Landed = Literal["yes", "no", "by chance"]
 """Whether what is under way when somebody dies has had its effect."""
 NUMBERS: Final = {"alpha": 0, "beta": 1}
-_OUTCOMES: Final = {
+OUTCOMES: Final = {
     "ok": Outcome.OK,
     "failed": Outcome.FAILED_NO_EFFECT,
     "unknown": Outcome.UNKNOWN,
@@ -120,7 +120,7 @@ def worker(world: World, node: Node, up: bool, landed: Landed = "by chance") -> 
 # --- network ------------------------------------------------------------------------------------
 
 
-def _ways(world: World, name: str, node: str) -> Iterator[Way]:
+def ways(world: World, name: str, node: str) -> Iterator[Way]:
     """The way of that name, as far as `node` sends or (from_ping) receives on it."""
     number = NUMBERS[node]
     if name == "to_ping":
@@ -134,14 +134,14 @@ def _ways(world: World, name: str, node: str) -> Iterator[Way]:
 @fault
 def cut(world: World, node: Node, way: WayName) -> None:
     """What `node` sends this way is lost (from_ping: what it would receive)."""
-    for each in _ways(world, way, node):
+    for each in ways(world, way, node):
         each.cut = True
 
 
 @fault
 def mend(world: World, node: Node, way: WayName) -> None:
     """The end of `cut`."""
-    for each in _ways(world, way, node):
+    for each in ways(world, way, node):
         each.cut = False
 
 
@@ -190,14 +190,14 @@ def service_lan(world: World, whole: bool) -> None:  # noqa: FBT001 - a fault's 
 @fault
 def lose(world: World, node: Node, way: WayName, share: float) -> None:
     """Lose this share of the packets, each by itself."""
-    for each in _ways(world, way, node):
+    for each in ways(world, way, node):
         each.loss = share
 
 
 @fault
 def burst(world: World, node: Node, way: WayName, begins: float, ends: float) -> None:
     """Lose packets in bursts; the chances per packet that one begins, and ends (0, 0: no more)."""
-    for each in _ways(world, way, node):
+    for each in ways(world, way, node):
         each.burst = (begins, ends) if begins else None
         each.bursting = False
 
@@ -213,14 +213,14 @@ def lose_next(
 @fault
 def hold(world: World, node: Node, way: WayName) -> None:
     """Keep what is sent this way."""
-    for each in _ways(world, way, node):
+    for each in ways(world, way, node):
         world.net.hold(each)
 
 
 @fault
 def deliver(world: World, node: Node, way: WayName) -> None:
     """What was kept arrives now."""
-    for each in _ways(world, way, node):
+    for each in ways(world, way, node):
         world.net.deliver_held(each)
 
 
@@ -291,8 +291,15 @@ def fate(
     outcome: Literal["ok", "failed", "unknown"],
     lands: bool,  # noqa: FBT001 - a fault's argument
 ) -> None:
-    """What is said of each such operation on `node` from now on, and whether it has its effect."""
-    world.nodes[NUMBERS[node]].fates[OpKind(operation)] = (_OUTCOMES[outcome], lands)
+    """What is said of each such operation on `node` from now on, and whether it has its effect.
+
+    Operations that are said to be ok, and have their effect, are as usual.
+    """
+    fates = world.nodes[NUMBERS[node]].fates
+    if outcome == "ok" and lands:
+        fates.pop(OpKind(operation), None)
+    else:
+        fates[OpKind(operation)] = (OUTCOMES[outcome], lands)
 
 
 @fault
@@ -365,4 +372,4 @@ def make_whole(world: World) -> None:
             world.workers.find(machine)
 
 
-__all__ = ["FAULTS", "NUMBERS", "Refused", "check", "inflict"]
+__all__ = ["FAULTS", "NUMBERS", "OUTCOMES", "Refused", "check", "inflict", "ways"]

@@ -78,7 +78,7 @@ class Kernels:
             rest()
             return
         machine.freeze_at = ""
-        machine.frozen = True
+        machine.frozen, machine.frozen_ns = True, self._clockwork.now_ns
         self.frozen_within += 1
         machine.stalled = rest
 

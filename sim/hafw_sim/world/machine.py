@@ -27,8 +27,9 @@ PPM = 1_000_000
 class Machine:
     """A machine, and the agent on it while there is one (`engine`).
 
-    `frozen`: the agent does not run; the kernel does. `paused`: nothing runs. `queue`: what waits
-    in the agent's sockets then; `unfinished`: effects of the step in which it was frozen.
+    `frozen`: the agent does not run, since `frozen_ns` of the world; the kernel does. `paused`:
+    nothing runs. `queue`: what waits in the agent's sockets then; `unfinished`: effects of the step
+    in which it was frozen.
     `freeze_at`: the place within the next opening or renewal of a gate at which it will be frozen.
     `in_doubt`: stops that were ordered and are not confirmed.
     `fates`: what is said of operations of a kind from now on, and whether they have their effect.
@@ -42,6 +43,7 @@ class Machine:
     codec: Codec | None = None
     up: bool = True
     frozen: bool = False
+    frozen_ns: int = 0
     paused: bool = False
     exited: bool = False
     freeze_at: str = ""

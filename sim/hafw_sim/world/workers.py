@@ -51,7 +51,7 @@ class Workers:
         self.feed: Callable[[Machine, Event], None] = lambda *_: None
         self.stale_landings = 0
         self.started: dict[int, list[tuple[int, int, Certificate]]] = {}
-        self._recent: dict[tuple[int, int], deque[int]] = {}
+        self.recent: dict[tuple[int, int], deque[int]] = {}
 
     def order(self, machine: Machine, op: Op) -> None:
         """An engine gives an operation to its worker."""
@@ -195,7 +195,7 @@ class Workers:
 
     def _check_spin(self, machine: Machine, op: Op, where: str) -> None:
         """L2: no group is started over and over."""
-        recent = self._recent.setdefault(
+        recent = self.recent.setdefault(
             (machine.number, op.group), deque(maxlen=STARTS_PER_DEADTIME_MAX)
         )
         deadtime_ns = machine.settings.timing.deadtime_ns

@@ -179,7 +179,8 @@ class World:
 
     def freeze(self, number: int) -> None:
         """SIGSTOP the agent; the kernel and what it holds go on."""
-        self.nodes[number].frozen = True
+        node = self.nodes[number]
+        node.frozen, node.frozen_ns = True, self.now_ns
 
     def freeze_within(self, number: int, place: str) -> None:
         """Freeze the agent inside its next "renewal" or "opening" of a gate."""
@@ -266,6 +267,8 @@ class World:
             return
         node.tick_no += 1
         due_ns = max(node.world_ns(engine.deadline()), self.now_ns + 1_000)
+        if self.clockwork.steady:
+            due_ns += node.number  # not both at the same instant: chance would have to decide
         self.clockwork.at(due_ns, partial(self._tick, node, engine, node.tick_no))
 
     def _tick(self, node: Machine, engine: Engine, tick_no: int) -> None:
