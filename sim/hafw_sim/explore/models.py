@@ -1,0 +1,199 @@
+"""The models that are searched: each a small vocabulary, with all its bounds in one place.
+
+One rule: a model is a pair, a grid of time, what may be done at its points, and how often.
+
+A tick is a multiple of the beat, and begins a while after one; acts are done a little later in it.
+So everything that goes by rhythm has its place in every tick, of a node that was started by an act
+as well, and when a tick ends nothing is on its way that is not slow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hafw.core.settings import MS, SECOND
+from hafw_sim.explore.acts import Act, fault, lone_loss, repair
+from hafw_sim.schedule import Decision, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NODES: Final = ("alpha", "beta")
+_USUAL_S, _SLOW_S = 0.5, 5.0
+"""Lengths of operations: with the pause before a stop is tried again, they fit into the grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model, and its bounds.
+
+    `begin`: what is done before the first tick, which begins at `begin_ns`; acts
+    are done `before_ns` after that. `faults`, `alone`: how many faults
+    and lone losses of packets there may be. `at_once`: how many acts at one tick. `depth`: ticks.
+    `frozen_ticks`: a frozen agent goes on after so many. `late`: packets may be held up.
+    `exclusive`: no moment in which both nodes serve (S2).
+    """
+
+    name: str
+    text: str
+    pair: Pair
+    acts: tuple[Act, ...]
+    faults: int
+    alone: int = 0
+    at_once: int = 2
+    depth: int = 60
+    tick_ns: int = 3 * SECOND
+    begin: tuple[Decision, ...] = ()
+    begin_ns: int = 30_400 * MS
+    before_ns: int = 200 * MS
+    frozen_ticks: int = 6
+    late: bool = False
+    exclusive: bool = True
+
+    def acts_ns(self, tick: int) -> int:
+        """When the acts of a tick are done; the first is number 0."""
+        return self.begin_ns + tick * self.tick_ns + self.before_ns
+
+
+def _pair(protection: str) -> Pair:
+    """Beats of 1 s: the shortest deadtime in which H holds the echoes that it must, is 13 s."""
+    return Pair(
+        protection=protection,
+        links=1,
+        keepalive_ns=1 * SECOND,
+        warntime_ns=6 * SECOND,
+        deadtime_ns=13 * SECOND,
+        initdead_ns=26 * SECOND,
+        steady=True,
+    )
+
+
+def _paths() -> Iterator[Act]:
+    """Every way is cut and mended by itself, and those that fail together in practice at once."""
+    yield fault("cut_links")
+    for node in NODES:
+        yield fault("cut_ping", node=node)
+        for way in ("link0", "to_ping", "from_ping"):
+            yield fault("cut", node=node, way=way)
+    yield repair("mend_links")
+    for node in NODES:
+        yield repair("mend_ping", node=node)
+        for way in ("link0", "to_ping", "from_ping"):
+            yield repair("mend", node=node, way=way)
+    yield fault("ping_node", up=False)
+    yield repair("ping_node", up=True)
+
+
+def _machines() -> Iterator[Act]:
+    for node in NODES:
+        yield fault("crash", node=node, landed="yes")
+        yield fault("kill", node=node, landed="yes")
+        yield repair("boot", node=node)
+
+
+def _coarse_cuts() -> Iterator[Act]:
+    yield fault("cut_links")
+    yield repair("mend_links")
+    for node in NODES:
+        yield fault("cut_ping", node=node)
+        yield repair("mend_ping", node=node)
+
+
+def _freezes() -> Iterator[Act]:
+    for node in NODES:
+        yield fault("freeze", node=node)
+        yield fault("freeze_within", node=node, place="renewal")
+        yield fault("freeze_within", node=node, place="opening")
+        yield repair("thaw", node=node)
+
+
+def _commands() -> Iterator[Act]:
+    for node in NODES:
+        for verb in ("standby", "takeover", "release", "stop"):
+            yield fault("operator", node=node, verb=verb)
+        for operation in ("start", "stop"):
+            for outcome, lands in (("failed", False), ("unknown", True), ("unknown", False)):
+                yield fault("fate", node=node, operation=operation, outcome=outcome, lands=lands)
+            yield repair("fate", node=node, operation=operation, outcome="ok", lands=True)
+        for landed in ("yes", "no"):
+            yield fault("worker", node=node, up=False, landed=landed)
+        yield repair("worker", node=node, up=True)
+        yield fault("crash", node=node, landed="no")
+        yield repair("boot", node=node)
+    yield fault("operations", from_s=_SLOW_S, to_s=_SLOW_S)
+    yield repair("operations", from_s=_USUAL_S, to_s=_USUAL_S)
+    yield fault("cut_links")
+    yield repair("mend_links")
+
+
+def _packets() -> Iterator[Act]:
+    """Whether a hop to or from the ping node works is free to change with every beat."""
+    yield fault("cut_links")
+    yield repair("mend_links")
+    for node in NODES:
+        for way in ("to_ping", "from_ping"):
+            yield repair("cut", node=node, way=way)
+            yield repair("mend", node=node, way=way)
+        yield lone_loss(node, "reflected")
+
+
+_OFF: Final = tuple(
+    Decision(1_600 * MS, "crash", {"node": node, "landed": "yes"}) for node in NODES
+)
+
+_TAKE_TIME: Final = (Decision(1_600 * MS, "operations", {"from_s": _USUAL_S, "to_s": _USUAL_S}),)
+
+_ALL: Final = (
+    Model(
+        name="membership",
+        text="cuts of every way, crashes, restarts, a ping node that dies; reflected",
+        pair=_pair("reflected"),
+        acts=(*_paths(), *_machines()),
+        faults=2,
+    ),
+    Model(
+        name="best-effort",
+        text="the same with reflected|best-effort; the probe of the address works",
+        pair=_pair("reflected|best-effort"),
+        acts=(*_coarse_cuts(), *_machines()),
+        faults=2,
+        exclusive=False,
+    ),
+    Model(
+        name="freeze",
+        text="agents that stop anywhere, within the renewal or opening of a gate too; reflected",
+        pair=_pair("reflected"),
+        acts=(*_freezes(), *_coarse_cuts()),
+        faults=2,
+    ),
+    Model(
+        name="handover",
+        text="commands, operations that fail, are in doubt, or take long, lost workers; reflected",
+        pair=_pair("reflected"),
+        acts=tuple(_commands()),
+        faults=2,
+        begin=_TAKE_TIME,
+    ),
+    Model(
+        name="reflection",
+        text="every hop to and from the ping node works or not, beat by beat; the links are cut; "
+        "reflected beats are lost alone",
+        pair=_pair("reflected"),
+        acts=tuple(_packets()),
+        faults=1,
+        alone=2,
+        at_once=4,
+        tick_ns=1 * SECOND,
+    ),
+    Model(
+        name="boot",
+        text="both machines off: who starts when, with what is cut; reflected",
+        pair=_pair("reflected"),
+        acts=(*_coarse_cuts(), *_machines()),
+        faults=1,
+        begin=_OFF,
+        begin_ns=3_400 * MS,
+    ),
+)
+MODELS: Final = {model.name: model for model in _ALL}
