@@ -7,10 +7,14 @@ in the worker, in a thread, under the deadline that the request carries; they ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import pluggy
+
+if TYPE_CHECKING:
+    from hafw.core.wire import Key
 
 PROJECT = "hafw"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -106,3 +110,81 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation | None:
 @hookspec(firstresult=True)
 def hafw_vip_plan(request: VipRequest) -> tuple[str, ...] | None:
     """The calls that an attach would make now, one sentence each, without making them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseValue:
+    """What a lease says. Every swap writes a fresh nonce, so no two values are ever equal.
+
+    `holder`: the name of a node, or empty: released. `nonce`: 32 hexadecimal digits.
+    """
+
+    epoch: int
+    holder: str
+    incarnation: int
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseReading:
+    """A lease as the store has it; `value` is None as long as nobody ever wrote it.
+
+    `version` is the store's own token (ETag, generation, revision …), of use to that store alone.
+    """
+
+    value: LeaseValue | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRequest:
+    """One lease: that of one group of one cluster.
+
+    `url`: as the cluster file has it; its scheme is the plugin's name. `node`: the number of the
+    node that asks, 0 or 1. `ttl_s`: how long the holder may rest on it. `deadline_ns`: BOOTTIME;
+    no call to the store outlives it. `keys`: the cluster's, for stores that it authenticates to.
+    """
+
+    url: str
+    cluster_id: str
+    group: int
+    node: int
+    ttl_s: float
+    deadline_ns: int
+    keys: tuple[Key, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSwap(LeaseRequest):
+    """Put `new` where `expected` still stands; `expected` is what a read or a swap returned."""
+
+    expected: LeaseReading
+    new: LeaseValue
+
+
+@hookspec
+def hafw_lease_warm(request: LeaseRequest) -> None:
+    """Prepare what reads and swaps of a lease need: imports, credentials, connections.
+
+    Called for each lease when the worker starts, before the node may hold anything. Raises
+    `Misconfigured` or `Denied` for what no retry can cure; a store that does not answer now is none
+    of its business.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_lease_read(request: LeaseRequest) -> LeaseReading | None:
+    """Read one lease, never from a cache or a replica that may be behind.
+
+    No answer before the deadline, or a store that is busy or away: `Retryable`.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_lease_swap(request: LeaseSwap) -> LeaseReading | None:
+    """Replace the expected value of a lease by a new one, atomically, and return the new reading.
+
+    `Conflict`: the value had changed, proved by the store; nothing is written. `UnknownOutcome`:
+    it was sent and no answer came; the caller reads, and looks for its nonce. `Retryable`: refused
+    for now, nothing is written. No plugin tries a swap again by itself, and neither does its SDK.
+    """

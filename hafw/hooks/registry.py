@@ -53,6 +53,12 @@ class Registry:
         if caller is not None:
             caller(requests=requests)
 
+    def warm_lease(self, request: hookspecs.LeaseRequest) -> None:
+        """Let the store of a lease prepare; one that need not has no such hook."""
+        caller = self._caller(store_of(request.url), "hafw_lease_warm")
+        if caller is not None:
+            caller(request=request)
+
     def call(self, provider: str, hook: str, **arguments: object) -> object:
         """Call `hook` of one provider, inside every wrapper that is registered.
 
@@ -75,6 +81,16 @@ class Registry:
             if one.plugin_name != provider:
                 others.append(one.plugin)
         return self.manager.subset_hook_caller(hook, remove_plugins=others) if own else None
+
+
+def store_of(url: str) -> str:
+    """The name of the plugin that serves the lease store at `url`: the URL's scheme."""
+    scheme, colon, _ = url.partition(":")
+    if not colon or not scheme.isidentifier():
+        raise Misconfigured(
+            f'"{url}" names no lease store; write for example "witness://10.2.0.5:7411"'
+        )
+    return scheme
 
 
 def available() -> dict[str, str]:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from hafw.core.wire import Key
 from hafw.hooks.errors import Misconfigured
-from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
-from hafw.hooks.registry import Registry, available
+from hafw.hooks.hookspecs import (
+    Holder,
+    LeaseRequest,
+    VipObservation,
+    VipReceipt,
+    VipRequest,
+)
+from hafw.hooks.registry import Registry, available, store_of
 from tests.hooks.plugins import AUDIT, PROVIDER, install
 
 if TYPE_CHECKING:
@@ -179,3 +187,51 @@ def test_a_provider_without_anything_to_warm_is_no_error(
     add(tmp_path, monkeypatch, "audit", AUDIT)
 
     Registry(["audit"]).warm("audit", (request(),))
+
+
+# --- stores of leases -------------------------------------------------------------------------
+
+STORE: Final = '''
+"""A lease store."""
+
+from hafw.hooks.hookspecs import hookimpl
+
+warmed = []
+
+
+@hookimpl
+def hafw_lease_warm(request):
+    warmed.append(request.url)
+'''
+
+
+def lease(url: str) -> LeaseRequest:
+    return LeaseRequest(url=url, cluster_id="c1", group=3, node=0, ttl_s=20.0, deadline_ns=0)
+
+
+def test_the_scheme_of_a_url_names_the_store() -> None:
+    urls = ["witness://10.2.0.5:7411", "disk:/dev/disk/by-id/shared", "s3://bucket/prefix"]
+
+    assert [store_of(url) for url in urls] == ["witness", "disk", "s3"]
+
+
+@pytest.mark.parametrize("url", ["", "10.2.0.5:7411", "/dev/sdb", "://nothing"])
+def test_what_is_no_url_names_no_store(url: str) -> None:
+    with pytest.raises(Misconfigured, match="names no lease store"):
+        store_of(url)
+
+
+def test_the_store_of_a_lease_is_warmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, monkeypatch, "vault", STORE)
+    registry = Registry([PROVIDER, "vault"])
+
+    registry.warm_lease(lease("vault://one"))
+    registry.warm_lease(lease("trial://has-nothing-to-warm"))
+
+    assert sys.modules["hafw_plugin_vault"].warmed == ["vault://one"]
+
+
+def test_the_keys_of_the_cluster_are_shown_nowhere() -> None:
+    request = replace(lease("vault://one"), keys=(Key(1, b"secret"),))
+
+    assert "secret" not in repr(request)
