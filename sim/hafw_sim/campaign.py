@@ -20,6 +20,8 @@ from hafw_sim.swarm import draw_schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from hafw_sim.schedule import Pair
+
 BATCH: Final = 8
 """Seeds per task: small enough that the cores end together, large enough to hide the transport."""
 TRACED_EVERY: Final = 100
@@ -58,12 +60,12 @@ class Result:
         return [what for what in SOMETIMES if what not in self.seen]
 
 
-def run_seeds(seeds: Iterable[int], *, liveness: bool = False) -> Result:
-    """Draw and play each of these, in this process."""
+def run_seeds(seeds: Iterable[int], *, liveness: bool = False, pair: Pair | None = None) -> Result:
+    """Draw and play each of these, in this process. `liveness`, `pair`: see `draw_schedule`."""
     result = Result()
     for seed in seeds:
         traced = seed % TRACED_EVERY == 0
-        schedule = draw_schedule(seed, liveness=liveness)
+        schedule = draw_schedule(seed, liveness=liveness, pair=pair)
         outcome = play(schedule, traced=traced)
         if traced and play(schedule, traced=True).trace != outcome.trace:
             result.nondeterministic.append(seed)
@@ -79,12 +81,13 @@ def run_seeds(seeds: Iterable[int], *, liveness: bool = False) -> Result:
     return result
 
 
-def campaign(
+def campaign(  # noqa: PLR0913 - what a campaign is made of
     start: int,
     count: int,
     *,
     jobs: int = 0,
     liveness: bool = False,
+    pair: Pair | None = None,
     on_part: Callable[[Result], None] = lambda _: None,
 ) -> Result:
     """Play `count` seeds from `start` on with so many processes (0: one per core).
@@ -93,7 +96,7 @@ def campaign(
     """
     total = Result()
     jobs = jobs or os.cpu_count() or 1
-    play_batch = functools.partial(run_seeds, liveness=liveness)
+    play_batch = functools.partial(run_seeds, liveness=liveness, pair=pair)
     batches = _batches(start, count)
     if jobs == 1:
         for part in map(play_batch, batches):

@@ -35,7 +35,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class CampaignFile(msgspec.Struct, kw_only=True):
-    """The content of a file. `seeds` of `wanted` are done, from `start` on."""
+    """The content of a file. `seeds` of `wanted` are done, from `start` on.
+
+    `config`: hash of the cluster file whose pair was simulated; '' for drawn pairs.
+    """
 
     schema: str = SCHEMA
     version: str = hafw.__version__
@@ -45,6 +48,7 @@ class CampaignFile(msgspec.Struct, kw_only=True):
     start: int
     wanted: int
     liveness: bool
+    config: str = ""
     seeds: int = 0
     wall_s: float = 0.0
     simulated_h: float = 0.0
@@ -81,7 +85,7 @@ class CampaignFile(msgspec.Struct, kw_only=True):
         self.overlap_best_effort_s = round(self.overlap_best_effort_s + result.both_ns / 1e9, 3)
 
 
-def begin(path: Path, start: int, wanted: int, *, liveness: bool) -> CampaignFile:
+def begin(path: Path, start: int, wanted: int, *, liveness: bool, config: str = "") -> CampaignFile:
     """The file's content, to be continued; a new one if there is none. Raises OtherEngine."""
     fresh = CampaignFile(
         commit=_commit(),
@@ -90,15 +94,16 @@ def begin(path: Path, start: int, wanted: int, *, liveness: bool) -> CampaignFil
         start=start,
         wanted=wanted,
         liveness=liveness,
+        config=config,
     )
     if not path.exists():
         return fresh
     found = msgspec.json.decode(path.read_bytes(), type=CampaignFile)
-    for name in ("engine", "start", "liveness"):
+    for name in ("engine", "start", "liveness", "config"):
         if getattr(found, name) != getattr(fresh, name):
             raise OtherEngine(
-                f"{path} is of {name} {getattr(found, name)}, this is {getattr(fresh, name)}; "
-                "name another file"
+                f"{path} is of {name} {getattr(found, name) or 'none'}, this is "
+                f"{getattr(fresh, name) or 'none'}; name another file"
             )
     found.wanted = max(found.wanted, wanted)
     return found

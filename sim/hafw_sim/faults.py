@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from hafw_sim.world import Machine, Way
 
 Node = Literal["alpha", "beta"]
-WayName = Literal["link0", "link1", "to_ping", "from_ping"]
+LinkName = Literal["link0", "link1", "link2", "link3", "link4", "link5", "link6", "link7"]
+WayName = Literal[LinkName, "to_ping", "from_ping"]
 Landed = Literal["yes", "no", "by chance"]
 """Whether what is under way when somebody dies has had its effect."""
 NUMBERS: Final = {"alpha": 0, "beta": 1}
@@ -203,9 +204,7 @@ def burst(world: World, node: Node, way: WayName, begins: float, ends: float) ->
 
 
 @fault
-def lose_next(
-    world: World, node: Node, packet: Literal["reflected", "echo", "link0", "link1"]
-) -> None:
+def lose_next(world: World, node: Node, packet: Literal["reflected", "echo", LinkName]) -> None:
     """The next packet of this kind that `node` sends is lost."""
     world.net.lose_next(NUMBERS[node], packet)
 

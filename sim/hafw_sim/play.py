@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hafw.core.model import Effect, Event, Instant
+    from hafw.core.settings import Timing
     from hafw_sim.schedule import Decision, Schedule
     from hafw_sim.world import Machine
 
 FIRST_REST_NS: Final = 60 * SECOND
-"""After everything is whole again, this is how long a pair may take to come to rest by itself."""
+"""After everything is whole again, this is how long a pair may take to come to rest by itself, or
+two initdeads."""
+PAUSES_END_NS: Final = 30 * SECOND
+"""Pauses end by themselves within this time, or three deadtimes."""
 WAKING_NS: Final = 200 * MS
 """An agent whose machine wakes runs within this time, even a slow one."""
 SECOND_REST_NS: Final = 3_700 * SECOND
@@ -152,12 +156,19 @@ class Player:
         """Enough is whole again: each group must get exactly one owner (L1, L2, L3)."""
         world, ending = self.world, self.schedule.ending
         self._mend(ending)
-        world.run_until(world.now_ns + 30 * SECOND)  # pauses end by themselves by then
+        world.run_until(world.now_ns + max(PAUSES_END_NS, 3 * self._timing.deadtime_ns))
         self._mend(ending)
-        world.run_until(world.now_ns + FIRST_REST_NS)
+        self._settle()
         self._await_owners()
         if ending == "survivor":
             self._survive()
+
+    @property
+    def _timing(self) -> Timing:
+        return self.world.nodes[0].settings.timing
+
+    def _settle(self) -> None:
+        self.world.run_until(self.world.now_ns + max(FIRST_REST_NS, 2 * self._timing.initdead_ns))
 
     def _mend(self, ending: str) -> None:
         """Make everything whole; of the core, only both nodes and one link."""
@@ -170,15 +181,15 @@ class Player:
     def _survive(self) -> None:
         """One node dies for good, a pair that was well: the other must have every group soon."""
         world = self.world
-        deadtime_ns = world.nodes[0].settings.timing.deadtime_ns
+        deadtime_ns = self._timing.deadtime_ns
         world.run_until(world.now_ns + 3 * deadtime_ns)
         number = self.schedule.pair.seed % 2
         world.crash(number)
         world.net.cut_links()
         world.run_until(world.now_ns + 3 * deadtime_ns // 2 + SECOND)
         survivor = world.nodes[1 - number].name
-        expected = None if self.schedule.pair.protection == "none" else survivor
         for group in world.nodes[0].settings.groups:
+            expected = survivor if group.classes else None
             owner = world.owner(group.id)
             mine_already = expected is None and owner == survivor
             if owner != expected and not mine_already and not self._held_off(1 - number, group.id):
@@ -194,7 +205,7 @@ class Player:
         if self._unowned():
             for node in world.nodes:  # what an operator released stays so until one takes it
                 world.ask(node.number, Verb.TAKEOVER, What.LOCAL)
-            world.run_until(world.now_ns + FIRST_REST_NS)
+            self._settle()
         if self._unowned():
             world.run_until(world.now_ns + SECOND_REST_NS)
         for text in self._unowned():
@@ -214,19 +225,19 @@ class Player:
         return found
 
     def _judge_overlaps(self) -> Iterator[str]:
-        """S2: where `reflected` alone may be used, and nothing was beyond it, nobody overlaps.
+        """S2: where no more than `reflected` may be used, and nothing was beyond it.
 
         But a gate stands still while its machine sleeps: after that it is open for as long as the
         agent needs to run, which is reported.
         """
         world = self.world
-        strict = self.schedule.within and self.schedule.pair.protection in ("reflected", "none")
+        loose = {group.id for group in world.nodes[0].settings.groups if group.best_effort}
         for group, begin_ns, end_ns in world.kernels.overlaps:
             woke = any(
                 0 <= begin_ns - at_ns <= MS and end_ns - begin_ns <= WAKING_NS
                 for at_ns in world.resumed_ns
             )
-            if strict and not woke:
+            if self.schedule.within and group not in loose and not woke:
                 yield (
                     f"S2 both nodes served group {group} from {begin_ns / SECOND:.6f} s "
                     f"for {(end_ns - begin_ns) / MS:.3f} ms"

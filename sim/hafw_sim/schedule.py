@@ -35,11 +35,22 @@ class ScheduleError(ValueError):
     """A file that is no schedule; the text says where, and what is wrong."""
 
 
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One resource group of a pair. `preferred`: the number of a node; `vips`: see the engine's."""
+
+    id: int
+    preferred: int = 0
+    protection: str = "reflected"
+    vips: tuple[bool, ...] = (True,)
+    auto_failback: bool = False
+
+
 class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The cluster of a run. Group n prefers alpha if n is odd. Times in ns.
 
+    `members`: the groups one by one; `groups`, `protection` and `auto_failback` then say nothing.
     `seed` is that of the weather; a `steady` world leaves nothing to chance: everything takes as
-    long as it may. `rates_ppm`: how wrong each node's clocks run.
+    long as it may. `rates_ppm`: how wrong each node's clocks run. `tick_ns`: of the kernels.
     """
 
     protection: str = "reflected"
@@ -54,27 +65,33 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     rates_ppm: tuple[int, int] = (0, 0)
     seed: int = 0
     steady: bool = False
+    members: tuple[Member, ...] = ()
+    ping_switchover: bool = True
+    tick_ns: int = 0
 
-    def settings(self) -> tuple[Settings, Settings]:
-        """What each node's engine is started with."""
-        classes = CLASSES[self.protection]
-        groups = tuple(
-            GroupSettings(
+    def every_group(self) -> tuple[Member, ...]:
+        """The groups, one by one."""
+        return self.members or tuple(
+            Member(
                 id=number + 1,
                 preferred=number % 2,
-                vips=(True,),
-                classes=classes,
+                protection=self.protection,
                 auto_failback=self.auto_failback,
             )
             for number in range(self.groups)
         )
+
+    def settings(self) -> tuple[Settings, Settings]:
+        """What each node's engine is started with."""
+        groups = tuple(_group(member) for member in self.every_group())
+        reflected = any(group.reflected for group in groups)
         alpha = Settings(
             cluster_id=b"simulated pair 1",
             node=0,
             names=("alpha", "beta"),
             links=self.links,
             pings=self.pings,
-            reflect=Classes.REFLECTED in classes and self.pings > 0,
+            reflect=reflected and self.pings > 0,
             groups=groups,
             config_hash=b"the file",
             timing=Timing(
@@ -83,8 +100,20 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 deadtime_ns=self.deadtime_ns,
                 initdead_ns=self.initdead_ns,
             ),
+            tick_ns=self.tick_ns,
+            ping_switchover=self.ping_switchover,
         )
         return alpha, replace(alpha, node=1)
+
+
+def _group(member: Member) -> GroupSettings:
+    return GroupSettings(
+        id=member.id,
+        preferred=member.preferred,
+        vips=member.vips,
+        classes=CLASSES[member.protection],
+        auto_failback=member.auto_failback,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +196,10 @@ def decode(text: str, name: str) -> Schedule:
         head = msgspec.json.decode(lines[0], type=_Head)
     except (msgspec.MsgspecError, AttributeError) as problem:
         raise ScheduleError(f"{name}:1: {problem}") from problem
-    if head.pair.protection not in CLASSES:
-        known = ", ".join(CLASSES)
-        raise ScheduleError(f'{name}:1: protection "{head.pair.protection}"; choose from {known}')
+    for word in (head.pair.protection, *(each.protection for each in head.pair.members)):
+        if word not in CLASSES:
+            known = ", ".join(CLASSES)
+            raise ScheduleError(f'{name}:1: protection "{word}"; choose from {known}')
     decisions = [
         _decision(line, f"{name}:{number}") for number, line in enumerate(lines[1:], 2) if line
     ]
@@ -198,4 +228,13 @@ def load(path: Path) -> Schedule:
     return decode(path.read_text(), str(path))
 
 
-__all__ = ["CLASSES", "Decision", "Pair", "Schedule", "ScheduleError", "decode", "load"]
+__all__ = [
+    "CLASSES",
+    "Decision",
+    "Member",
+    "Pair",
+    "Schedule",
+    "ScheduleError",
+    "decode",
+    "load",
+]

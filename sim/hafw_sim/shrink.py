@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from hafw_sim.schedule import Decision, Schedule
 
-_PARTS: Final = ("rates_ppm", "auto_failback", "groups", "links", "pings", "seed")
+_PARTS: Final = (
+    "rates_ppm",
+    "members",
+    "auto_failback",
+    "groups",
+    "links",
+    "pings",
+    "ping_switchover",
+    "tick_ns",
+    "seed",
+)
 RUNS_MAX: Final = 400
 """A run takes a fraction of a second; more of them seldom cut more away."""
 

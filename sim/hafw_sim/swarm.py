@@ -9,7 +9,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.settings import SECOND
+import msgspec
+
+from hafw.core.settings import MS, SECOND
 from hafw_sim.schedule import Decision, Pair, Schedule
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from hafw_sim.schedule import Ending, Value
 
-MINUTES: Final = 10
+SPAN_DEADTIMES: Final = 60
+"""How long a run is before it is healed: ten minutes at the usual deadtime."""
 FAULTS_MEAN: Final = 12
 """Episodes per run, in the mean."""
 TIMINGS: Final = (
@@ -63,14 +66,21 @@ class Draw:
         """A share up to `high`."""
         return round(self._random.random() * high, 4)
 
+    def ways(self) -> list[str]:
+        """Every way of the pair."""
+        return [*(f"link{number}" for number in range(self._pair.links)), "to_ping", "from_ping"]
+
     def way(self) -> str:
         """Any way."""
-        links = [f"link{number}" for number in range(self._pair.links)]
-        return self._random.choice([*links, "to_ping", "from_ping"])
+        return self._random.choice(self.ways())
+
+    def link(self) -> str:
+        """Any link."""
+        return f"link{self.number(0, self._pair.links - 1)}"
 
     def group(self) -> int:
         """A group's id."""
-        return self._random.randint(1, self._pair.groups)
+        return self._random.choice(self._pair.every_group()).id
 
     def number(self, low: int, high: int) -> int:
         """A number within these."""
@@ -99,7 +109,7 @@ def _flap(draw: Draw) -> Iterator[Episode]:
 
 def _swizzle(draw: Draw) -> Iterator[Episode]:
     """Every way is cut, one after the other, and mended in another order."""
-    ways = [(node, way) for node in NODES for way in ("link0", "link1", "to_ping", "from_ping")]
+    ways = [(node, way) for node in NODES for way in draw.ways()]
     at_s = 0.0
     order = sorted(ways, key=lambda _: draw.number(0, 10**6))
     for node, way in order:
@@ -136,7 +146,7 @@ def _loss(draw: Draw) -> Iterator[Episode]:
 
 
 def _bursts(draw: Draw) -> Iterator[Episode]:
-    where: dict[str, Value] = {"node": draw.node(), "way": f"link{draw.number(0, 1)}"}
+    where: dict[str, Value] = {"node": draw.node(), "way": draw.link()}
     yield "burst", {**where, "begins": 0.05, "ends": 0.2}, 0.0
     yield "burst", {**where, "begins": 0.0, "ends": 0.0}, draw.seconds(1, 10)
 
@@ -300,34 +310,43 @@ WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
 """Classes of faults that `reflected` withstands."""
 
 
-def draw_schedule(seed: int, *, liveness: bool = False) -> Schedule:
-    """The schedule of a seed. `liveness`: in the end not everything is made whole."""
+def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None) -> Schedule:
+    """The schedule of a seed. `liveness`: in the end not everything is made whole.
+
+    `pair`: what is done is done to this one; else the pair is drawn too.
+    """
     chance = random.Random(f"{seed}/pair")
-    keepalive, warntime, deadtime, initdead = chance.choice(TIMINGS)
-    protection = chance.choice(
-        ("reflected", "reflected", "reflected", "reflected|best-effort", "best-effort", "none")
-    )
-    pair = Pair(
-        protection=protection,
-        groups=chance.choice((1, 1, 1, 2, 3)),
-        links=chance.choice((1, 2, 2)),
-        pings=chance.choice((1, 1, 2)) if "reflected" in protection else chance.choice((0, 1)),
-        auto_failback=chance.random() < 0.3,  # noqa: PLR2004 - sometimes
-        keepalive_ns=keepalive * 1_000_000,
-        warntime_ns=warntime * 1_000_000,
-        deadtime_ns=deadtime * 1_000_000,
-        initdead_ns=initdead * 1_000_000,
+    pair = msgspec.structs.replace(
+        pair or _draw_pair(chance),
         rates_ppm=(chance.randint(-4_000, 4_000), chance.randint(-4_000, 4_000)),
         seed=seed,
     )
     kinds = [kind for kind in WITHIN if chance.random() < 0.4] or [chance.choice(WITHIN)]  # noqa: PLR2004 - swarm
     draw = Draw(seed, pair)
-    span_ns = MINUTES * 60 * SECOND * deadtime // 10_000  # as much for every deadtime
+    span_ns = SPAN_DEADTIMES * pair.deadtime_ns
     decisions: list[Decision] = []
     for _ in range(min(max(round(chance.gauss(FAULTS_MEAN, 4)), 2), 30)):
-        begin_ns = chance.randrange(2 * initdead * 1_000_000 // 10, span_ns)
+        begin_ns = chance.randrange(min(pair.initdead_ns // 5, span_ns // 2), span_ns)
         for kind, args, after_s in chance.choice(kinds)(draw):
             decisions.append(Decision(begin_ns + int(after_s * SECOND), kind, args))
     decisions.sort(key=lambda decision: decision.at_ns)
     ending: Ending = ("core", "survivor")[seed % 2] if liveness else "whole"
     return Schedule(pair, tuple(decisions), span_ns, ending=ending, note=f"seed {seed}")
+
+
+def _draw_pair(chance: random.Random) -> Pair:
+    keepalive, warntime, deadtime, initdead = chance.choice(TIMINGS)
+    protection = chance.choice(
+        ("reflected", "reflected", "reflected", "reflected|best-effort", "best-effort", "none")
+    )
+    return Pair(
+        protection=protection,
+        groups=chance.choice((1, 1, 1, 2, 3)),
+        links=chance.choice((1, 2, 2)),
+        pings=chance.choice((1, 1, 2)) if "reflected" in protection else chance.choice((0, 1)),
+        auto_failback=chance.random() < 0.3,  # noqa: PLR2004 - sometimes
+        keepalive_ns=keepalive * MS,
+        warntime_ns=warntime * MS,
+        deadtime_ns=deadtime * MS,
+        initdead_ns=initdead * MS,
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 from hafw.config.document import document, refusal
+from hafw.config.links import MAX_LINKS, MAX_PINGS
 from hafw.config.table import given, suggest
 from hafw.config.timing import read_timing
 from hafw.core.duties import Certificate
@@ -33,7 +34,6 @@ REST_NS: Final = 60 * SECOND
 NODES: Final = ("alpha", "beta")
 GONE: Final = "gone"
 """The state of a group where there is no agent."""
-_LINKS_MAX: Final = 2
 _CLOCK_PPM: Final = 10_000
 _COUNT_MAX: Final = 10_000
 
@@ -81,8 +81,8 @@ def read_pair(root: Table) -> Pair | None:
     usual = Pair()
     protection = _word(table, "protection", list(CLASSES), usual.protection)
     groups = table.integer("groups", 1, MAX_GROUPS, usual.groups)
-    links = table.integer("links", 1, _LINKS_MAX, usual.links)
-    pings = table.integer("pings", 0, _LINKS_MAX, usual.pings)
+    links = table.integer("links", 1, MAX_LINKS, usual.links)
+    pings = table.integer("pings", 0, MAX_PINGS, usual.pings)
     auto_failback = table.flag("auto_failback", default=usual.auto_failback)
     clocks = [
         table.integer(f"{node}_clock_ppm", -_CLOCK_PPM, _CLOCK_PPM, default=0) for node in NODES
@@ -165,7 +165,8 @@ def _check_place(table: Table, args: dict[str, Value], pair: Pair) -> None:
         _no_group(table, group, pair.groups)
     if isinstance(way, str) and way.startswith("link") and int(way[4:]) >= pair.links:
         key = "way" if "way" in args else "packet"
-        table.at(key).error(f'the pair has no "{way}"', "write links = 2 under [pair]")
+        wanted = int(way[4:]) + 1
+        table.at(key).error(f'the pair has no "{way}"', f"write links = {wanted} under [pair]")
     if isinstance(way, str) and not way.startswith("link") and not pair.pings:
         key = "way" if "way" in args else "packet"
         table.at(key).error("the pair has no ping node", "write pings = 1 under [pair]")
