@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from hafw_sim.schedule import Schedule
 
 _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("findings"),
+    show_default=True,
+    help="Where each finding is written: schedule, report, test.",
+)
+"""For commands that look for runs that fail."""
 
 
 @click.command()
@@ -126,6 +134,18 @@ def keep(run: Run, html: Path | None, test: Path | None) -> None:
     if test is not None:
         test.write_text(as_test(run))
         click.echo(f"test: {test}", err=True)
+
+
+def write_down(schedule: Schedule, name: str, out: Path) -> Path:
+    """Write a schedule that fails, its report and its test; returns the schedule's file."""
+    from hafw_sim.report.run import watched
+
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{name}.hasim.jsonl"
+    path.write_text(schedule.encode())
+    run = watched(schedule, str(path))
+    keep(run, out / f"{name}.html", out / f"test_{name.replace('-', '_')}.py")
+    return path
 
 
 def conclude(run: Run) -> None:

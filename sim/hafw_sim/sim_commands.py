@@ -10,12 +10,14 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import click
 
+from hafw_sim.explore_command import explore
 from hafw_sim.predict_commands import predict, tune
-from hafw_sim.run_commands import keep, replay, scenario
+from hafw_sim.progress import progress
+from hafw_sim.run_commands import OUT, replay, scenario, write_down
 
 if TYPE_CHECKING:
     from hafw_sim.campaign import Result
@@ -31,13 +33,7 @@ def sim() -> None:
 @click.option("--seeds", default=200, show_default=True, help="How many runs.")
 @click.option("--start", default=0, show_default=True, help="The first seed.")
 @click.option("--jobs", default=0, help="Processes.  [default: one per core]")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("findings"),
-    show_default=True,
-    help="Where each finding is written: shrunk schedule, report, test.",
-)
+@OUT
 @click.option("--liveness", is_flag=True, help="Heal a core only, and demand progress.")
 def swarm(seeds: int, start: int, jobs: int, out: Path, *, liveness: bool) -> None:
     """Draw runs of ten minutes with a dozen faults each, and check every event.
@@ -48,7 +44,7 @@ def swarm(seeds: int, start: int, jobs: int, out: Path, *, liveness: bool) -> No
     from hafw_sim.swarm import draw_schedule
 
     began_s = time.monotonic()
-    with _progress(seeds) as advance:
+    with progress(seeds) as advance:
         result = campaign(
             start, seeds, jobs=jobs, liveness=liveness, on_part=lambda part: advance(part.seeds)
         )
@@ -84,7 +80,7 @@ def campaign_(  # noqa: PLR0913 - one parameter per option
         record = begin(file, start, seeds, liveness=liveness)
     except OtherEngine as problem:
         raise click.UsageError(str(problem)) from problem
-    with _progress(record.wanted) as advance:
+    with progress(record.wanted) as advance:
         advance(record.seeds)
         while record.seeds < record.wanted:
             count = min(chunk, record.wanted - record.seeds)
@@ -121,21 +117,12 @@ def _summary(result: Result, elapsed_s: float) -> str:
 
 
 def _keep(schedule: Schedule, seed: int, out: Path) -> None:
-    """Shrink the schedule of a failing seed; write it down with its report and its test."""
-    from hafw_sim.report.run import watched
+    """Shrink the schedule of a failing seed, and write it down."""
     from hafw_sim.shrink import failure, shrink
 
     smallest = shrink(schedule)
-    out.mkdir(parents=True, exist_ok=True)
-    name = f"{failure(smallest).lower()}-seed-{seed}"
-    path = out / f"{name}.hasim.jsonl"
-    path.write_text(smallest.encode())
+    path = write_down(smallest, f"{failure(smallest).lower()}-seed-{seed}", out)
     click.echo(f"seed {seed}: shrunk to {len(smallest.decisions)} decisions in {path}")
-    keep(
-        watched(smallest, str(path)),
-        out / f"{name}.html",
-        out / f"test_{name.replace('-', '_')}.py",
-    )
     click.echo(f"seed {seed}: look at it with: hafw sim replay {path}")
 
 
@@ -160,7 +147,8 @@ def mutants(names: tuple[str, ...]) -> None:
 
 @sim.command("list")
 def list_() -> None:
-    """List the scenarios, the stories, the faults that they can name, and the mutants."""
+    """List the scenarios, the stories, the models, the faults of runs, and the mutants."""
+    from hafw_sim.explore.models import MODELS
     from hafw_sim.faults import FAULTS
     from hafw_sim.mutants import MUTANTS
     from hafw_sim.scenarios import named
@@ -173,6 +161,9 @@ def list_() -> None:
     click.echo("\nStories")
     for name, story in STORIES.items():
         click.echo(f"  {name}: {(story.__doc__ or '').splitlines()[0]}")
+    click.echo("\nModels that are searched, and their bounds")
+    for model in MODELS.values():
+        click.echo(f"  {model.name}: {model.text} ({model.bounds})")
     click.echo("\nFaults, and what they take")
     for fault in FAULTS.values():
         takes = " ".join(
@@ -184,29 +175,7 @@ def list_() -> None:
         click.echo(f"  {mutant.name}: {mutant.rule}")
 
 
-class _progress:  # noqa: N801 - used as a function
-    """A progress bar on a terminal, nothing elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        console = Console(stderr=True)
-        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, seeds: int) -> None:
-        self._bar.advance(self._task, seeds)
-
-
+sim.add_command(explore)
 sim.add_command(predict)
 sim.add_command(replay)
 sim.add_command(scenario)

@@ -51,6 +51,14 @@ class Model:
     late: bool = False
     exclusive: bool = True
 
+    @property
+    def bounds(self) -> str:
+        """How much may be done, for a person."""
+        bounds = f"{self.faults} fault{'s' if self.faults > 1 else ''}"
+        if self.alone:
+            bounds += f", {self.alone} lone loss{'es' if self.alone > 1 else ''}"
+        return f"{bounds}, {self.at_once} at once"
+
     def acts_ns(self, tick: int) -> int:
         """When the acts of a tick are done; the first is number 0."""
         return self.begin_ns + tick * self.tick_ns + self.before_ns

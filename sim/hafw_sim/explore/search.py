@@ -28,6 +28,8 @@ CHUNK: Final = 8
 """States per task: small enough that a level ends for all processes at about the same time."""
 REST_EVERY: Final = 64
 """One state of so many is made whole and must come to rest."""
+WAITING_MAX: Final = 200_000
+"""States that may wait to be expanded: each is a world of some ten kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Result:
-    """What a search saw. `left`: states that were met and not expanded."""
+    """What a search saw. `left`: states that were met and not expanded. `stopped`: by what."""
 
     model: Model
     states: int = 1
@@ -51,11 +53,16 @@ class Result:
     counts: Counts = field(default_factory=Counts)
     finding: Finding | None = None
     form_error: str = ""
-    stopped: bool = False
+    stopped: str = ""
 
     def goes_on(self) -> bool:
         """Whether nothing has ended the search yet."""
         return not self.stopped and self.finding is None and not self.form_error
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is anything to look into."""
+        return self.finding is not None or bool(self.form_error)
 
     @property
     def complete(self) -> bool:
@@ -73,19 +80,16 @@ class Result:
 
     def _ended(self) -> str:
         model = self.model
-        bounds = f"{model.faults} faults"
-        if model.alone:
-            bounds += f", {model.alone} lone losses"
         if self.form_error:
             return f"the canonical form is wrong: {self.form_error}"
         if self.finding is not None:
             return f"FOUND after {self.finding.ticks} ticks: {self.finding.problem}"
         if self.complete:
             length = "however long" if self.left == 0 else f"{model.depth} ticks"
-            return f"complete within the bounds ({bounds}, {length})"
+            return f"complete within the bounds ({model.bounds}, {length})"
         return (
-            f"not complete: stopped by the budget at depth {self.depth}, "
-            f"{self.left:,} states of it not expanded ({bounds})"
+            f"not complete: stopped by {self.stopped} at depth {self.depth}, "
+            f"{self.left:,} states not expanded ({model.bounds})"
         )
 
 
@@ -107,11 +111,11 @@ class Search:
         budget_s: float,
         *,
         jobs: int = 1,
-        on_level: Callable[[Result], None] = lambda _: None,
+        on_state: Callable[[Result], None] = lambda _: None,
     ) -> Result:
         """Search until all is seen, something is found, or the budget is spent.
 
-        `jobs`: processes; 0 for one per core.
+        `jobs`: processes; 0 for one per core. `on_state` hears of each state that was expanded.
         """
         began_s = time.monotonic()
         result = self.result
@@ -125,7 +129,10 @@ class Search:
                         expanded += 1
                         self._take(number, found, following)
                         result.seconds = time.monotonic() - began_s
-                        result.stopped = result.seconds > budget_s
+                        result.stopped = _stopped_by(
+                            spent=result.seconds > budget_s, waiting=len(following)
+                        )
+                        on_state(result)
                         if not result.goes_on():
                             break
                 except FormError as problem:
@@ -133,7 +140,6 @@ class Search:
                 result.left = len(frontier) - expanded + len(following)
                 if expanded == len(frontier):
                     result.depth += 1
-                    on_level(result)
                 frontier = following
         return result
 
@@ -179,6 +185,13 @@ class Search:
             note=f"explore {model.name}: {last.problem}",
         )
         return Finding(last.problem, len(choices), schedule)
+
+
+def _stopped_by(*, spent: bool, waiting: int) -> str:
+    """What ends a search before it is complete, if anything does."""
+    if spent:
+        return "the budget"
+    return "the bound on states that wait" if waiting > WAITING_MAX else ""
 
 
 class _Pool:
