@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.crew import crew
 from hafw_sim.play import SOMETIMES, play
 from hafw_sim.swarm import draw_schedule
 
@@ -86,25 +86,25 @@ def campaign(  # noqa: PLR0913 - what a campaign is made of
     count: int,
     *,
     jobs: int = 0,
+    dask: str = "",
     liveness: bool = False,
     pair: Pair | None = None,
     on_part: Callable[[Result], None] = lambda _: None,
 ) -> Result:
-    """Play `count` seeds from `start` on with so many processes (0: one per core).
+    """Play `count` seeds from `start` on. Raises NoCrew. `jobs`, `dask`: see `crew`.
 
     `on_part` hears of each part as it comes in.
     """
     total = Result()
-    jobs = jobs or os.cpu_count() or 1
     play_batch = functools.partial(run_seeds, liveness=liveness, pair=pair)
     batches = _batches(start, count)
-    if jobs == 1:
+    if jobs == 1 and not dask:
         for part in map(play_batch, batches):
             total.merge(part)
             on_part(part)
         return total
-    with ProcessPoolExecutor(jobs) as pool:
-        running = {pool.submit(play_batch, batch) for batch in itertools.islice(batches, 2 * jobs)}
+    with crew(jobs, dask) as (pool, hands):
+        running = {pool.submit(play_batch, batch) for batch in itertools.islice(batches, 2 * hands)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:

@@ -121,6 +121,17 @@ def _crash(cluster: Cluster, network: Network, seed: int, prediction: Prediction
         prediction.unserved += 1
 
 
+def reckoned_moves_a_year(settings: Settings, loss: float) -> float:
+    """Needless failovers a year that loss alone lets expect: every beat of a wait is lost.
+
+    On every link, each by itself; what is reflected is lost by itself too.
+    """
+    wait = wait_ns(settings.shut_ns, settings)
+    packets = settings.links * (wait // settings.timing.keepalive_ns)
+    reflected = (wait // settings.beat_ns) if settings.reflect else 0
+    return _moves_a_year(loss, packets, wait) * (1 - (1 - loss) ** 2) ** reflected
+
+
 def split_risk(settings: Settings, loss: float, *, only_owners_uplink: bool = False) -> float:
     """The chance that one split of all links gives two owners under `reflected`.
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
+from click.testing import CliRunner
 
+from hafw.cli.exits import Exit
+from hafw.cli.main import main
 from hafw.config.engine import to_settings
-from hafw_sim.campaign import campaign
+from hafw.config.render import render
 from hafw_sim.clusters import as_pair
 from hafw_sim.lab.pair import Design
 from hafw_sim.play import play
 from hafw_sim.schedule import decode
+from hafw_sim.sim_commands import sim
 from hafw_sim.swarm import draw_schedule
 
 if TYPE_CHECKING:
@@ -28,6 +33,13 @@ DESIGNS = {
     ),
     "none, a group with two addresses": Design(vips=(TWO_ADDRESSES,), reflect=False),
 }
+
+
+@pytest.fixture(name="file")
+def a_cluster_file(tmp_path: Path) -> Path:
+    file = tmp_path / "cluster.toml"
+    file.write_text(render(Design().cluster(tmp_path)))
+    return file
 
 
 @pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
@@ -53,11 +65,51 @@ def test_the_faults_are_drawn_for_the_pair_of_the_file(design: Design, tmp_path:
     assert play(schedule).violations == []
 
 
-def test_processes_change_nothing_of_a_files_result(tmp_path: Path) -> None:
-    pair = as_pair(Design().cluster(tmp_path))
+def test_the_command_says_what_to_expect_of_the_file(file: Path) -> None:
+    words = ["swarm", "--config", str(file), "--seeds", "2", "--jobs", "1", "--loss", "0.5"]
 
-    alone = campaign(0, 10, jobs=1, pair=pair)
-    shared = campaign(0, 10, jobs=2, pair=pair)
+    done = CliRunner().invoke(sim, words)
 
-    assert alone.failed == []
-    assert shared == alone
+    assert done.exit_code == 0, done.output
+    assert done.stderr.startswith("2 seeds; 0 findings; ")
+    for said in (
+        "protection: reflected",
+        "At 0.5 % loss and up to 5ms of delay",
+        "needless failovers",
+        "detected after",
+        "served again after",
+        "█",
+    ):
+        assert said in done.stdout
+
+
+def test_a_file_that_is_refused_is_refused_as_by_config_check(file: Path) -> None:
+    file.write_text(file.read_text().replace('deadtime = "1s"', 'deadtime = "150ms"'))
+
+    checked = CliRunner().invoke(main, ["config", "check", "--config", str(file)])
+    simulated = CliRunner().invoke(main, ["sim", "swarm", "--config", str(file)])
+
+    assert simulated.exit_code == checked.exit_code == Exit.CONFIG
+    assert "timing.deadtime" in simulated.stderr
+    assert simulated.stderr == checked.stderr
+
+
+def test_a_campaign_is_of_one_file_only(file: Path, tmp_path: Path) -> None:
+    record = tmp_path / "campaign.json"
+    words = ["campaign", str(record), "--jobs", "1", "--seeds", "1"]
+    no_mutants = patch("hafw_sim.campaign_file.kill_mutants", lambda *_: None)
+
+    with no_mutants:
+        begun = CliRunner().invoke(sim, [*words, "--config", str(file)])
+        continued = CliRunner().invoke(sim, words)
+
+    assert begun.exit_code == 0, begun.output
+    assert continued.exit_code == 2
+    assert "is of config" in continued.stderr
+
+
+def test_loss_without_a_file_is_a_usage_error() -> None:
+    done = CliRunner().invoke(sim, ["swarm", "--loss", "3"])
+
+    assert done.exit_code == 2
+    assert "add --config FILE" in done.stderr

@@ -10,7 +10,15 @@ from click.testing import CliRunner
 from hafw.config.engine import to_settings
 from hafw.config.render import render
 from hafw_sim.lab.pair import Design
-from hafw_sim.predict import Network, a_year, advise, predict, split_risk
+from hafw_sim.lab.topology import Lan
+from hafw_sim.predict import (
+    Network,
+    a_year,
+    advise,
+    predict,
+    reckoned_moves_a_year,
+    split_risk,
+)
 from hafw_sim.sim_commands import sim
 
 if TYPE_CHECKING:
@@ -64,6 +72,17 @@ def test_the_risk_of_a_split_rises_with_the_loss_and_is_nil_without(tmp_path: Pa
     assert worst < 1e-8
 
 
+def test_reckoned_failovers_rise_with_the_loss_and_fall_with_the_paths(tmp_path: Path) -> None:
+    one_link = Design(reflect=False, lans=(Lan.HEARTBEAT,)).cluster(tmp_path)
+    reflected = Design().cluster(tmp_path)
+    alone, several = (to_settings(each, "alpha") for each in (one_link, reflected))
+
+    rates = [reckoned_moves_a_year(alone, loss) for loss in (0.0, 0.1, 0.5)]
+
+    assert rates[0] == 0.0 < rates[1] < rates[2]
+    assert reckoned_moves_a_year(several, 0.5) < 1e-3 * rates[2]
+
+
 def test_advice_grows_with_the_worst_gap_and_beats_with_the_loss() -> None:
     calm = advise(0.001, 100 * MS, 2)
     slow = advise(0.001, 2_000 * MS, 2)
@@ -84,6 +103,6 @@ def test_the_commands_print_what_a_person_can_paste(tmp_path: Path) -> None:
     tuned = CliRunner().invoke(sim, ["tune", "--worst-gap", "180ms"])
 
     assert predicted.exit_code == 0, predicted.output
-    assert "needless moves        0 (< " in predicted.stdout
+    assert "needless failovers    0 (< " in predicted.stdout
     assert "served again after" in predicted.stdout
     assert tuned.stdout.splitlines()[:2] == ["[timing]", 'keepalive = "36ms"']
