@@ -88,7 +88,7 @@ class CampaignFile(msgspec.Struct, kw_only=True):
 def begin(path: Path, start: int, wanted: int, *, liveness: bool, config: str = "") -> CampaignFile:
     """The file's content, to be continued; a new one if there is none. Raises OtherEngine."""
     fresh = CampaignFile(
-        commit=_commit(),
+        commit=commit(),
         engine=engine_hash(),
         python=platform.python_version(),
         start=start,
@@ -109,7 +109,7 @@ def begin(path: Path, start: int, wanted: int, *, liveness: bool, config: str = 
     return found
 
 
-def save(path: Path, content: CampaignFile) -> None:
+def save(path: Path, content: msgspec.Struct) -> None:
     """Write the file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
@@ -127,7 +127,8 @@ def kill_mutants(content: CampaignFile, on_one: Callable[[str], None]) -> None:
         on_one(name)
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit of this checkout."""
     where = Path(__file__).parent
     done = subprocess.run(
         ["git", "rev-parse", "HEAD"],  # noqa: S607 - wherever git is

@@ -8,6 +8,7 @@ Rule: what is said of a model is what was seen of it: complete or not, and withi
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,9 +19,9 @@ from hafw_sim.run_commands import OUT, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from hafw_sim.explore.models import Model
+    from hafw_sim.explore.record import Record
     from hafw_sim.explore.search import Finding, Result
 
 
@@ -36,25 +37,70 @@ if TYPE_CHECKING:
 )
 @click.option("--jobs", default=0, help="Processes.  [default: one per core]")
 @OUT
-def explore(names: tuple[str, ...], budget_ns: int, jobs: int, out: Path) -> None:
+@click.option(
+    "--record",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what was seen in this file, mutants too; run again to go on with what it lacks.",
+)
+def explore(
+    names: tuple[str, ...], budget_ns: int, jobs: int, out: Path, file: Path | None
+) -> None:
     """Search models exhaustively: all that can happen to a pair, within small bounds.
 
-    Without a MODEL, all of them (see `hafw sim list`). The same model gives the same result,
-    however many processes search, and the shortest run that fails, if one does.
+    Without a MODEL, all but the small ones (see `hafw sim list`). The same model gives the same
+    result, however many processes search, and the shortest run that fails, if one does.
     """
-    from hafw_sim.explore.models import MODELS
+    from hafw_sim.explore.models import MODELS, SMALL
 
-    unknown = [name for name in names if name not in MODELS]
+    known = MODELS | SMALL
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"no model {', '.join(unknown)}; see `hafw sim list`")
+    record = _begun(file)
+    wanted = [known[name] for name in names or MODELS]
+    if record is not None:
+        wanted = [model for model in wanted if record.lacks(model)]
     results = []
-    for result in search_all([MODELS[name] for name in names or MODELS], budget_ns / 1e9, jobs):
+    for result in search_all(wanted, budget_ns / 1e9, jobs):
         results.append(result)
         click.echo(str(result))
         if result.finding is not None:
             _keep(result.model, result.finding, out)
+        _save(file, record, result)
+    survived = _hunt(file, record)
     click.echo(_summary(results), err=True)
-    sys.exit(any(result.wrong for result in results))
+    sys.exit(1 if survived or any(result.wrong for result in results) else 0)
+
+
+def _begun(file: Path | None) -> Record | None:
+    """The record in the file, or a new one; None without a file. Raises UsageError."""
+    from hafw_sim.explore.record import OtherEngine, begin
+
+    try:
+        return begin(file) if file is not None else None
+    except OtherEngine as problem:
+        raise click.UsageError(str(problem)) from problem
+
+
+def _save(file: Path | None, record: Record | None, result: Result) -> None:
+    from hafw_sim.explore.record import save
+
+    if file is not None and record is not None:
+        record.add(result)
+        save(file, record)
+
+
+def _hunt(file: Path | None, record: Record | None) -> list[str]:
+    """Hunt the mutants for the record; returns those that no search found."""
+    from hafw_sim.explore.record import save
+
+    if file is None or record is None:
+        return []
+    survived = record.add_mutants()
+    save(file, record)
+    click.echo(f"{len(record.mutants)} mutants, {len(survived)} never found: {file}")
+    return survived
 
 
 def search_all(models: Iterable[Model], budget_s: float, jobs: int) -> Iterator[Result]:

@@ -274,10 +274,10 @@ def gate_without_timeout() -> list[Patch]:
 
 @_mutant("a renewal that comes too late does not open the gate again")
 def late_renewal_reopens() -> list[Patch]:
-    def renew(self: kernel.Kernels, machine: Any, group_id: int, left_ns: int) -> None:
+    def _renew(self: kernel.Kernels, machine: Any, group_id: int, left_ns: int) -> None:
         self._set(machine, group_id, self._clockwork.now_ns + machine.span_ns(left_ns))
 
-    return [patch.object(kernel.Kernels, "_renew", renew)]
+    return [patch.object(kernel.Kernels, "_renew", _renew)]
 
 
 @_mutant("an opening that comes too late does not open the gate")

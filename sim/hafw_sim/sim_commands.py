@@ -25,7 +25,8 @@ def sim() -> None:
 @sim.command()
 @click.argument("names", nargs=-1)
 def mutants(names: tuple[str, ...]) -> None:
-    """Seed bugs into the engine; show which story notices each."""
+    """Seed bugs into the engine; show which story notices each, and which search finds it."""
+    from hafw_sim.explore.hunts import HUNTS, hunt
     from hafw_sim.mutants import MUTANTS, killer
 
     unknown = [name for name in names if name not in MUTANTS]
@@ -37,6 +38,10 @@ def mutants(names: tuple[str, ...]) -> None:
         alive += killed_by is None
         click.echo(f"{name}: {f'killed by {killed_by}' if killed_by else 'SURVIVED'}")
         click.echo(f"    {MUTANTS[name].rule}")
+        if name in HUNTS:
+            search = hunt(name)
+            alive += search.finding is None
+            click.echo(f"    explore {search}")
     click.echo(f"{len(names or MUTANTS)} mutants, {alive} survived", err=True)
     sys.exit(1 if alive else 0)
 
@@ -44,7 +49,7 @@ def mutants(names: tuple[str, ...]) -> None:
 @sim.command("list")
 def list_() -> None:
     """List the scenarios, the stories, the models, the faults of runs, and the mutants."""
-    from hafw_sim.explore.models import MODELS
+    from hafw_sim.explore.models import MODELS, SMALL
     from hafw_sim.faults import FAULTS
     from hafw_sim.mutants import MUTANTS
     from hafw_sim.scenarios import named
@@ -58,7 +63,7 @@ def list_() -> None:
     for name, story in STORIES.items():
         click.echo(f"  {name}: {(story.__doc__ or '').splitlines()[0]}")
     click.echo("\nModels that are searched, and their bounds")
-    for model in MODELS.values():
+    for model in (MODELS | SMALL).values():
         click.echo(f"  {model.name}: {model.text} ({model.bounds})")
     click.echo("\nFaults, and what they take")
     for fault in FAULTS.values():

@@ -22,7 +22,8 @@ from hafw.core.model import Ask, Beat, BeatHeard
 from hafw.core.operator import Request
 from hafw.core.reflection import Echoes
 from hafw.core.wire import Codec
-from hafw_sim.explore.fields import CALLS, FIELDS, aged, as_is, echoes, known_epochs, nothing
+from hafw_sim.explore.fields import CALLS, FIELDS, echoes, known_epochs
+from hafw_sim.explore.rules import aged, as_is, nothing
 from hafw_sim.world.machine import Machine
 from hafw_sim.world.network import Way
 from hafw_sim.world.weather import Weather
@@ -31,7 +32,7 @@ from hafw_sim.world.world import KEY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hafw_sim.explore.fields import Rule
+    from hafw_sim.explore.rules import Rule
     from hafw_sim.world import World
 
 _ATOMS: Final = frozenset({bool, int, float, str, bytes, type(None)})
@@ -51,7 +52,7 @@ def digest(world: World, bounds: dict[str, int], *, late: bool = False) -> int:
 def canonical(world: World, bounds: dict[str, int], *, late: bool = False) -> list[object]:
     """The canonical form of a world, as a list of plain values.
 
-    `bounds`: those of its settings (`fields.bounds`). `late`: whether packets may be held up, now
+    `bounds`: those of its settings (`rules.bounds`). `late`: whether packets may be held up, now
     or later.
     """
     return Walk(world, bounds, late=late).whole()

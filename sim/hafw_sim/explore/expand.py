@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hafw_sim.explore.acts import choices
 from hafw_sim.explore.canonical import digest
-from hafw_sim.explore.fields import bounds
+from hafw_sim.explore.rules import bounds
 from hafw_sim.play import Player
 from hafw_sim.schedule import Schedule
 
@@ -178,15 +178,15 @@ class Expander:
         self._twins[form] = None  # once is enough
         self.counts.audited += 1
         first, second = (
-            [
-                (number, self._form(world, 0), bool(problem))
+            {
+                number: (self._form(world, 0), bool(problem))
                 for number, world, problem in self._played(State(each.world, 0, 0), acts_max=1)
-            ]
+            }
             for each in (twin, state)
         )
-        for one, other in zip(first, second, strict=True):
-            if one != other:
-                acts = ", ".join(map(str, self.choices[one[0]].acts)) or "nothing"
+        for number in sorted(first.keys() | second.keys()):
+            if first.get(number) != second.get(number):
+                acts = ", ".join(map(str, self.choices[number].acts)) or "nothing"
                 raise FormError(f"form {form:016x}: after {acts} the two worlds differ")
 
     def _form(self, world: World, alone: int) -> int:

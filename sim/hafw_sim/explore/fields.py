@@ -3,137 +3,30 @@
 One rule: what is not listed here stays as it is, so a new field makes more states, never fewer.
 What is left out or clipped must be of no consequence; the search puts that to the test.
 
-Dates become ages on their owner's clock. An age is clipped at the largest bound that it is ever
-compared with: beyond that, older makes no difference.
+How they are written down, is in `hafw_sim.explore.rules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from hafw.core.announcing import AGAIN_NS, AT_NS
-from hafw.core.duties import FOREVER, NEVER, wait_ns
-from hafw.core.handover import AGREE_NS, FAILBACK_WINDOW_NS
-from hafw.core.model import Answer, Ask, Note, OpKind, StartOp
-from hafw.core.operator import LINGER_NS
+from hafw.core.announcing import AT_NS
+from hafw.core.duties import FOREVER
+from hafw.core.model import Answer, Note, OpKind, StartOp
 from hafw.core.settings import REFLECT_FORGIVEN
+from hafw_sim.explore.rules import aged, as_is, beat_number, each, epoch, nothing, number, when
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hafw.core.group import Group
     from hafw.core.model import Durable, Instant
     from hafw.core.reflection import Echoes
-    from hafw.core.settings import Settings
     from hafw_sim.explore.canonical import Walk
-
-Rule = Callable[["Walk", int, Any, Any], None]
-"""Writes a value down. Takes the walk, whose it is, the value, and what it is a field of."""
+    from hafw_sim.explore.rules import Rule
 
 FAILURES_KEPT: Final = 9
 """The hold-down after failed starts doubles no more after so many."""
-
-
-def bounds(settings: Settings) -> dict[str, int]:
-    """The largest bound that ages of each kind are compared with, and a nanosecond."""
-    timing = settings.timing
-    wait = wait_ns(settings.shut_ns, settings)
-    silence_ns = max(wait, 2 * timing.deadtime_ns)
-    tick_ns = min(settings.beat_ns, timing.keepalive_ns)
-    found = {
-        "now": 0,
-        "beat": timing.keepalive_ns,
-        "pause": 2 * tick_ns + settings.margin_ns,
-        "hold": settings.hold_ns,
-        "known": settings.known_ns,
-        "floor": 2 * settings.known_ns,
-        "deadtime": timing.deadtime_ns,
-        "probe": wait // 2,
-        "wait": wait,
-        "silence": silence_ns,
-        "start": timing.initdead_ns + silence_ns,
-        "again": AGAIN_NS,
-        "agree": AGREE_NS,
-        "linger": LINGER_NS,
-        "failbacks": FAILBACK_WINDOW_NS,
-    }
-    return {name: bound_ns + 1 for name, bound_ns in found.items()} | {"": FOREVER}
-
-
-# --- rules --------------------------------------------------------------------------------------
-
-
-def as_is(walk: Walk, who: int, value: object, _whole: object) -> None:
-    """Whatever it is, it matters."""
-    walk.value(value, who)
-
-
-def nothing(_walk: Walk, _who: int, _value: object, _whole: object) -> None:
-    """Of no consequence: a statistic, a text, a cache, or the source of numbers yet to come."""
-
-
-def aged(bound: str = "", *, old: bool = False) -> Rule:
-    """A date, as an age that is clipped at this bound. `old`: never is as good as long ago."""
-
-    def rule(walk: Walk, who: int, value: int, _whole: object) -> None:
-        bound_ns = walk.bounds[bound]
-        if value == FOREVER:
-            walk.put("for ever")
-        elif value == NEVER:
-            walk.put(bound_ns if old else "never")
-        else:
-            walk.put(min(walk.clock_ns[who] - value, bound_ns))
-
-    return rule
-
-
-def number(family: str, *, of_the_other: bool = False) -> Rule:
-    """A number that is only compared with others that this node, or the other one, gave out."""
-
-    def rule(walk: Walk, who: int, value: int, _whole: object) -> None:
-        walk.number(family, 1 - who if of_the_other else who, value)
-
-    return rule
-
-
-def epoch(walk: Walk, _who: int, value: int, _whole: object) -> None:
-    """An epoch of the group at hand: compared with each other, told apart by parity."""
-    walk.number("epoch", 0, value)
-
-
-def when(condition: Callable[[Any, Walk], bool], rule: Rule) -> Rule:
-    """Of consequence only under a condition."""
-
-    def conditional(walk: Walk, who: int, value: object, whole: object) -> None:
-        if condition(whole, walk):
-            rule(walk, who, value, whole)
-        else:
-            walk.put(None)
-
-    return conditional
-
-
-def each(rule: Rule) -> Rule:
-    """The same for every item."""
-
-    def for_each(walk: Walk, who: int, value: Any, whole: object) -> None:  # noqa: ANN401 - items
-        walk.put(len(value))
-        for item in value:
-            rule(walk, who, item, whole)
-
-    return for_each
-
-
-def beat_number(incarnation: str, *, of_the_other: bool = False, dated: bool = False) -> Rule:
-    """The number of a beat: it matters by when it was sent (`dated`), and by order.
-
-    `incarnation`: the field that says whose it is.
-    """
-
-    def rule(walk: Walk, who: int, value: int, whole: object) -> None:
-        sender = 1 - who if of_the_other else who
-        walk.beat_number(sender, getattr(whole, incarnation), value, dated=dated)
-
-    return rule
 
 
 # --- conditions ---------------------------------------------------------------------------------
@@ -339,7 +232,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "consumed_offer": _consumed,
         "quarantine_ns": aged("now", old=True),
         "ask_no": nothing,
-        "ask_deadline_ns": when(lambda group, _: group.ask is not Ask.NOTHING, aged("now")),
+        "ask_deadline_ns": aged("now", old=True),
         "ask_why": nothing,
         "ask_failed": when(_somebody_waits, lambda walk, _who, value, _w: walk.put(bool(value))),
         "reply_no": when(_somebody_asks, number("ask", of_the_other=True)),

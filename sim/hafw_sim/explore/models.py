@@ -10,6 +10,7 @@ as well, and when a tick ends nothing is on its way that is not slow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.settings import MS, SECOND
@@ -17,7 +18,7 @@ from hafw_sim.explore.acts import Act, fault, lone_loss, repair
 from hafw_sim.schedule import Decision, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 NODES: Final = ("alpha", "beta")
 _USUAL_S, _SLOW_S = 0.5, 5.0
@@ -77,6 +78,10 @@ def _pair(protection: str) -> Pair:
     )
 
 
+_LINKS: Final = (fault("cut_links"), repair("mend_links"))
+_BLIND_PROBE: Final = (fault("service_lan", whole=False), repair("service_lan", whole=True))
+
+
 def _paths() -> Iterator[Act]:
     """Every way is cut and mended by itself, and those that fail together in practice at once."""
     yield fault("cut_links")
@@ -101,11 +106,20 @@ def _machines() -> Iterator[Act]:
 
 
 def _coarse_cuts() -> Iterator[Act]:
-    yield fault("cut_links")
-    yield repair("mend_links")
+    yield from _LINKS
     for node in NODES:
         yield fault("cut_ping", node=node)
         yield repair("mend_ping", node=node)
+
+
+def _one_way_cuts() -> Iterator[Act]:
+    """A link fails one way for good; the ways to the ping node fail, and work again."""
+    for node in NODES:
+        yield fault("cut", node=node, way="link0")
+    yield fault("cut_ping", node="alpha")
+    yield repair("mend_ping", node="alpha")
+    yield fault("cut", node="beta", way="to_ping")
+    yield repair("mend", node="beta", way="to_ping")
 
 
 def _freezes() -> Iterator[Act]:
@@ -116,14 +130,24 @@ def _freezes() -> Iterator[Act]:
         yield repair("thaw", node=node)
 
 
-def _commands() -> Iterator[Act]:
+def _verbs(*verbs: str) -> Iterator[Act]:
     for node in NODES:
-        for verb in ("standby", "takeover", "release", "stop"):
+        for verb in verbs:
             yield fault("operator", node=node, verb=verb)
+
+
+def _fates() -> Iterator[Act]:
+    for node in NODES:
         for operation in ("start", "stop"):
             for outcome, lands in (("failed", False), ("unknown", True), ("unknown", False)):
                 yield fault("fate", node=node, operation=operation, outcome=outcome, lands=lands)
             yield repair("fate", node=node, operation=operation, outcome="ok", lands=True)
+
+
+def _commands() -> Iterator[Act]:
+    yield from _verbs("standby", "takeover", "release", "stop")
+    yield from _fates()
+    for node in NODES:
         for landed in ("yes", "no"):
             yield fault("worker", node=node, up=False, landed=landed)
         yield repair("worker", node=node, up=True)
@@ -131,14 +155,12 @@ def _commands() -> Iterator[Act]:
         yield repair("boot", node=node)
     yield fault("operations", from_s=_SLOW_S, to_s=_SLOW_S)
     yield repair("operations", from_s=_USUAL_S, to_s=_USUAL_S)
-    yield fault("cut_links")
-    yield repair("mend_links")
+    yield from _LINKS
 
 
 def _packets() -> Iterator[Act]:
     """Whether a hop to or from the ping node works is free to change with every beat."""
-    yield fault("cut_links")
-    yield repair("mend_links")
+    yield from _LINKS
     for node in NODES:
         for way in ("to_ping", "from_ping"):
             yield repair("cut", node=node, way=way)
@@ -205,3 +227,36 @@ _ALL: Final = (
     ),
 )
 MODELS: Final = {model.name: model for model in _ALL}
+
+
+def _small(
+    name: str,
+    protection: str,
+    *acts: Iterable[Act],
+    faults: int = 2,
+    at_once: int = 1,
+    depth: int = 60,
+) -> Model:
+    return Model(
+        name=f"small-{name}",
+        text=f"{name} only, {protection}",
+        pair=_pair(protection),
+        acts=tuple(chain(*acts)),
+        faults=faults,
+        at_once=at_once,
+        depth=depth,
+        exclusive=protection == "reflected",
+    )
+
+
+_SMALL: Final = (
+    _small("isolation", "reflected", _coarse_cuts(), at_once=2),
+    _small("rivals", "best-effort", _coarse_cuts(), _BLIND_PROBE, at_once=2),
+    _small("freeze", "reflected", _freezes(), _LINKS, _verbs("takeover")),
+    _small("one-way", "reflected", _one_way_cuts(), faults=3, at_once=2, depth=8),
+    _small("restart", "reflected", _machines(), _LINKS),
+    _small("operations", "reflected", _verbs("standby", "takeover"), _fates()),
+    _small("commands", "reflected", _verbs("standby", "takeover"), _machines()),
+)
+SMALL: Final = {model.name: model for model in _SMALL}
+"""Pieces of the models, each searched in seconds: for tests, and against mutants."""
