@@ -56,7 +56,8 @@ def run(group: Group, engine: Engine) -> None:
             _answer(group, word, engine)
         if group.ask is not Ask.NOTHING and word.reply_no == group.ask_no:
             _answered(group, word, engine)
-    if group.state is State.ACTIVE and group.ask is Ask.NOTHING:
+    waiting = group.ask is not Ask.NOTHING or now_ns < group.ask_deadline_ns
+    if group.state is State.ACTIVE and not waiting:
         reason = _reason_to_give(group, word, engine)
         if reason is not None:
             give(group, reason, engine)
@@ -98,7 +99,9 @@ def _ask(group: Group, ask: Ask, why: str, engine: Engine) -> None:
 
 
 def _cancel_ask(group: Group, why: str, engine: Engine) -> None:
+    """Nothing comes of it; the engine by itself does not ask again before a deadtime."""
     group.ask = Ask.NOTHING
+    group.ask_deadline_ns = engine.now_ns + engine.settings.timing.deadtime_ns
     group.ask_failed = why
     engine.note("handover.cancelled", group.id, f"cancelled, nothing moved: {why}")
     engine.changed()
@@ -109,6 +112,7 @@ def _answered(group: Group, word: GroupBeat, engine: Engine) -> None:
         _cancel_ask(group, REFUSALS.get(word.refusal, "refused"), engine)
         return
     ask, group.ask = group.ask, Ask.NOTHING
+    group.ask_deadline_ns = engine.now_ns
     if ask is Ask.TAKE_IT:
         surrender(group, group.ask_why, engine)
 
@@ -240,7 +244,7 @@ def next_ns(group: Group, engine: Engine) -> int:
     due = FOREVER
     if group.offer_no:
         due = group.offer_deadline_ns
-    if group.ask is not Ask.NOTHING:
+    if group.ask is not Ask.NOTHING or group.ask_deadline_ns > engine.now_ns:
         due = min(due, group.ask_deadline_ns)
     if group.quarantine_ns > engine.now_ns:
         due = min(due, group.quarantine_ns)

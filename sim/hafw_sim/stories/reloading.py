@@ -142,6 +142,22 @@ def a_file_that_binds_no_differently_is_in_force_at_once() -> list[str]:
 
 
 @story
+def a_refused_request_is_not_repeated_at_once() -> list[str]:
+    """The owner's service interface is down, and the other refuses: the files differ."""
+    world = running_pair()
+    reload(world, BETA, SLOW)
+    world.run(2)
+    asked = sum(note.name == "handover.asked" for _, note in world.nodes[ALPHA].notes)
+    world.set_service(ALPHA, up=False)
+    world.run(25)
+    asked = sum(note.name == "handover.asked" for _, note in world.nodes[ALPHA].notes) - asked
+    found = wrong(world, "alpha") + ([] if 1 < asked < 5 else [f"asked {asked} times"])  # noqa: PLR2004 - once a deadtime
+    reload(world, ALPHA, SLOW)
+    world.run(15)
+    return found + wrong(world, "beta")
+
+
+@story
 def shorter_times_wait_for_fresh_evidence() -> list[str]:
     """The acknowledgement that would bring them into force is itself late."""
     world = running_pair(Classes.BEST_EFFORT, pings=0)
