@@ -18,7 +18,8 @@ from hafw.core.model import (
     What,
 )
 from hafw.core.settings import SECOND
-from hafw_sim.vocabulary import FAULTS, Refused, check, fault, inflict
+from hafw_sim.file_faults import agree
+from hafw_sim.vocabulary import FAULTS, NUMBERS, Node, Refused, check, fault, inflict
 from hafw_sim.world import World  # noqa: TC001 - the types of the faults are read at run time
 
 if TYPE_CHECKING:
@@ -26,12 +27,10 @@ if TYPE_CHECKING:
 
     from hafw_sim.world import Machine, Way
 
-Node = Literal["alpha", "beta"]
 LinkName = Literal["link0", "link1", "link2", "link3", "link4", "link5", "link6", "link7"]
 WayName = Literal[LinkName, "to_ping", "from_ping"]
 Landed = Literal["yes", "no", "by chance"]
 """Whether what is under way when somebody dies has had its effect."""
-NUMBERS: Final = {"alpha": 0, "beta": 1}
 OUTCOMES: Final = {
     "ok": Outcome.OK,
     "failed": Outcome.FAILED_NO_EFFECT,
@@ -304,7 +303,7 @@ def fate(
 @fault
 def steal_address(world: World, node: Node, group: int) -> None:
     """Another program removes the address."""
-    if group in {each.id for each in world.nodes[0].settings.groups}:
+    if group in {each.id for each in world.nodes[NUMBERS[node]].settings.groups}:
         world.steal_address(NUMBERS[node], group)
 
 
@@ -351,7 +350,7 @@ def operator(  # noqa: PLR0913, PLR0917 - what can be typed
 
 @fault
 def make_whole(world: World) -> None:
-    """Everything works again: network, disks, operations, machines and agents."""
+    """Everything works again: network, disks, operations, machines, agents; one file on both."""
     world.heal()
     world.net.ping_up = True
     world.net.ping_reflects = world.nodes[0].settings.reflect
@@ -369,6 +368,7 @@ def make_whole(world: World) -> None:
             world.boot(machine.number)
         elif machine.engine is not None:
             world.workers.find(machine)
+    agree(world)
 
 
 __all__ = ["FAULTS", "NUMBERS", "OUTCOMES", "Refused", "check", "inflict", "ways"]

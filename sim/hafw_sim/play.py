@@ -70,6 +70,8 @@ SOMETIMES: Final = (
     "state not durable",
     "peer restarted",
     "own pause noticed",
+    "new file on one node only",
+    "new file in force",
     "failed back",
     "frozen within a gate's renewal",
 )
@@ -87,6 +89,8 @@ _NOTES: Final = {
     "state.not_durable": "state not durable",
     "peer.restarted": "peer restarted",
     "agent.paused": "own pause noticed",
+    "config.announced": "new file on one node only",
+    "config.reloaded": "new file in force",
 }
 
 
@@ -231,13 +235,14 @@ class Player:
         agent needs to run, which is reported.
         """
         world = self.world
-        loose = {group.id for group in world.nodes[0].settings.groups if group.best_effort}
+        loose_ns = world.files.accepted_ns
         for group, begin_ns, end_ns in world.kernels.overlaps:
             woke = any(
                 0 <= begin_ns - at_ns <= MS and end_ns - begin_ns <= WAKING_NS
                 for at_ns in world.resumed_ns
             )
-            if self.schedule.within and group not in loose and not woke:
+            strict = begin_ns < loose_ns.get(group, begin_ns + 1)
+            if self.schedule.within and strict and not woke:
                 yield (
                     f"S2 both nodes served group {group} from {begin_ns / SECOND:.6f} s "
                     f"for {(end_ns - begin_ns) / MS:.3f} ms"

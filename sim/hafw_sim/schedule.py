@@ -15,6 +15,7 @@ import msgspec
 
 from hafw.core.settings import Classes, GroupSettings, Settings, Timing
 from hafw_sim.faults import Refused, check
+from hafw_sim.world.files import sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +94,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             pings=self.pings,
             reflect=reflected and self.pings > 0,
             groups=groups,
-            config_hash=b"the file",
+            config_hash=b"",
             timing=Timing(
                 keepalive_ns=self.keepalive_ns,
                 warntime_ns=self.warntime_ns,
@@ -103,6 +104,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             tick_ns=self.tick_ns,
             ping_switchover=self.ping_switchover,
         )
+        alpha = sealed(alpha)
         return alpha, replace(alpha, node=1)
 
 

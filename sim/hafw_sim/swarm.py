@@ -70,6 +70,18 @@ class Draw:
         """Every way of the pair."""
         return [*(f"link{number}" for number in range(self._pair.links)), "to_ping", "from_ping"]
 
+    def timing(self) -> dict[str, Value]:
+        """Other times, faster or slower, as arguments of `edit`."""
+        pair = self._pair
+        factor = self._random.choice((0.2, 0.5, 2, 5))
+        times = {
+            "keepalive_s": pair.keepalive_ns,
+            "warntime_s": pair.warntime_ns,
+            "deadtime_s": pair.deadtime_ns,
+            "initdead_s": pair.initdead_ns,
+        }
+        return {name: round(factor * time_ns / SECOND, 6) for name, time_ns in times.items()}
+
     def way(self) -> str:
         """Any way."""
         return self._random.choice(self.ways())
@@ -246,7 +258,10 @@ def _operations(draw: Draw) -> Iterator[Episode]:
         },
         0.0,
     )
-    yield "operations", {}, draw.seconds(1, 6)
+    fair_s = draw.seconds(1, 6)
+    for _ in range(draw.number(0, 2)):
+        yield "operator", {"node": draw.node(), "verb": "takeover"}, fair_s * draw.share(1)
+    yield "operations", {}, fair_s
 
 
 def _address(draw: Draw) -> Iterator[Episode]:
@@ -279,6 +294,65 @@ def _operator_vouches(draw: Draw) -> Iterator[Episode]:
     yield "boot", {"node": other}, typed_s + draw.seconds(0.2, 3)
 
 
+def _die_while_starting(draw: Draw) -> Iterator[Episode]:
+    """An agent dies within a start that takes long; it has its effect when nobody waits for it."""
+    node, long_s = draw.node(), draw.seconds(0.01, 0.3)
+    yield "operations", {"from_s": long_s, "to_s": long_s}, 0.0
+    yield "operator", {"node": node, "verb": "takeover"}, 0.0
+    dies_s = long_s * (1 + draw.share(1))  # the other stops first
+    yield "kill", {"node": node}, dies_s
+    yield "boot", {"node": node}, dies_s + draw.seconds(0.01, 2)
+    yield "operations", {}, dies_s + draw.seconds(0.01, 2)
+
+
+def _die_while_offered(draw: Draw) -> Iterator[Episode]:
+    """The node that a group was released for does not live to take it."""
+    node, long_s = draw.node(), draw.seconds(0.01, 0.3)
+    other = NODES[1 - NODES.index(node)]
+    yield "operations", {"from_s": long_s, "to_s": long_s}, 0.0
+    yield "operator", {"node": node, "verb": "standby"}, 0.0
+    yield "crash", {"node": other}, long_s * draw.share(1)
+    yield "operations", {}, 2 * long_s
+    yield "boot", {"node": other}, long_s + draw.seconds(1, 12)
+
+
+def _split_brain(draw: Draw) -> Iterator[Episode]:
+    """No way between the nodes, not even the one that a probe of an address takes."""
+    yield "service_lan", {"whole": False}, 0.0
+    yield "cut_links", {}, 0.0
+    healed_s = draw.seconds(1, 5)
+    yield "mend_links", {}, healed_s
+    yield "service_lan", {"whole": True}, healed_s
+
+
+def _new_file(draw: Draw) -> Iterator[Episode]:
+    """A file is changed, and read, on one node; later on the other, unless that is forgotten."""
+    first = draw.node()
+    change: dict[str, Value] = {"best_effort": draw.one("yes", "no")}
+    if draw.number(0, 2):
+        change = draw.timing()
+    elif draw.number(0, 1):
+        change = {"auto_failback": draw.one("yes", "no")}
+    yield "edit", {"node": first, **change}, 0.0
+    yield "reload", {"node": first}, 0.0
+    if draw.number(0, 4):
+        second, later_s = NODES[1 - NODES.index(first)], draw.seconds(0.005, 6)
+        yield "edit", {"node": second, **change}, later_s
+        yield "reload", {"node": second}, later_s
+
+
+def _new_group(draw: Draw) -> Iterator[Episode]:
+    """A group is added: first one node is stopped and started with the new file, then the other."""
+    at_s, first = 0.0, draw.node()
+    for node in (first, NODES[1 - NODES.index(first)]):
+        yield "edit", {"node": node, "add_group": True}, at_s
+        yield "reload", {"node": node}, at_s
+        yield "operator", {"node": node, "verb": "stop"}, at_s
+        at_s += draw.seconds(0.2, 3)
+        yield "boot", {"node": node}, at_s
+        at_s += draw.seconds(0.1, 5)
+
+
 WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
     _cut_links,
     _cut_way,
@@ -306,6 +380,11 @@ WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
     _service,
     _operator,
     _operator_vouches,
+    _die_while_starting,
+    _die_while_offered,
+    _split_brain,
+    _new_file,
+    _new_group,
 )
 """Classes of faults that `reflected` withstands."""
 

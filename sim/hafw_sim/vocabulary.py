@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from hafw_sim.world import World
 
+Node = Literal["alpha", "beta"]
+NUMBERS: Final = {"alpha": 0, "beta": 1}
+
 
 class Refused(ValueError):
     """No such fault, or not with these arguments; the text says what there is."""

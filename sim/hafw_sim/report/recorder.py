@@ -62,7 +62,7 @@ class Recorder:
     def __init__(self, world: World) -> None:
         """From now on the world is watched."""
         self._world = world
-        self._groups = [group.id for group in world.nodes[0].settings.groups]
+        self._begun_ns = world.now_ns
         self._open: dict[Key, tuple[int, Fact]] = {}
         self._closed: dict[Key, list[Span]] = {}
         self._served_until: dict[tuple[int, int], int] = {}
@@ -86,7 +86,8 @@ class Recorder:
             key: (*self._closed[key], Span(since_ns, now_ns, fact))
             for key, (since_ns, fact) in self._open.items()
         }
-        several = len(self._groups) > 1
+        groups = self._world.files.groups
+        several = len(groups) > 1
         noted = (
             _moment(node.name, at_ns, note, several=several)
             for node in self._world.nodes
@@ -97,14 +98,15 @@ class Recorder:
             for each in self._answers
         )
         every = sorted([*moments, *noted, *answered], key=lambda moment: moment.at_ns)
-        return Recording(tuple(self._groups), now_ns, lanes, tuple(every), tuple(self._answers))
+        return Recording(tuple(groups), now_ns, lanes, tuple(every), tuple(self._answers))
 
     # --- what is seen -------------------------------------------------------------------------
 
     def _turn(self, key: Key, at_ns: int, fact: Fact) -> None:
         since = self._open.get(key)
         if since is None:
-            self._closed[key] = []
+            late = at_ns > self._begun_ns  # a group that was added
+            self._closed[key] = [Span(self._begun_ns, at_ns, _GONE)] if late else []
         elif since[1] == fact:
             return
         elif since[0] < at_ns:
@@ -117,9 +119,9 @@ class Recorder:
             yield Key(Kind.NETWORK, who), fact
         for node in world.nodes:
             yield Key(Kind.MACHINE, node.name), machine_fact(node)
-            for group in self._groups:
+            for group in world.files.groups:
                 yield Key(Kind.GROUP, node.name, group), _group_fact(node, group)
-        for group in self._groups:
+        for group in world.files.groups:
             for node in world.nodes:
                 until_ns = node.gate_ns.get(group, SHUT) if node.holds(group) else SHUT
                 self._served_until[node.number, group] = until_ns
@@ -154,9 +156,9 @@ class Recorder:
 
 def _group_fact(node: Machine, group_id: int) -> Fact:
     engine = node.engine
-    if engine is None:
+    group: Group | None = engine.groups.get(group_id) if engine is not None else None
+    if group is None:
         return _GONE
-    group: Group = engine.groups[group_id]
     state, tone = group.state, _STATE_TONES[group.state]
     if state in (State.STARTING, State.ACTIVE):
         certificate = group.certificate or "no certificate"

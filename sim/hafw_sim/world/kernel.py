@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.core.settings import MS, SECOND
 
 if TYPE_CHECKING:
+    from hafw.core.settings import Settings
     from hafw_sim.world.clockwork import Clockwork
     from hafw_sim.world.machine import Machine
 
@@ -31,12 +32,15 @@ class Kernels:
         """Everything is shut."""
         self._clockwork = clockwork
         self._machines = machines
-        self._spans: dict[int, list[int]] = {
-            group.id: [0, SHUT, SHUT] for group in machines[0].settings.groups
-        }
+        self._spans: dict[int, list[int]] = {}
         self.both_ns: dict[int, int] = {}
         self.frozen_within = 0
         self.overlaps: list[tuple[int, int, int]] = []
+
+    def know(self, settings: Settings) -> None:
+        """From now on who serves these groups is recorded."""
+        for group in settings.groups:
+            self._spans.setdefault(group.id, [self._clockwork.now_ns, SHUT, SHUT])
 
     # --- gates --------------------------------------------------------------------------------
 

@@ -198,7 +198,8 @@ class Workers:
         recent = self.recent.setdefault(
             (machine.number, op.group), deque(maxlen=STARTS_PER_DEADTIME_MAX)
         )
-        deadtime_ns = machine.settings.timing.deadtime_ns
+        assert machine.engine is not None
+        deadtime_ns = machine.engine.settings.timing.deadtime_ns  # what is in force
         now_ns = self._clockwork.now_ns
         if len(recent) == recent.maxlen and now_ns - recent[0] < deadtime_ns:
             self._violate(f"L2 {where} over and over")

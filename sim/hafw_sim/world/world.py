@@ -45,6 +45,7 @@ from hafw.core.model import (
 from hafw.core.settings import SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world.clockwork import Clockwork
+from hafw_sim.world.files import Files
 from hafw_sim.world.kernel import Kernels
 from hafw_sim.world.machine import Machine
 from hafw_sim.world.network import Network
@@ -79,6 +80,7 @@ class World:
         self.net = Network(self.clockwork, self.weather, settings[0])
         self.net.deliver, self.net.answer = self._arrived, self._echoed
         self.kernels = Kernels(self.clockwork, pair)
+        self.files = Files(settings)
         self.violations: list[str] = []
         self.workers = Workers(
             self.clockwork, self.weather, self.net, self.kernels, pair, self.violate
@@ -136,6 +138,8 @@ class World:
         for group, epoch, _certificate in before.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
         self._save(node, Durable(incarnation, tuple(epochs.items()), ()))
+        node.settings = self.files.read(number)
+        self.kernels.know(node.settings)
         node.codec = Codec(node.settings.cluster_id, number, (KEY,))
         for group_settings in node.settings.groups:
             self.kernels.shut(node, group_settings.id)
