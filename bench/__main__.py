@@ -19,6 +19,7 @@ import hafw
 from bench import report, run
 from bench.bed import Pace
 from bench.peers import everyone
+from bench.sim import speed
 
 if TYPE_CHECKING:
     from bench.peer import Peer
@@ -65,6 +66,17 @@ def soak(minutes: float, json_file: Path | None, write_docs: bool) -> None:  # n
     _finish(result, json_file or _RESULTS / "soak.json", write_docs=write_docs)
 
 
+@main.command()
+@click.option("--seeds", default=100, show_default=True, help="Runs of ten simulated minutes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes.")
+@click.option("--write-docs", is_flag=True, help="Write docs/bench.md from the newest results.")
+def sim(seeds: int, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
+    """How fast the simulator is on one core, and where its time goes."""
+    with Talk() as tell:
+        result = speed(seeds, _command(), tell)
+    _finish(result, json_file or _RESULTS / "sim.json", write_docs=write_docs)
+
+
 class Talk:
     """One line on a terminal's stderr that says what is being done; nothing elsewhere."""
 
@@ -104,7 +116,7 @@ def _finish(result: dict[str, Any], where: Path, *, write_docs: bool) -> None:
     where.parent.mkdir(parents=True, exist_ok=True)
     where.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     if write_docs:
-        newest = [_RESULTS / "outages.json", _RESULTS / "soak.json"]
+        newest = [_RESULTS / f"{name}.json" for name in ("outages", "soak", "sim")]
         found = [json.loads(path.read_text()) for path in newest if path.exists()]
         _DOCS.parent.mkdir(exist_ok=True)
         _DOCS.write_text(report.page(found))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group
 from rich.table import Table
 
+from bench import run, sim
 from bench.lives import FIGURES
 from bench.run import MEASURED
 
@@ -38,16 +39,28 @@ _SOAK: Final = {
     "outage_longest_ms": "longest, ms",
     "both_own_ms": "both own, ms",
 }
+_SPEED: Final = {
+    "events_per_s": "events per second",
+    "seeds_per_s": "seeds of ten minutes per second",
+    "simulated_s_per_s": "simulated seconds per second",
+    "events_per_seed": "events per seed",
+    "faults_per_seed": "faults per seed",
+}
 _PAGE: Final = """\
 # Bench
 
 Written by `python -m bench … --write-docs` from its results; not to be edited by hand.
 
-Everything is measured from outside the programs, in a lab of network namespaces: a service LAN with
+Agents are measured from outside the programs, in a lab of network namespaces: a service LAN with
 gateway and client, and a heartbeat LAN. The client asks the address 1,000 times a second; the
 kernels' own announcements say which node has it; every trial has a lab of its own. A cell is the
 median of the runs, in brackets the worst of them; 2x: twice as long as hafw in this run.
 """
+_TITLES: Final = {
+    run.SCHEMA: "Outages and costs",
+    run.SOAK_SCHEMA: "On a busy machine",
+    sim.SCHEMA: "The simulator",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +81,20 @@ def page(results: Iterable[dict[str, Any]]) -> str:
     """docs/bench.md: the newest result of each kind."""
     parts = [_PAGE]
     for result in results:
-        soaked = "minutes" in result
-        parts.append("## On a busy machine\n" if soaked else "## Outages and costs\n")
+        parts.append(f"## {_TITLES[result['schema']]}\n")
         parts.append(_heading(result))
         parts += [_markdown(sheet) for sheet in _sheets(result)]
     return "\n".join(parts)
 
 
 def _sheets(result: dict[str, Any]) -> list[Sheet]:
-    made = [_soaked(result)] if "minutes" in result else [_outages(result), *_rest(result)]
-    made.append(_peers(result))
+    match result["schema"]:
+        case run.SOAK_SCHEMA:
+            made = [_soaked(result), _peers(result)]
+        case sim.SCHEMA:
+            made = [_speed(result), _shares(result)]
+        case _:
+            made = [_outages(result), *_rest(result), _peers(result)]
     made.append(_targets(result))
     if failures := result.get("failures"):
         rows = [(each["peer"], each["life"], str(each["run"]), each["why"]) for each in failures]
@@ -145,6 +162,20 @@ def _soaked(result: dict[str, Any]) -> Sheet:
     return Sheet(title, ("", *names), tuple(rows))
 
 
+def _speed(result: dict[str, Any]) -> Sheet:
+    rows = [(title, f"{result['figures'][key]:,}") for key, title in _SPEED.items()]
+    title = (
+        f"{result['seeds']} runs on one core: the whole engine, codec and HMAC, all checkers; by "
+        "the processor's time"
+    )
+    return Sheet(title, ("", "reached"), tuple(rows))
+
+
+def _shares(result: dict[str, Any]) -> Sheet:
+    rows = [(part, f"{share:g}") for part, share in result["shares"].items()]
+    return Sheet("Where the time goes", ("", "% of the time"), tuple(rows))
+
+
 def _peers(result: dict[str, Any]) -> Sheet:
     rows = [
         (
@@ -165,7 +196,7 @@ def _targets(result: dict[str, Any]) -> Sheet:
     rows = [
         (
             each["what"],
-            f"≤ {each['limit']:g} {each['unit']}",
+            f"{'≥' if each.get('at_least') else '≤'} {each['limit']:g} {each['unit']}",
             f"{each['reached']:g}",
             "met" if each["met"] else "MISSED",
         )
