@@ -118,7 +118,8 @@ class Player:
     def _run(self) -> None:
         self.begin()
         for decision in self.schedule.decisions:
-            self.world.clockwork.at(decision.at_ns, partial(self.do, decision))
+            if decision.at_ns <= self.schedule.end_ns:  # what is made whole then stays so
+                self.world.clockwork.at(decision.at_ns, partial(self.do, decision))
         self.world.run_until(self.schedule.end_ns)
         if self.schedule.heals:
             self.rest()

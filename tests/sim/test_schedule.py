@@ -74,6 +74,15 @@ def test_any_part_of_a_schedule_is_a_schedule() -> None:
         assert play(part).violations == []
 
 
+def test_what_would_come_after_the_end_is_not_done() -> None:
+    late = Decision(2 * 10**9, "cut_links")
+
+    outcome = play(Schedule(Pair(), (late,), 10**9))
+
+    assert outcome.faults == {}
+    assert outcome.violations == []
+
+
 def test_a_run_that_never_ends_is_stopped_and_reported() -> None:
     schedule = Schedule(Pair(), (Decision(0, "cut_links"),), 10**9, heals=False)
 
