@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HOURS_A_YEAR: Final = 8_766
 WARM_UP_S: Final = 20
 RULE_OF_THREE: Final = 3.0
+PATIENCE_DEADTIMES: Final = 30
+"""A crash after which nobody serves for so long is counted as not served again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def _crash(cluster: Cluster, network: Network, seed: int, prediction: Prediction
     world.crash(owner.number)
     deadtime_ns = cluster.timing.deadtime_ns
     step_ns = max(deadtime_ns // 1_000, MS)
-    while world.now_ns < begun_ns + 3 * deadtime_ns and world.owner(group) is None:
+    end_ns = begun_ns + PATIENCE_DEADTIMES * deadtime_ns
+    while world.now_ns < end_ns and world.owner(group) is None:
         world.run_until(world.now_ns + step_ns)
     dead = [at_ns for at_ns, note in other.notes if note.name == "peer.dead" and at_ns > begun_ns]
     if dead:

@@ -105,13 +105,15 @@ def tune(*, loss: float, worst_gap_ns: int, links: int, moves: float) -> None:
 
 
 def _crashes(seen: Prediction) -> Iterable[str]:
+    from hafw_sim.predict import PATIENCE_DEADTIMES
+
     if seen.detections_ns:
         yield f"  detected after        {_range(seen.detections_ns)}"
     if seen.outages_ns:
         yield f"  served again after    {_range(seen.outages_ns)}"
         yield from _histogram(seen.outages_ns)
     if seen.unserved:
-        yield f"  never served again    {seen.unserved} (without a person)"
+        yield f"  not served again      {seen.unserved} (within {PATIENCE_DEADTIMES} deadtimes)"
 
 
 def _range(values: list[int]) -> str:
