@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import DUTIES
 from hafw.core.states import TRANSITIONS
+from hafw_sim.faults import FAULTS
+from hafw_sim.play import SOMETIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +46,28 @@ def states() -> str:
     return "\n".join([*diagram, "```", "", *listed])
 
 
-PARTS: Final[dict[str, Callable[[], str]]] = {"duties": duties, "states": states}
+def faults() -> str:
+    """The vocabulary of schedules and scenario files."""
+    rows = ["| word | takes | what it does |", "| --- | --- | --- |"]
+    for fault in FAULTS.values():
+        takes = (
+            f"`{name}`" if name in fault.required else f"[`{name}`]" for name in fault.parameters
+        )
+        rows.append(f"| `{fault.name}` | {' '.join(takes)} | {fault.text.splitlines()[0]} |")
+    return "\n".join(rows)
+
+
+def sometimes() -> str:
+    """What a campaign must have seen."""
+    return "\n".join(f"- {what}" for what in SOMETIMES)
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "duties": duties,
+    "faults": faults,
+    "sometimes": sometimes,
+    "states": states,
+}
 
 
 def filled(text: str) -> str:
