@@ -119,6 +119,11 @@ def _runs(world: World, args: Args) -> bool:
     return machine.engine is not None and not machine.frozen and not machine.paused
 
 
+def _leaves_something(machine: Machine) -> bool:
+    """Whether a machine that dies leaves less than before: an agent, or what one left."""
+    return machine.engine is not None or bool(machine.addresses)
+
+
 def _cut(world: World, args: Args) -> bool:
     return any(way.cut for way in ways(world, args["way"], args["node"]))
 
@@ -137,7 +142,7 @@ _SILENT: Final = frozenset(
 """Acts of which nothing follows at once."""
 _SENSE: Final[dict[str, Callable[[World, Args], bool]]] = {
     "boot": lambda world, args: _machine(world, args).engine is None,
-    "crash": lambda world, args: _machine(world, args).up,
+    "crash": lambda world, args: _leaves_something(_machine(world, args)),
     "kill": lambda world, args: _machine(world, args).engine is not None,
     "freeze": _runs,
     "freeze_within": lambda world, args: (

@@ -158,10 +158,13 @@ def _disk(walk: Walk, who: int, value: Durable | None, _whole: object) -> None:
 def echoes(walk: Walk, who: int, value: Echoes) -> None:
     """The dates that a holder rests on, and since when echoes were sent in time and answered.
 
-    Looking back, a taker looks no further than an echo that was not sent in time, or than the first
-    one too many that was not answered.
+    Looking back, a taker looks no further than to the beginning of the silence, or an echo that was
+    not sent in time, or the first one too many that was not answered.
     """
     settings, now_ns = walk.world.nodes[who].settings, walk.clock_ns[who]
+    engine = walk.world.nodes[who].engine
+    assert engine is not None
+    silence_ns = engine.peer.silence_ns(now_ns)
     each(aged("hold", old=True))(walk, who, value._newest_answered, value)  # noqa: SLF001 - all of it
     later_ns, missed, whole_ns = now_ns, 0, 0
     for n, sent_ns in reversed(value._sent):  # noqa: SLF001 - the same
@@ -177,8 +180,10 @@ def echoes(walk: Walk, who: int, value: Echoes) -> None:
             walk.put(age_ns)
             walk.beat_number(who, walk.incarnations[who], n)
         later_ns, whole_ns = sent_ns, age_ns
+        if age_ns >= silence_ns and not walk.late:
+            break
     walk.put("unbroken")
-    walk.put(min(whole_ns, walk.bounds["wait"]))
+    walk.put(min(whole_ns, silence_ns, walk.bounds["wait"]))
 
 
 FIELDS: Final[dict[str, dict[str, Rule]]] = {
@@ -254,7 +259,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "path_n": _paths,
         "last_ns": aged("silence"),
         "reflected_ns": _reflected,
-        "link_ns": each(aged("deadtime", old=True)),
+        "link_ns": nothing,  # only told, here and in beats
         "links_late": nothing,
         "heard_ns": aged("hold", old=True),
         "counters": nothing,
@@ -268,6 +273,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "n": beat_number("incarnation"),
         "acked_incarnation": number("incarnation", of_the_other=True),
         "acked_n": beat_number("acked_incarnation", of_the_other=True, dated=True),
+        "heard": nothing,
     },
     "GroupBeat": {
         "epoch": epoch,
@@ -296,6 +302,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "settings": nothing,
         "codec": nothing,
         "slow_ns": as_is,
+        "up": when(lambda machine, _: machine.engine or machine.addresses, as_is),
         "frozen_ns": when(lambda machine, _: machine.frozen, _left),
         "queue": _queue,
         "unfinished": _queue,

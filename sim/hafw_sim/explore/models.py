@@ -18,7 +18,7 @@ from hafw_sim.explore.acts import Act, fault, lone_loss, repair
 from hafw_sim.schedule import Decision, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 NODES: Final = ("alpha", "beta")
 _USUAL_S, _SLOW_S = 0.5, 5.0
@@ -158,12 +158,12 @@ def _commands() -> Iterator[Act]:
     yield from _LINKS
 
 
-def _packets() -> Iterator[Act]:
-    """Whether a hop to or from the ping node works is free to change with every beat."""
+def _hops(change: Callable[..., Act]) -> Iterator[Act]:
+    """Whether each hop to or from the ping node works may change with every beat."""
     yield from _LINKS
     for node in NODES:
         for way in ("to_ping", "from_ping"):
-            yield repair("cut", node=node, way=way)
+            yield change("cut", node=node, way=way)
             yield repair("mend", node=node, way=way)
         yield lone_loss(node, "reflected")
 
@@ -207,23 +207,35 @@ _ALL: Final = (
     ),
     Model(
         name="reflection",
-        text="every hop to and from the ping node works or not, beat by beat; the links are cut; "
+        text="beat by beat: hops to and from the ping node fail and come back, the links are cut; "
         "reflected beats are lost alone",
         pair=_pair("reflected"),
-        acts=tuple(_packets()),
-        faults=1,
-        alone=2,
-        at_once=4,
+        acts=tuple(_hops(fault)),
+        faults=2,
+        alone=1,
+        at_once=1,
         tick_ns=1 * SECOND,
+        depth=150,
     ),
     Model(
         name="boot",
         text="both machines off: who starts when, with what is cut; reflected",
         pair=_pair("reflected"),
         acts=(*_coarse_cuts(), *_machines()),
-        faults=1,
+        faults=2,
+        at_once=1,
         begin=_OFF,
         begin_ns=3_400 * MS,
+    ),
+    Model(
+        name="flapping",
+        text="as reflection, but hops fail as often as they like: more than can be searched",
+        pair=_pair("reflected"),
+        acts=tuple(_hops(repair)),
+        faults=1,
+        alone=2,
+        at_once=4,
+        tick_ns=1 * SECOND,
     ),
 )
 MODELS: Final = {model.name: model for model in _ALL}

@@ -28,7 +28,7 @@ CHUNK: Final = 8
 """States per task: small enough that a level ends for all processes at about the same time."""
 REST_EVERY: Final = 64
 """One state of so many is made whole and must come to rest."""
-WAITING_MAX: Final = 200_000
+WAITING_MAX: Final = 100_000
 """States that may wait to be expanded: each is a world of some ten kilobytes."""
 
 
