@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 LOCK   := requirements/dev.lock
 
 .DEFAULT_GOAL := setup
-.PHONY: setup test check format demo bench docs lock clean
+.PHONY: setup test check format demo bench mutation docs lock clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,11 @@ demo: setup
 bench: setup
 	$(BIN)/python -m bench
 
+# Hours on one core; it goes on where it was ended. What survives is explained in docs/mutation.md.
+mutation: setup
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 docs: setup
 	$(BIN)/python docs/generate.py
 
@@ -52,5 +57,5 @@ lock:
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o $(LOCK)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

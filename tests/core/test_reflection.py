@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hafw.core import reflection
 from hafw.core.duties import NEVER
 from hafw.core.liveness import SENT_KEPT
 from hafw.core.reflection import Echoes
@@ -74,6 +76,14 @@ def test_an_answer_to_what_is_forgotten_counts_for_nothing() -> None:
     assert not echoes.answer(1)
 
 
+def test_what_is_just_old_enough_is_not_forgotten() -> None:
+    echoes = sent(1, answered=False)
+
+    echoes.send(2, at(2), at(1))
+
+    assert echoes.answer(1)
+
+
 def test_evidence_is_dated_by_the_sending_of_what_was_answered() -> None:
     echoes = sent(5, answered=False)
 
@@ -131,6 +141,16 @@ def test_one_echo_without_an_answer_breaks_the_silence(lost: int) -> None:
 
     assert REFLECT_FORGIVEN == 0
     assert not echoes.unbroken(at(BEATS), at(1), SETTINGS)
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(0, True), (1, True), (2, False), (3, False)])
+def test_of_the_echoes_as_many_may_be_lost_as_are_forgiven(lost: int, *, expected: bool) -> None:
+    echoes = sent(BEATS, answered=False)
+    for n in (1, *range(2 + lost, BEATS + 1)):
+        echoes.answer(n)
+
+    with patch.object(reflection, "REFLECT_FORGIVEN", 1):
+        assert echoes.unbroken(at(BEATS), at(1), SETTINGS) is expected
 
 
 @pytest.mark.parametrize(
