@@ -53,6 +53,7 @@ COMMANDS: Final[dict[str, dict[str, Lazy]]] = {
         "join": Lazy("cluster", "join", "Fetch file and key from the other node, or offer them."),
         "delete": Lazy("cluster", "delete", "Remove this node's cluster file and key."),
         "config": Lazy("config", "config", "Check the cluster file."),
+        "witness": Lazy("witness", "witness", "Remember the leases of pairs elsewhere."),
         "plugins": Lazy("plugins", "plugins", "List the plugins that are installed."),
         "version": Lazy("plugins", "version", "Show the version."),
     },

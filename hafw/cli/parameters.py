@@ -1,4 +1,4 @@
-"""The forms of `hafw create`'s options: links, VIPs, addresses, durations.
+"""The forms of `hafw create`'s options: links, VIPs, addresses, durations, and where to listen.
 
 One rule: a wrong value is a usage error that shows the right form.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hafw.config.model import IPAddress
 
 T = TypeVar("T")
+MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,17 @@ def parse_time(text: str) -> int:
         raise ValueError(error.what) from error
 
 
+def parse_listen(text: str) -> tuple[str, int]:
+    """`10.2.0.5:7411` or `[fd00::5]:7411`: the address and port to listen on."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > MAX_PORT:
+        raise ValueError("this is not address:port")
+    return str(ip_address(host.removeprefix("[").removesuffix("]"))), int(port)
+
+
 NODES: Form[tuple[str, str]] = Form("A,B", parse_pair, "alpha,beta")
 LINK: Form[Link] = Form("IF=ADDR,IF=ADDR", parse_link, "eth1=10.2.2.100,eth1=10.2.2.101")
 VIP: Form[VipChoice] = Form("ADDR/PREFIX@IF", parse_vip, "10.1.1.111/24@eth0")
 ADDRESS: Form[IPAddress] = Form("ADDR", ip_address, "10.1.1.1")
 DURATION: Form[int] = Form("TIME", parse_time, "300ms")
+LISTEN: Form[tuple[str, int]] = Form("ADDR:PORT", parse_listen, "10.2.0.5:7411")
