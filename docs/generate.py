@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import DUTIES
 from hafw.core.states import TRANSITIONS
+from hafw_sim.explore.models import MODELS
 from hafw_sim.faults import FAULTS
 from hafw_sim.play import SOMETIMES
 
@@ -57,6 +58,16 @@ def faults() -> str:
     return "\n".join(rows)
 
 
+def models() -> str:
+    """The models of the exhaustive search."""
+    rows = ["| model | what may happen | how much | a step |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| `{model.name}` | {model.text} | {model.bounds} | {model.tick_ns / 1e9:g} s |"
+        for model in MODELS.values()
+    ]
+    return "\n".join(rows)
+
+
 def sometimes() -> str:
     """What a campaign must have seen."""
     return "\n".join(f"- {what}" for what in SOMETIMES)
@@ -65,6 +76,7 @@ def sometimes() -> str:
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "duties": duties,
     "faults": faults,
+    "models": models,
     "sometimes": sometimes,
     "states": states,
 }

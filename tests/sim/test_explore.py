@@ -34,6 +34,17 @@ ENOUGH_S = 300.0
 """Each search takes a second or two: this is for a machine that has other things to do."""
 TINY = {name: replace(model, faults=1, depth=12) for name, model in SMALL.items()}
 ISOLATION = TINY["small-isolation"]
+ACCOUNTED = {
+    "": {"clockwork", "kernels", "net", "nodes", "weather", "workers"}
+    | {"asked", "files", "resumed_ns", "taps", "violations"},
+    "net": {"links", "to_ping", "from_ping", "ping_up", "ping_reflects", "service_lan", "doomed"}
+    | {"_clockwork", "_weather", "answer", "deliver", "sent"},
+    "workers": {"started", "recent", "stale_landings", "feed"}
+    | {"_clockwork", "_kernels", "_machines", "_network", "_violate", "_weather"},
+    "kernels": {"_clockwork", "_machines", "_spans", "both_ns", "frozen_within", "overlaps"},
+    "clockwork": {"_heap", "_seq", "_streams", "events", "now_ns", "seed", "steady", "watch"},
+}
+"""Attributes of what a walk knows by name; no model changes the files, or leaves to chance."""
 SAMPLE = ("no_wait", "reflected_holder_never_lets_go", "released_before_the_stop", "nobody_yields")
 
 
@@ -148,6 +159,15 @@ def test_a_form_refuses_what_it_does_not_know() -> None:
 
     with pytest.raises(KeyError, match="the canonical form knows no object"):
         canonical(world, bounds(world.nodes[0].settings))
+
+
+@pytest.mark.parametrize("part", ACCOUNTED, ids=lambda part: part or "world")
+def test_every_part_of_a_world_is_written_down_or_known_not_to_matter(part: str) -> None:
+    world = expand._unpack(expand.Expander(ISOLATION, 0).initial().world)
+
+    attributes = set(vars(getattr(world, part) if part else world))
+
+    assert attributes == ACCOUNTED[part], "see hafw_sim.explore.canonical, Walk.whole"
 
 
 def test_time_alone_makes_no_new_form() -> None:
