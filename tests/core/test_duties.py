@@ -19,6 +19,7 @@ from hafw.core.duties import (
     HolderEvidence,
     TakerView,
     hold_until,
+    protection,
     wait_ns,
 )
 from hafw.core.settings import (
@@ -417,3 +418,27 @@ def test_every_half_is_said_in_words(certificate: Certificate, part: str) -> Non
     words: str = getattr(DUTIES[certificate], part)
 
     assert len(words.split()) > 2
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("classes", "name"),
+    [
+        (Classes.NONE, "none"),
+        (Classes.REFLECTED, "reflected"),
+        (Classes.BEST_EFFORT, "best-effort"),
+        (Classes.REFLECTED | Classes.BEST_EFFORT, "reflected|best-effort"),
+        (Classes.LEASED, "leased"),
+    ],
+)
+def test_protection_is_named_after_the_routes_to_a_takeover(classes: Classes, name: str) -> None:
+    assert protection(classes) == name
+
+
+@pytest.mark.parametrize("certificate", Certificate)
+def test_the_mask_of_a_duty_is_the_number_of_its_class(certificate: Certificate) -> None:
+    duty = replace(DUTIES[certificate])
+
+    assert duty.mask == int(duty.binds)
