@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from hafw.config.durations import DurationError, parse_duration
-from hafw.config.model import IPInterface, Link, LinkEnd
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hafw.config.model import IPAddress
+    from hafw.config.model import IPAddress, IPInterface, Link, LinkEnd
 
 T = TypeVar("T")
 MAX_PORT: Final = 65_535
@@ -63,6 +60,8 @@ def parse_pair(text: str) -> tuple[str, str]:
 def parse_link(text: str) -> Link:
     """`eth1=10.2.2.100,eth1=10.2.2.101`: interface and address on the first and second node."""
     first, second = parse_pair(text)
+    from hafw.config.model import Link
+
     return Link(ends=(_parse_end(first), _parse_end(second)))
 
 
@@ -70,6 +69,8 @@ def _parse_end(text: str) -> LinkEnd:
     interface, equals, address = text.partition("=")
     if not equals:
         raise ValueError(f'"{text}" is not interface=address')
+    from hafw.config.model import LinkEnd
+
     return LinkEnd(interface=interface, address=ip_address(address))
 
 
@@ -84,6 +85,8 @@ def parse_vip(text: str) -> VipChoice:
 
 def parse_time(text: str) -> int:
     """`300ms`, in nanoseconds."""
+    from hafw.config.durations import DurationError, parse_duration
+
     try:
         return parse_duration(text)
     except DurationError as error:
