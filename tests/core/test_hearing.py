@@ -1,0 +1,228 @@
+"""What a beat of the peer changes in an engine, and what it must not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.core import hearing
+from hafw.core.model import (
+    REFLECTED_PATH,
+    BeatHeard,
+    GroupBeat,
+    Note,
+    OpKind,
+    Phase,
+    Reincarnate,
+    SendBeat,
+    StartOp,
+)
+from hafw.core.states import State
+from hafw_sim.pairs import ALPHA, BETA, running_pair
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+    from hafw.core.group import Group
+    from hafw.core.model import Beat, Effect
+    from hafw_sim.world import World
+
+LINK = 0
+
+
+def engine_of(world: World, number: int) -> Engine:
+    engine = world.nodes[number].engine
+    assert engine is not None
+    return engine
+
+
+def newest(world: World, number: int) -> Beat:
+    """The newest beat of the other node that a node has heard."""
+    beat = engine_of(world, number).peer.beat
+    assert beat is not None
+    return beat
+
+
+def hear(world: World, number: int, beat: Beat, path: int = LINK) -> list[Effect]:
+    """A node hears a beat now; what its engine orders."""
+    now = world.nodes[number].instant(world.now_ns)
+    return engine_of(world, number).step(BeatHeard(path, beat), now)
+
+
+def acks(effects: list[Effect]) -> int:
+    return sum(isinstance(each, SendBeat) and each.beat.is_ack for each in effects)
+
+
+# --- acknowledgements -------------------------------------------------------------------------
+
+
+def test_a_holders_beat_is_acknowledged_at_once() -> None:
+    world = running_pair()
+    beat = newest(world, BETA)
+
+    assert acks(hear(world, BETA, beat._replace(n=beat.n + 100))) == 1
+
+
+def test_what_came_by_the_ping_node_is_not_acknowledged() -> None:
+    world = running_pair()
+    beat = newest(world, BETA)
+
+    assert acks(hear(world, BETA, beat._replace(n=beat.n + 100), REFLECTED_PATH)) == 0
+
+
+def test_who_holds_nothing_needs_no_acknowledgement() -> None:
+    world = running_pair()
+    beat = newest(world, ALPHA)
+
+    assert acks(hear(world, ALPHA, beat._replace(n=beat.n + 100))) == 0
+
+
+@pytest.mark.parametrize(("later", "counts"), [(0, True), (1, False), (-1, False)])
+def test_an_acknowledgement_counts_if_it_is_of_the_incarnation_that_is_known(
+    later: int, *, counts: bool
+) -> None:
+    world = running_pair()
+    world.net.cut_links()
+    world.run(1.5)
+    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    before_ns = engine.peer.heard_ns
+    ack = beat._replace(
+        is_ack=True, incarnation=beat.incarnation + later, acked_n=engine.sent.newest_n
+    )
+
+    hear(world, ALPHA, ack)
+
+    assert (engine.peer.heard_ns > before_ns) is counts
+
+
+def test_what_an_earlier_incarnation_sent_is_no_evidence_for_this_one() -> None:
+    world = running_pair()
+    world.net.cut_links()
+    world.run(1.5)
+    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    before_ns = engine.peer.heard_ns
+
+    hear(
+        world,
+        ALPHA,
+        beat._replace(
+            n=beat.n + 1,
+            acked_incarnation=engine.incarnation - 1,
+            acked_n=engine.sent.newest_n,
+        ),
+    )
+
+    assert engine.peer.heard_ns == before_ns
+
+
+@pytest.mark.parametrize(("later", "more"), [(0, 1), (1, 0)], ids=["a later beat", "a later start"])
+def test_who_is_told_of_what_it_has_not_done_yet_begins_a_new_incarnation(
+    later: int, more: int
+) -> None:
+    world = running_pair()
+    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    told = beat._replace(
+        n=beat.n + 1,
+        acked_incarnation=engine.incarnation + later,
+        acked_n=engine.sent.newest_n + more,
+    )
+
+    effects = hear(world, ALPHA, told)
+
+    assert [each for each in effects if isinstance(each, Reincarnate)] == [
+        Reincarnate(engine.incarnation + later)
+    ]
+    assert any(isinstance(each, Note) and each.name == "state.rolled_back" for each in effects)
+
+
+# --- two holders ------------------------------------------------------------------------------
+
+
+def holder(world: World) -> tuple[Group, Engine, GroupBeat]:
+    """The owner's group, its engine, and a word of the other, as if it held the group too."""
+    engine = engine_of(world, ALPHA)
+    group = engine.groups[1]
+    word = engine.peer.groups[1]._replace(phase=Phase.ACTIVE, epoch=group.held_epoch)
+    return group, engine, word
+
+
+def compared(world: World, group: Group, word: GroupBeat) -> list[Effect]:
+    """What comes of a comparison, and nothing else."""
+    engine = engine_of(world, ALPHA)
+    before = len(engine._effects)
+    hearing._compare_epochs(group, word, engine)
+    return engine._effects[before:]
+
+
+def test_the_higher_epoch_stays_and_says_once_that_there_are_two() -> None:
+    world = running_pair()
+    group, _, word = holder(world)
+
+    effects = compared(world, group, word._replace(epoch=group.held_epoch - 1))
+    effects += compared(world, group, word._replace(epoch=group.held_epoch - 1))
+
+    assert group.state is State.ACTIVE
+    assert [each.name for each in effects if isinstance(each, Note)] == ["group.conflict"]
+
+
+def test_of_two_equal_epochs_none_yields() -> None:
+    world = running_pair()
+    group, _, word = holder(world)
+
+    compared(world, group, word)
+
+    assert group.state is State.ACTIVE
+
+
+def test_the_lower_epoch_yields() -> None:
+    world = running_pair()
+    group, _, word = holder(world)
+
+    compared(world, group, word._replace(epoch=group.held_epoch + 1))
+
+    assert group.state is State.STOPPING
+    assert group.epoch == word.epoch + 1
+
+
+def test_who_stops_already_has_no_conflict() -> None:
+    world = running_pair()
+    group, engine, word = holder(world)
+    group.state = State.STOPPING
+
+    compared(world, group, word._replace(epoch=group.held_epoch - 1))
+
+    assert engine.conflicts == set()
+
+
+def test_what_an_earlier_incarnation_left_is_cleaned_whatever_the_other_holds() -> None:
+    world = running_pair()
+    group, _, word = holder(world)
+    group.state = State.CLEANING
+
+    compared(world, group, word._replace(epoch=group.held_epoch + 1))
+
+    assert group.state is State.CLEANING
+    assert group.epoch == word.epoch + 1
+
+
+@pytest.mark.parametrize(
+    ("in_conflict", "phase", "again"),
+    [
+        (True, Phase.CLEAR, True),
+        (True, Phase.STOPPING, False),
+        (False, Phase.CLEAR, False),
+    ],
+)
+def test_the_winner_announces_again_when_the_other_has_let_go(
+    phase: Phase, *, in_conflict: bool, again: bool
+) -> None:
+    world = running_pair()
+    group, engine, word = holder(world)
+    if in_conflict:
+        engine.conflicts.add(group.id)
+
+    effects = compared(world, group, word._replace(phase=phase))
+
+    announced = [e for e in effects if isinstance(e, StartOp) and e.op.kind is OpKind.ANNOUNCE]
+    assert bool(announced) is again
+    assert (group.id in engine.conflicts) is (in_conflict and not again)
