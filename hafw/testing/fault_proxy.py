@@ -119,13 +119,10 @@ class FaultProxy:
                 return
             with server, suppress(OSError):
                 while not self._closing.is_set():
-                    if self._fault.kind is Kind.REFUSED:
-                        # RST instead of FIN: what the client sends next fails at once.
-                        client.setsockopt(
-                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                        )
-                        return
                     ready, _, _ = select.select([client, server], [], [], _TICK_S)
+                    if self._fault.kind is Kind.REFUSED:
+                        _reset_when_closed(client)
+                        return
                     if client in ready and not self._from_client(client, server):
                         return
                     if server in ready and not self._from_server(client, server):
@@ -183,6 +180,11 @@ _TICK_S: Final = 0.02
 """How soon a thread sees that the proxy is closed or a fault has begun."""
 _CONTINUE: Final = b"HTTP/1.1 100"
 """Not the answer yet: the server wants to have the body."""
+
+
+def _reset_when_closed(client: socket.socket) -> None:
+    """RST instead of FIN: what the client sends next fails at once."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _bound(kind: int, port: int) -> socket.socket:
