@@ -127,6 +127,66 @@ def test_a_restarted_peer_must_earn_every_evidence_anew() -> None:
     assert not peer.known(SETTINGS)
 
 
+def test_the_very_first_beat_of_the_very_first_start_counts() -> None:
+    peer = new_peer()
+
+    first = hear(peer, BEAT._replace(incarnation=1, n=1), path=REFLECTED_PATH)
+
+    assert first is Heard.RESTARTED
+    assert peer.known(SETTINGS)
+    assert hear(peer, BEAT._replace(incarnation=1, n=1)) is Heard.DUPLICATE
+
+
+def test_what_is_dropped_is_counted_each_time() -> None:
+    peer = heard_peer()
+
+    for _ in range(3):
+        hear(peer, BEAT)
+
+    assert peer.counters == {Heard.REPLAYED: 3}
+
+
+def test_a_link_that_the_file_does_not_have_is_no_link() -> None:
+    peer = heard_peer()
+
+    assert hear(peer, BEAT._replace(n=43), path=SETTINGS.links) is Heard.NEW
+    assert peer.link_ns[OTHER_LINK] == NEVER
+
+
+def test_each_beat_that_a_link_brings_late_is_counted() -> None:
+    peer = heard_peer()
+    late_ns = TIMING.warntime_ns + 1
+
+    for n in (1, 2):
+        hear(peer, BEAT._replace(n=42 + n), BOOT_NS + n * late_ns)
+
+    assert peer.links_late[LINK] == 2
+
+
+@pytest.mark.parametrize(
+    ("age", "floor"),
+    [(0.999, 5), (1, 10), (1.999, 10), (2, 20), (2.5, 20), (4, 20)],
+)
+def test_of_the_reflected_beats_only_those_of_the_last_time_r_count(age: float, floor: int) -> None:
+    peer = new_peer()
+    peer.n, peer.mid_n, peer.mid_ns, peer.floor_n = 20, 10, BOOT_NS, 5
+
+    peer._raise_floor(BOOT_NS + int(age * SETTINGS.known_ns), SETTINGS.known_ns)
+
+    assert peer.floor_n == floor
+
+
+@pytest.mark.parametrize(("n", "counts"), [(49, False), (50, False), (51, True)])
+def test_a_reflected_beat_that_was_held_up_for_long_does_not_count(n: int, *, counts: bool) -> None:
+    peer = heard_peer()
+    peer.n, peer.floor_n = 60, 50
+    peer.mid_ns = BOOT_NS
+
+    hear(peer, BEAT._replace(n=n), path=REFLECTED_PATH)
+
+    assert peer.known(SETTINGS) is counts
+
+
 # --- what silence means -----------------------------------------------------------------------
 
 
@@ -330,3 +390,7 @@ def test_the_log_is_bounded_whatever_the_times() -> None:
     assert sent.sent_ns(1) == NEVER
     assert sent.sent_ns(2) == BOOT_NS
     assert sent.newest_n == newest == SENT_KEPT + 1
+
+
+def test_before_anything_was_heard_silence_is_counted_from_our_own_start() -> None:
+    assert new_peer().silence_ns(BOOT_NS + 5 * SECOND) == 5 * SECOND
