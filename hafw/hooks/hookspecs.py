@@ -168,7 +168,7 @@ def hafw_lease_warm(request: LeaseRequest) -> None:
 
     Called for each lease when the worker starts, before the node may hold anything. Raises
     `Misconfigured` or `Denied` for what no retry can cure; a store that does not answer now is none
-    of its business.
+    of its business. A store without this hook is warmed by a read.
     """
 
 

@@ -6,13 +6,14 @@ take the others down. Wrappers (audit, dry run, metrics) stay in force around ev
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pluggy
 
 from hafw.hooks import hookspecs
-from hafw.hooks.errors import Misconfigured
+from hafw.hooks.errors import Misconfigured, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,10 +55,14 @@ class Registry:
             caller(requests=requests)
 
     def warm_lease(self, request: hookspecs.LeaseRequest) -> None:
-        """Let the store of a lease prepare; one that need not has no such hook."""
-        caller = self._caller(store_of(request.url), "hafw_lease_warm")
+        """Let the store of a lease prepare: by a hook of its own, or by a read."""
+        store = store_of(request.url)
+        caller = self._caller(store, "hafw_lease_warm")
         if caller is not None:
             caller(request=request)
+            return
+        with suppress(Retryable):  # that it does not answer now is none of a warm-up's business
+            self.call(store, "hafw_lease_read", request=request)
 
     def call(self, provider: str, hook: str, **arguments: object) -> object:
         """Call `hook` of one provider, inside every wrapper that is registered.

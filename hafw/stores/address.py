@@ -6,12 +6,12 @@ nodes at different leases.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from hafw.hooks.errors import Misconfigured, Retryable
+from hafw.net.clock import boot_ns
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,14 +54,9 @@ def parse(url: str, example: str, options: Collection[str] = ()) -> Address:
     return Address(host, port, parts.path.removeprefix("/").removesuffix("/"), given)
 
 
-def now_ns() -> int:
-    """CLOCK_BOOTTIME, in which deadlines are given."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
 def remaining_s(request: LeaseRequest) -> float:
     """How long a call may still take. Raises Retryable when it must not begin any more."""
-    left_ns = request.deadline_ns - now_ns()
+    left_ns = request.deadline_ns - boot_ns()
     if left_ns <= 0:
         raise Retryable(f"{request.url} was not asked: the deadline had passed", 0.0)
     return left_ns / 1e9

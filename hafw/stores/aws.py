@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from hafw.hooks.hookspecs import LeaseRequest
 
 OPTIONS: Final = ("region", "endpoint_url")
+_TIMEOUTS_S: Final = (10.0, 5.0, 2.5, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25)
+"""Timeouts belong to the client, and clients are dear: so they come in few lengths."""
 _THROTTLED: Final = (
     "Throttling",
     "ThrottlingException",
@@ -56,7 +58,6 @@ _NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnect
 def client(service: str, address: Address, request: LeaseRequest) -> Any:  # noqa: ANN401 - boto3's
     """A client whose calls end before the deadline of `request`."""
     left_s = remaining_s(request)
-    # Timeouts belong to the client, and clients are dear: so they come in few lengths.
     half_s = next((length for length in _TIMEOUTS_S if length <= left_s / 2), left_s / 2)
     region, endpoint = address.options.get("region"), address.options.get("endpoint_url")
     try:
@@ -65,9 +66,6 @@ def client(service: str, address: Address, request: LeaseRequest) -> Any:  # noq
         raise Misconfigured(f"{request.url}: no region is known; add ?region=…") from None
     except ValueError as problem:
         raise Misconfigured(f"{request.url}: {problem}") from None
-
-
-_TIMEOUTS_S: Final = (10.0, 5.0, 2.5, 2.0, 1.5, 1.0, 0.75, 0.5, 0.35, 0.25)
 
 
 @lru_cache(maxsize=1)

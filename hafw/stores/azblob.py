@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient
 
-from hafw.hooks.errors import Denied, Misconfigured, Retryable
+from hafw.hooks.errors import Denied, Misconfigured
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, hookimpl
 from hafw.stores import body, replies
 from hafw.stores.address import parse, remaining_s
@@ -35,15 +35,6 @@ OPTIONS: Final = ("endpoint_url",)
 KEY_VARIABLE: Final = "AZURE_STORAGE_KEY"
 """Holds the account's key, where there is no managed identity; the name that Azure's CLI uses."""
 _CHANGED: Final = ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet")
-
-
-@hookimpl
-def hafw_lease_warm(request: LeaseRequest) -> None:
-    """Import the SDK, find credentials, connect: by a read."""
-    try:
-        hafw_lease_read(request)
-    except Retryable:
-        return
 
 
 @hookimpl

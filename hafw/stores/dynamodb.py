@@ -10,7 +10,7 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from hafw.hooks.errors import Misconfigured, Retryable
+from hafw.hooks.errors import Misconfigured
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, hookimpl
 from hafw.stores import aws, body, replies
 from hafw.stores.address import Address, parse
@@ -18,15 +18,6 @@ from hafw.stores.address import Address, parse
 EXAMPLE: Final = "dynamodb://table?region=eu-central-1"
 KEY: Final = "lease"
 """The table's partition key, a string."""
-
-
-@hookimpl
-def hafw_lease_warm(request: LeaseRequest) -> None:
-    """Import the SDK, find credentials, connect: by a read."""
-    try:
-        hafw_lease_read(request)
-    except Retryable:
-        return
 
 
 @hookimpl

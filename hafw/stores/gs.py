@@ -15,7 +15,7 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError, Transp
 from google.cloud import storage
 from urllib3.exceptions import NewConnectionError
 
-from hafw.hooks.errors import Denied, Misconfigured, Retryable
+from hafw.hooks.errors import Denied, Misconfigured
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, hookimpl
 from hafw.stores import body, replies
 from hafw.stores.address import Address, parse, remaining_s
@@ -27,15 +27,6 @@ EXAMPLE: Final = "gs://bucket/prefix"
 OPTIONS: Final = ("endpoint_url",)
 ABSENT: Final = "0"
 """The generation of an object that is not there."""
-
-
-@hookimpl
-def hafw_lease_warm(request: LeaseRequest) -> None:
-    """Import the SDK, which takes seconds, find credentials, connect: by a read."""
-    try:
-        hafw_lease_read(request)
-    except Retryable:
-        return
 
 
 @hookimpl

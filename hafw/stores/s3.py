@@ -19,15 +19,6 @@ _RACING_PAUSE_S: Final = 0.1
 
 
 @hookimpl
-def hafw_lease_warm(request: LeaseRequest) -> None:
-    """Import the SDK, find credentials, connect: by a read."""
-    try:
-        hafw_lease_read(request)
-    except Retryable:
-        return
-
-
-@hookimpl
 def hafw_lease_read(request: LeaseRequest) -> LeaseReading:
     """Get the object; S3 reads after writes are consistent."""
     address = _address(request)

@@ -15,8 +15,9 @@ from uuid import UUID
 from hafw.hooks.errors import Conflict, Denied, Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, LeaseValue, hookimpl
 from hafw.net import leasewire
+from hafw.net.clock import boot_ns
 from hafw.net.leasewire import DATAGRAM_LEN, ID_LEN, Kind, Lease, Message, RejectedError
-from hafw.stores.address import Address, now_ns, parse, remaining_s
+from hafw.stores.address import Address, parse, remaining_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,12 +158,12 @@ def _answers(request: LeaseRequest, address: Address, datagram: bytes) -> Iterat
     pause_ns = _FIRST_REPEAT_NS
     with socket.socket(family, kind) as out:
         out.connect(where)
-        while now_ns() < request.deadline_ns:
-            until_ns = min(now_ns() + pause_ns, request.deadline_ns)
+        while boot_ns() < request.deadline_ns:
+            until_ns = min(boot_ns() + pause_ns, request.deadline_ns)
             pause_ns = min(2 * pause_ns, _LAST_REPEAT_NS)
             with suppress(OSError):  # an ICMP error proves nothing; nor does it below
                 out.send(datagram)
-            while (left_ns := until_ns - now_ns()) > 0:
+            while (left_ns := until_ns - boot_ns()) > 0:
                 out.settimeout(left_ns / 1e9)
                 with suppress(OSError):
                     yield out.recv(DATAGRAM_LEN + 1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.hooks.errors import Conflict, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, LeaseValue
 from hafw.hooks.registry import Registry, store_of
+from hafw.net.clock import boot_ns
 
 if TYPE_CHECKING:
     from threading import Barrier
@@ -48,7 +49,7 @@ class Contender:
             group=self.group,
             node=self.node,
             ttl_s=self.ttl_s,
-            deadline_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME) + round(self.timeout_s * 1e9),
+            deadline_ns=boot_ns() + round(self.timeout_s * 1e9),
             keys=self.keys,
         )
 

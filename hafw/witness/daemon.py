@@ -13,7 +13,6 @@ import fcntl
 import select
 import signal
 import socket
-import time
 from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
@@ -23,6 +22,7 @@ from hafw.config.keys import load_keys
 from hafw.config.problems import ConfigError, Problem
 from hafw.core.wire import Key
 from hafw.net import leasewire
+from hafw.net.clock import boot_ns
 from hafw.net.leasewire import DATAGRAM_LEN, Kind, RejectedError
 from hafw.witness.ledger import Ledger
 from hafw.witness.limits import Limits
@@ -58,7 +58,7 @@ class Witness:
         self._keys: dict[bytes, dict[int, bytes]] = {}
         self._limits = Limits()
         self._dropped: Counter[str] = Counter()
-        self._reported_ns, self._reported = now_ns(), 0
+        self._reported_ns, self._reported = boot_ns(), 0
         with ExitStack() as opened:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = opened.enter_context((state_dir / "witness.lock").open("a"))
@@ -69,7 +69,7 @@ class Witness:
                     f"another witness uses {state_dir}; stop it, or give this one another "
                     "--state-dir"
                 ) from None
-            self._ledger = Ledger(state_dir, max_ttl_ms, now_ns(), say)
+            self._ledger = Ledger(state_dir, max_ttl_ms, boot_ns(), say)
             self._load(load_clusters(key_dir))
             family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
             self._socket = opened.enter_context(socket.socket(family, socket.SOCK_DGRAM))
@@ -114,7 +114,7 @@ class Witness:
 
     def answer(self, data: bytes, source: str) -> bytes | None:
         """The datagram that answers `data`; None: silence."""
-        if not self._limits.admit(source, now_ns()):
+        if not self._limits.admit(source, boot_ns()):
             self._drop("too many from one source")
             return None
         try:
@@ -134,7 +134,7 @@ class Witness:
         if question.kind not in (Kind.READ, Kind.SWAP):
             self._drop("no question")
             return None
-        answer = self._ledger.answer(question, now_ns())
+        answer = self._ledger.answer(question, boot_ns())
         if answer is None:
             self._drop("not answered")
             return None
@@ -161,10 +161,10 @@ class Witness:
 
     def _report(self) -> None:
         total = self._dropped.total()
-        if total > self._reported and now_ns() - self._reported_ns >= REPORT_NS:
+        if total > self._reported and boot_ns() - self._reported_ns >= REPORT_NS:
             told = ", ".join(f"{why} {count}" for why, count in sorted(self._dropped.items()))
             self._say(f"dropped since the start: {told}")
-            self._reported_ns, self._reported = now_ns(), total
+            self._reported_ns, self._reported = boot_ns(), total
 
 
 def load_clusters(key_dir: Path) -> dict[bytes, dict[int, bytes]]:
@@ -187,8 +187,3 @@ def _cluster_of(path: Path) -> bytes:
         what = f'"{path.stem}" is no cluster id'
         remedy = f"name the file <id of the cluster file>{KEY_SUFFIX}"
         raise ConfigError([Problem(str(path), 1, "", what, remedy)]) from None
-
-
-def now_ns() -> int:
-    """CLOCK_BOOTTIME."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -23,6 +22,7 @@ from hafw.core.model import Outcome
 from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
+from hafw.net.clock import boot_ns
 from hafw.worker.protocol import READY, Frames, Hello, Order, Reply, frame
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Worker:
 
 def _check_time(order: Order) -> None:
     """What comes too late must not act: the agent has given it up, and may have decided anew."""
-    if time.clock_gettime_ns(time.CLOCK_BOOTTIME) >= order.vip.deadline_ns:
+    if boot_ns() >= order.vip.deadline_ns:
         raise ProviderError(f"{order.hook} was not begun: its deadline had passed")
 
 

@@ -205,6 +205,22 @@ def hafw_lease_warm(request):
 '''
 
 
+STORE_THAT_IS_AWAY: Final = '''
+"""A lease store that does not answer now."""
+
+from hafw.hooks.errors import Retryable
+from hafw.hooks.hookspecs import hookimpl
+
+read = []
+
+
+@hookimpl
+def hafw_lease_read(request):
+    read.append(request.url)
+    raise Retryable("it is away", 0.0)
+'''
+
+
 def lease(url: str) -> LeaseRequest:
     return LeaseRequest(url=url, cluster_id="c1", group=3, node=0, ttl_s=20.0, deadline_ns=0)
 
@@ -226,9 +242,23 @@ def test_the_store_of_a_lease_is_warmed(tmp_path: Path, monkeypatch: pytest.Monk
     registry = Registry([PROVIDER, "vault"])
 
     registry.warm_lease(lease("vault://one"))
-    registry.warm_lease(lease("trial://has-nothing-to-warm"))
 
     assert sys.modules["hafw_plugin_vault"].warmed == ["vault://one"]
+
+
+def test_a_store_that_has_no_warm_up_of_its_own_is_warmed_by_a_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(tmp_path, monkeypatch, "chest", STORE_THAT_IS_AWAY)
+
+    Registry(["chest"]).warm_lease(lease("chest://one"))
+
+    assert sys.modules["hafw_plugin_chest"].read == ["chest://one"]
+
+
+def test_what_has_no_lease_to_read_is_no_store() -> None:
+    with pytest.raises(Misconfigured, match="has no hafw_lease_read"):
+        Registry([PROVIDER]).warm_lease(lease("trial://one"))
 
 
 def test_the_keys_of_the_cluster_are_shown_nowhere() -> None:

@@ -14,6 +14,7 @@ import pytest
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.net import bpf, frames
+from hafw.net.clock import boot_ns
 from hafw.providers import onprem
 from hafw.providers.onprem import (
     hafw_vip_announce,
@@ -61,7 +62,7 @@ def asked(
         epoch=7,
         address=str(vip),
         interface=interface,
-        deadline_ns=onprem.now_ns() + lasts_ms * MS,
+        deadline_ns=boot_ns() + lasts_ms * MS,
         lifetime_s=lifetime_s,
     )
 

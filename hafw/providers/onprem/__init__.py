@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import select
 import threading
-import time
 from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest, hookimpl
 from hafw.net import bpf, frames
+from hafw.net.clock import boot_ns
 from hafw.net.netlink import NetlinkError
 from hafw.net.packet import PacketSocket
 from hafw.net.rtnetlink import Change, Rtnl
@@ -30,11 +30,6 @@ _PROBES: Final = 3
 
 _sockets: dict[tuple[str, int], PacketSocket] = {}
 _sockets_lock = threading.Lock()
-
-
-def now_ns() -> int:
-    """CLOCK_BOOTTIME, in which deadlines are given."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def _prefix_len(address: IPAddress) -> int:
@@ -144,7 +139,7 @@ def hafw_vip_announce(request: VipRequest) -> VipReceipt:
     sender = _sender(request.interface, address)
     packets = frames.announcements(sender.mac, address)
     for packet in packets:
-        if now_ns() >= request.deadline_ns:
+        if boot_ns() >= request.deadline_ns:
             raise ProviderError(f"announcement of {address} came too late and was not sent")
         try:
             sender.send(packet)
@@ -168,7 +163,7 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation:
     is_v4 = isinstance(address, IPv4Address)
     ethertype = frames.ETH_P_ARP if is_v4 else frames.ETH_P_IPV6
     program = bpf.arp_about([address]) if isinstance(address, IPv4Address) else bpf.discovery()
-    began_ns = now_ns()
+    began_ns = boot_ns()
     gap_ns = max((request.deadline_ns - began_ns) // (_PROBES + 1), 1)
     with _open(request.interface, ethertype, program) as link:
         question = frames.probe(link.mac, address)
@@ -188,7 +183,7 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation:
 
 def _answer(link: PacketSocket, address: IPAddress, until_ns: int) -> str | None:
     """The MAC of whoever claims `address` by `until_ns`. Raises OSError if nobody can be heard."""
-    while (left_ns := until_ns - now_ns()) > 0:
+    while (left_ns := until_ns - boot_ns()) > 0:
         ready, _, _ = select.select([link], [], [], left_ns / 1e9)
         if not ready:
             return None

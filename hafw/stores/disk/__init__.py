@@ -12,7 +12,8 @@ from uuid import UUID
 
 from hafw.hooks.errors import Conflict, Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, LeaseValue, hookimpl
-from hafw.stores.address import now_ns, remaining_s
+from hafw.net.clock import boot_ns
+from hafw.stores.address import remaining_s
 from hafw.stores.disk import ballots
 from hafw.stores.disk.ballots import Block, Step, Value
 from hafw.stores.disk.sectors import ID_LEN, MAX_HOLDER, Damaged, Disk
@@ -75,7 +76,7 @@ def _run(
     written = False
 
     def expired() -> bool:
-        return now_ns() >= request.deadline_ns
+        return boot_ns() >= request.deadline_ns
 
     try:
         with Disk(path, cluster, expired) as disk:
