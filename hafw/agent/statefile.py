@@ -5,12 +5,10 @@ One rule: what cannot be read whole is not guessed: the node then joins as stand
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hafw import durable
 from hafw.core.model import Durable
 
 if TYPE_CHECKING:
@@ -49,21 +47,8 @@ def load(state_dir: Path) -> Loaded:
 
 
 def save(state_dir: Path, state: Durable) -> None:
-    """Write, fsync, rename, fsync the directory. Raises OSError; the old file then still stands."""
-    path = state_dir / FILE_NAME
-    fresh = path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        _write_all(descriptor, encode(state))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    fresh.rename(path)
-    directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    """Make it durable. Raises OSError."""
+    durable.replace(state_dir / FILE_NAME, encode(state))
 
 
 def initialise(state_dir: Path) -> None:
@@ -82,24 +67,12 @@ def encode(state: Durable) -> bytes:
         "epochs": state.epochs,
         "intents": state.intents,
     }
-    text = json.dumps(body, separators=(",", ":"))
-    return f"{_checksum(text)} {text}\n".encode()
+    return durable.encode(body)
 
 
 def decode(data: bytes) -> Durable:
     """The state in a file's content. Raises ValueError, which says what is wrong."""
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"longer than {MAX_BYTES} bytes")
-    try:
-        checksum, _, text = data.decode().rstrip("\n").partition(" ")
-    except UnicodeDecodeError as problem:
-        raise ValueError("not text") from problem
-    if not text or checksum != _checksum(text):
-        raise ValueError("the checksum does not match (torn write, or edited)")
-    body = json.loads(text)
-    found = body.get("format") if isinstance(body, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"format {found!r}, this version reads {FORMAT}")
+    body = durable.decode(data, form=FORMAT, max_bytes=MAX_BYTES)
     try:
         state = Durable(
             int(body["incarnation"]),
@@ -112,12 +85,3 @@ def decode(data: bytes) -> Durable:
     if not all(0 <= number < LIMIT for number in (state.incarnation, *epochs)):
         raise ValueError("a number is out of range")
     return state
-
-
-def _checksum(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hafw.agent import statefile
+from hafw import durable
 from hafw.agent.statefile import FILE_NAME, LIMIT, MAX_BYTES, decode, encode, initialise, load, save
 from hafw.core.model import Durable
 from tests.agent.users import as_nobody
@@ -46,7 +46,7 @@ def holding(directory: Path, content: bytes) -> Path:
 def sealed(body: object) -> bytes:
     """Any content with a right checksum, as only this program or a newer one writes it."""
     text = json.dumps(body)
-    return f"{statefile._checksum(text)} {text}\n".encode()
+    return f"{durable._checksum(text)} {text}\n".encode()
 
 
 # --- reading ----------------------------------------------------------------------------------
