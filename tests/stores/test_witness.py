@@ -9,13 +9,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from hafw.core.wire import Key
 from hafw.hooks.errors import Conflict, Denied, Misconfigured, Retryable
-from hafw.net.leasewire import DATAGRAM_LEN, Kind, Message, encode
+from hafw.net.leasewire import DATAGRAM_LEN, Kind, Lease, Message, decode, encode
 from hafw.testing.contender import Contender
 from hafw.testing.leases import RemoteLeaseConformance
 from hafw.witness import grants
@@ -262,6 +263,33 @@ def test_hostile_datagrams_change_nothing_and_get_no_long_answers(home: Home) ->
             assert len(answer) <= len(hostile)
 
         assert until(lambda: home.contender().read() == granted)
+
+
+def test_a_true_answer_to_another_question_is_no_answer(home: Home) -> None:
+    cluster = bytes.fromhex(CLUSTER.replace("-", ""))
+    old = Lease(1, 1, b"o" * 16, "beta")
+    new = Lease(2, 1, b"n" * 16, "alpha")
+
+    def recorded_answers_first(socket_: socket.socket) -> None:
+        data, source = socket_.recvfrom(DATAGRAM_LEN)
+        asked = decode(data, dict([KEY]))
+        for message in (
+            Message(Kind.DONE, cluster, b"another question", 1, lease=old),
+            Message(Kind.DONE, cluster, asked.ask, 2, lease=old),
+            Message(Kind.DONE, cluster, asked.ask, 1, lease=new),
+        ):
+            socket_.sendto(encode(message, KEY), source)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as witness:
+        witness.bind(("127.0.0.1", home.port))
+        witness.settimeout(10)
+        answering = Thread(target=recorded_answers_first, args=(witness,))
+        answering.start()
+        found = home.contender().read()
+        answering.join(10)
+
+    assert found.value is not None
+    assert (found.value.holder, found.value.epoch) == ("alpha", 2)
 
 
 def test_it_is_small(home: Home) -> None:
