@@ -219,6 +219,20 @@ def auto_failback_after_a_death() -> list[str]:
 
 
 @story
+def an_agreed_request_holds_up_no_other() -> list[str]:
+    """It moves by a command and back, and then its owner's service interface goes down."""
+    world = running_pair()
+    world.ask(ALPHA, Verb.STANDBY)
+    world.run(1)
+    world.ask(BETA, Verb.STANDBY)
+    world.run(1)
+    problems = wrong(world, "alpha")
+    world.set_service(ALPHA, up=False)
+    world.run(2)
+    return problems + wrong(world, "beta")
+
+
+@story
 def auto_failback_never_undoes_a_manual_move() -> list[str]:
     """A person moved it: it stays."""
     world = running_pair(auto_failback=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core.model import Reconfigured
 from hafw.core.settings import MS, SECOND, Classes, Timing
-from hafw_sim.pairs import ALPHA, BETA, running_pair
+from hafw_sim.pairs import ALPHA, BETA, FAST, running_pair
 from hafw_sim.stories import story, wrong
 
 if TYPE_CHECKING:
@@ -155,6 +155,18 @@ def a_refused_request_is_not_repeated_at_once() -> list[str]:
     reload(world, ALPHA, SLOW)
     world.run(15)
     return found + wrong(world, "beta")
+
+
+@story
+def a_refused_request_is_repeated_after_a_deadtime() -> list[str]:
+    """The same with short times: the owner does not wait as long as for an agreement."""
+    world = running_pair(timing=FAST)
+    reload(world, BETA, SLOW)
+    world.run(1)
+    world.set_service(ALPHA, up=False)
+    world.run(4)
+    asked = sum(note.name == "handover.asked" for _, note in world.nodes[ALPHA].notes)
+    return wrong(world, "alpha") + ([] if 5 < asked < 20 else [f"asked {asked} times"])  # noqa: PLR2004 - once a deadtime
 
 
 @story
