@@ -1,6 +1,8 @@
 """The forms of `hafw create`'s options: links, VIPs, addresses, durations, and where to listen.
 
 One rule: a wrong value is a usage error that shows the right form.
+
+What reads cluster files is imported when a value is parsed: the help must not wait for it.
 """
 
 from __future__ import annotations
@@ -59,18 +61,18 @@ def parse_pair(text: str) -> tuple[str, str]:
 
 def parse_link(text: str) -> Link:
     """`eth1=10.2.2.100,eth1=10.2.2.101`: interface and address on the first and second node."""
-    first, second = parse_pair(text)
     from hafw.config.model import Link
 
+    first, second = parse_pair(text)
     return Link(ends=(_parse_end(first), _parse_end(second)))
 
 
 def _parse_end(text: str) -> LinkEnd:
+    from hafw.config.model import LinkEnd
+
     interface, equals, address = text.partition("=")
     if not equals:
         raise ValueError(f'"{text}" is not interface=address')
-    from hafw.config.model import LinkEnd
-
     return LinkEnd(interface=interface, address=ip_address(address))
 
 
