@@ -1,0 +1,269 @@
+"""Seeded bugs of how a node conducts itself: reloads, operations, epochs, liveness, hand-overs.
+
+One rule: as in `hafw_sim.mutants`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from hafw.core import (
+    announcing,
+    engine,
+    group,
+    handover,
+    hearing,
+    liveness,
+    reflection,
+    reload,
+    takeover,
+)
+from hafw.core.model import Outcome, Phase
+from hafw.core.states import State
+from hafw_sim.mutants import Patch, seeded
+
+if TYPE_CHECKING:
+    from hafw.core.liveness import Heard, PeerState
+    from hafw.core.model import OpEnded
+    from hafw.core.settings import Settings
+
+
+# --- reload -------------------------------------------------------------------------------------
+
+
+@seeded("reload: what binds this node changes only when the peer has the file and knows it")
+def reload_without_the_peer() -> list[Patch]:
+    return [patch.object(reload, "_is_time", lambda *_: True)]
+
+
+@seeded("reload: until then the weaker of old and new is announced")
+def reload_announces_the_old() -> list[Patch]:
+    def announced(group_: group.Group, engine_: engine.Engine) -> tuple[int, int]:
+        return group_.settings.binds, engine_.settings.shut_ns
+
+    return [patch.object(reload, "announced", announced)]
+
+
+@seeded("reload: shorter times count only once the evidence bears them")
+def reload_without_evidence() -> list[Patch]:
+    return [patch.object(reload, "_bears", lambda *_: True)]
+
+
+# --- freshness, operations, epochs --------------------------------------------------------------
+
+
+@seeded("a message proves its sender alive only if its number is new")
+def replay_counts() -> list[Patch]:
+    original = liveness.Peer.hear
+
+    def hear(self: liveness.Peer, path: int, beat: Any, now_ns: int, settings: Settings) -> Heard:
+        verdict = original(self, path, beat, now_ns, settings)
+        self.last_ns = now_ns
+        return verdict
+
+    return [patch.object(liveness.Peer, "hear", hear)]
+
+
+@seeded("UNKNOWN is never taken for OK")
+def unknown_is_ok() -> list[Patch]:
+    original = group.Group.op_ended
+
+    def op_ended(self: group.Group, event: OpEnded, engine_: engine.Engine) -> None:
+        if event.outcome is Outcome.UNKNOWN:
+            event = event._replace(outcome=Outcome.OK)
+        original(self, event, engine_)
+
+    return [patch.object(group.Group, "op_ended", op_ended)]
+
+
+@seeded("a reply changes something only if it is to the awaited operation")
+def any_reply_counts() -> list[Patch]:
+    original = group.Group.op_ended
+
+    def op_ended(self: group.Group, event: OpEnded, engine_: engine.Engine) -> None:
+        if self.op is not None:
+            event = event._replace(op=self.op.id)
+        original(self, event, engine_)
+
+    return [patch.object(group.Group, "op_ended", op_ended)]
+
+
+@seeded("an address that another program removed is put back")
+def removed_address_stays_away() -> list[Patch]:
+    return [patch.object(group.Group, "address_lost", lambda *_: None)]
+
+
+@seeded("nobody starts what the evidence would not let it hold")
+def start_without_evidence_to_hold() -> list[Patch]:
+    return [patch.object(group.Group, "could_hold", lambda *_: True)]
+
+
+@seeded("a start needs its intent on disk first")
+def start_before_durable() -> list[Patch]:
+    return [patch.object(engine.Engine, "durable", lambda *_: True)]
+
+
+@seeded("no two nodes ever use the same epoch")
+def epochs_shared() -> list[Patch]:
+    return [patch.object(engine.Engine, "next_epoch", lambda _self, group_: group_.epoch + 1)]
+
+
+@seeded("when both hold it, only the lower epoch yields")
+def both_yield() -> list[Patch]:
+    original = hearing._compare_epochs
+
+    def compare(group_: group.Group, word: Any, engine_: engine.Engine) -> None:
+        if group_.state is State.ACTIVE and word.phase is Phase.ACTIVE:
+            group_.let_go("the peer holds it too", engine_)
+        original(group_, word, engine_)
+
+    return [patch.object(hearing, "_compare_epochs", compare)]
+
+
+@seeded("when both hold it, the lower epoch yields")
+def nobody_yields() -> list[Patch]:
+    return [patch.object(hearing, "_compare_epochs", lambda *_: None)]
+
+
+# --- liveness and links -------------------------------------------------------------------------
+
+
+@seeded("the peer is alive while any link brings it")
+def every_link_is_needed() -> list[Patch]:
+    original = liveness.Peer.hear
+
+    def hear(self: liveness.Peer, *rest: Any) -> Heard:
+        verdict = original(self, *rest)
+        self.last_ns = min(self.link_ns)
+        return verdict
+
+    return [patch.object(liveness.Peer, "hear", hear)]
+
+
+@seeded("initdead, not deadtime, until the peer was heard or declared dead")
+def initdead_ignored() -> list[Patch]:
+    original = liveness.Peer.judge
+
+    def shortened(settings: Settings) -> Settings:
+        timing = replace(settings.timing, initdead_ns=settings.timing.deadtime_ns)
+        return replace(settings, timing=timing)
+
+    due = takeover.due_ns
+
+    def judge(self: liveness.Peer, now_ns: int, settings: Settings) -> PeerState:
+        return original(self, now_ns, shortened(settings))
+
+    def due_ns(group_: group.Group, engine_: engine.Engine) -> int:
+        if engine_.peer.met():
+            return due(group_, engine_)
+        return engine_.peer.started_ns + engine_.settings.timing.deadtime_ns
+
+    return [patch.object(liveness.Peer, "judge", judge), patch.object(takeover, "due_ns", due_ns)]
+
+
+@seeded("a beat that was not sent is a beat that was not answered")
+def gaps_count_as_answered() -> list[Patch]:
+    return [patch.object(reflection.Echoes, "unbroken", lambda *_: True)]
+
+
+# --- hand-over ------------------------------------------------------------------------------------
+
+
+@seeded("an ask that is not agreed releases nothing")
+def release_without_agreement() -> list[Patch]:
+    def give(group_: group.Group, why: str, engine_: engine.Engine) -> None:
+        handover.surrender(group_, why, engine_)
+
+    return [patch.object(handover, "give", give)]
+
+
+@seeded("after an offer its maker takes nothing back for a deadtime")
+def no_quarantine() -> list[Patch]:
+    original = takeover.released_to_us
+
+    def released(group_: group.Group, word: Any, engine_: engine.Engine) -> bool:
+        quarantine_ns, group_.quarantine_ns = group_.quarantine_ns, 0
+        offer_no, group_.offer_no = group_.offer_no, 0
+        try:
+            return original(group_, word, engine_)
+        finally:
+            group_.quarantine_ns, group_.offer_no = quarantine_ns, offer_no
+
+    return [patch.object(takeover, "released_to_us", released)]
+
+
+@seeded("an answer is to one incarnation of the asker")
+def answers_outlive_the_asker() -> list[Patch]:
+    original = hearing._peer_restarted
+
+    def restarted(before: Any, silence_ns: int, engine_: engine.Engine) -> None:
+        replies = {each.id: each.reply_no for each in engine_.groups.values()}
+        original(before, silence_ns, engine_)
+        for each in engine_.groups.values():
+            each.reply_no = replies[each.id]
+
+    return [patch.object(hearing, "_peer_restarted", restarted)]
+
+
+@seeded("drifted files block what goes by agreement")
+def drift_ignored() -> list[Patch]:
+    return [patch.object(engine.Engine, "drift", lambda _self: False)]
+
+
+@seeded("a group whose agent was restarted in time does not move")
+def restart_moves_the_group() -> list[Patch]:
+    return [patch.object(engine.Engine, "should_return", lambda *_: False)]
+
+
+@seeded("auto failback only after a recorded death or shutdown")
+def failback_after_a_manual_move() -> list[Patch]:
+    original = handover._failback_due
+
+    def due(group_: group.Group, engine_: engine.Engine) -> str | None:
+        group_.failback_due = True
+        return original(group_, engine_)
+
+    return [patch.object(handover, "_failback_due", due)]
+
+
+@seeded("failbacks are capped")
+def failbacks_uncapped() -> list[Patch]:
+    return [
+        patch.object(handover, "FAILBACKS_MAX", 10**6),
+        patch.object(handover, "HOLD_DOWN_MAX_NS", 10**9),
+    ]
+
+
+@seeded("state that cannot be trusted takes nothing by silence")
+def distrust_ignored() -> list[Patch]:
+    return [patch.object(engine.Engine, "trusted", property(lambda _self: True))]
+
+
+@seeded("a node of which the peer remembers more starts again above that")
+def rollback_not_noticed() -> list[Patch]:
+    def acknowledged(beat: Any, engine_: engine.Engine) -> None:
+        engine_.peer.acknowledge(engine_.sent.sent_ns(beat.acked_n))
+
+    return [patch.object(hearing, "_acknowledged", acknowledged)]
+
+
+@seeded("an owner contradicts a rival, but does not shout")
+def rivals_shout_each_other_down() -> list[Patch]:
+    return [patch.object(announcing, "AGAIN_NS", 0)]
+
+
+@seeded("the lone node that is not preferred lets the other go first")
+def both_boot_at_once() -> list[Patch]:
+    original = takeover.due_ns
+
+    def due_ns(group_: group.Group, engine_: engine.Engine) -> int:
+        own = group_.settings
+        group_.settings = replace(own, preferred=engine_.settings.node)
+        try:
+            return original(group_, engine_)
+        finally:
+            group_.settings = own
+
+    return [patch.object(takeover, "due_ns", due_ns)]
