@@ -60,7 +60,7 @@ class LeaseConformance:
     @classmethod
     def lease_url(cls) -> str:
         """The URL of the store; a subclass says which."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{cls.__name__} has no fixture lease_url: the URL of its store")
 
     @pytest.fixture(scope="class")
     @classmethod
