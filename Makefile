@@ -3,15 +3,20 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+RUNS   := $(VENV)/.runs
 STAMP  := $(VENV)/.installed
-LOCK   := requirements/dev.lock
+LOCKS  := requirements
+LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
-.DEFAULT_GOAL := setup
-.PHONY: setup test check format demo bench mutation docs lock clean
+.DEFAULT_GOAL := install
+.PHONY: install setup test check format demo bench mutation docs lock clean
+
+install: $(RUNS)
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml $(LOCK)
+# The program alone: what the demo needs is little, what the tests need is much.
+$(RUNS): pyproject.toml $(LOCKS)/run.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "hafw needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Say where a newer one is, for example: make PYTHON=python3.12" >&2; exit 1; }
@@ -19,9 +24,13 @@ $(STAMP): pyproject.toml $(LOCK)
 	  echo "'$(PYTHON)' cannot create virtual environments: its venv or ensurepip is missing." >&2; \
 	  echo "Remedy on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(LOCKED) $(LOCKS)/run.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
 	  --no-build-isolation --editable .
+	@touch $@
+
+$(STAMP): $(RUNS) $(LOCKS)/dev.lock
+	$(LOCKED) $(LOCKS)/dev.lock
 	@touch $@
 
 test: setup
@@ -37,13 +46,13 @@ format: setup
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-demo: setup
+demo: install
 	$(BIN)/python -m hafw_sim.demo
 
 bench: setup
 	$(BIN)/python -m bench
 
-# Hours on one core; it goes on where it was ended. What survives is explained in docs/mutation.md.
+# About an hour on one core; it goes on where it was ended. See docs/mutation.md.
 mutation: setup
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
@@ -52,9 +61,11 @@ docs: setup
 	$(BIN)/python docs/generate.py
 
 # Needs `uv` (only here): resolves pyproject.toml anew for every Python that hafw supports.
+RESOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header
 lock:
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o $(LOCK)
+	$(RESOLVE) --group dev --upgrade -o $(LOCKS)/dev.lock
+	$(RESOLVE) --group build --constraint $(LOCKS)/dev.lock -o $(LOCKS)/run.lock
 
 clean:
 	rm -rf $(VENV) build dist mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -60,6 +60,7 @@ class Witness:
         self._dropped: Counter[str] = Counter()
         self._reported_ns, self._reported = boot_ns(), 0
         with ExitStack() as opened:
+            clusters = load_clusters(key_dir)
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = opened.enter_context((state_dir / "witness.lock").open("a"))
             try:
@@ -70,7 +71,7 @@ class Witness:
                     "--state-dir"
                 ) from None
             self._ledger = Ledger(state_dir, max_ttl_ms, boot_ns(), say)
-            self._load(load_clusters(key_dir))
+            self._load(clusters)
             family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
             self._socket = opened.enter_context(socket.socket(family, socket.SOCK_DGRAM))
             self._socket.bind(listen)
@@ -170,8 +171,12 @@ class Witness:
 def load_clusters(key_dir: Path) -> dict[bytes, dict[int, bytes]]:
     """The keys of every cluster that has a file `<cluster id>.key` in the directory.
 
-    Raises `ConfigError` for a file that is none, and OSError.
+    Raises `ConfigError` for a file that is none or a directory that is not there, and OSError.
     """
+    if not key_dir.is_dir():
+        what = "there is no such directory"
+        remedy = f"make it, and copy each cluster's key file there as <cluster id>{KEY_SUFFIX}"
+        raise ConfigError([Problem(str(key_dir), 1, "", what, remedy)])
     paths = sorted(path for path in key_dir.iterdir() if path.suffix == KEY_SUFFIX)
     if len(paths) > MAX_CLUSTERS:
         what = f"there are {len(paths)} keys"

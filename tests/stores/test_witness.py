@@ -231,6 +231,17 @@ def test_two_witnesses_do_not_share_a_state(home: Home) -> None:
     assert "another witness uses" in second.stderr
 
 
+def test_a_witness_without_keys_says_where_they_belong_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [str(HAFW), "witness", "--listen", "127.0.0.1:0"]
+    command += ["--state-dir", str(tmp_path / "state"), "--key-dir", str(tmp_path / "keys")]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+    assert ended.returncode == 9
+    assert "copy each cluster's key file there as <cluster id>.key" in ended.stderr
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_key_that_others_can_read_is_refused_at_the_start(home: Home) -> None:
     (home.keys / f"{CLUSTER}.key").chmod(0o644)
     command = [str(HAFW), "witness", "--listen", "127.0.0.1:0"]
