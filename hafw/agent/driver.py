@@ -142,6 +142,13 @@ class Driver:
 
     def _open_sockets(self) -> None:
         self.traffic.open(self._loop)
+        try:
+            self._open_kernel()
+        except OSError:
+            self.traffic.close()  # the loop still turns while this agent says why it cannot start
+            raise
+
+    def _open_kernel(self) -> None:
         self.interfaces = Interfaces(self.vips)
         names = {self.vips.interface(vip) for vip in self.vips.by_place.values()}
         self._announcements = [
