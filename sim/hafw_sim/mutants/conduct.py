@@ -194,6 +194,17 @@ def no_quarantine() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
+@seeded("an offer counts once")
+def offer_counts_again() -> list[Patch]:
+    original = takeover.released_to_us
+
+    def released(group_: group.Group, word: Any, engine_: engine.Engine) -> bool:
+        group_.consumed_offer = (0, 0)
+        return original(group_, word, engine_)
+
+    return [patch.object(takeover, "released_to_us", released)]
+
+
 @seeded("an answer is to one incarnation of the asker")
 def answers_outlive_the_asker() -> list[Patch]:
     original = hearing._peer_restarted

@@ -8,6 +8,7 @@ from hafw.core.model import (
     REFLECTED_PATH,
     Effect,
     ForeignAnnounced,
+    GateFailed,
     OpKind,
     Outcome,
     StartOp,
@@ -39,6 +40,25 @@ def offer_that_arrives_much_too_late() -> list[str]:
     world.net.deliver_held(offering)
     world.run(5)
     return problems + wrong(world, "alpha")
+
+
+@story
+def offer_is_taken_and_let_go_before_its_maker_knows() -> list[str]:
+    """Beta takes what alpha offers, and must stop at once; to alpha the offer still stands."""
+    world = running_pair(Classes.BEST_EFFORT, links=1)
+    world.ask(ALPHA, Verb.STANDBY)
+    alpha = world.nodes[ALPHA].engine
+    assert alpha is not None
+    while not alpha.groups[1].offer_no:
+        world.run(0.000_1)
+        assert world.now_ns < 5 * SECOND, "alpha never offered it"
+    world.net.links[0, BETA].cut = True
+    world.run(0.02)
+    world.feed(world.nodes[BETA], GateFailed(1, "simulated: no space left"))
+    world.run(3)
+    taken = sum(note.name == "certificate.used" for _, note in world.nodes[BETA].notes)
+    found = list(world.violations)
+    return found + ([] if taken == 1 else [f"beta took it {taken} times"])
 
 
 @story
