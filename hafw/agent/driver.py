@@ -100,6 +100,7 @@ class Driver:
         self._notifier = notifier
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_ns = 0
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
         self._ops: dict[int, Op] = {}
@@ -187,6 +188,7 @@ class Driver:
 
     def _tick(self) -> None:
         """The engine's deadline: everything that waits in the sockets is read first."""
+        self._due_ns = 0
         self.traffic.drain()
         if not self.cluster.ping.addresses:
             self._listen()
@@ -208,9 +210,12 @@ class Driver:
             self.step(NeighbourHeard(since_ns))
 
     def _arm(self) -> None:
+        due_ns = min(self.engine.deadline(), self._notifier.due_ns())
+        if due_ns == self._due_ns:
+            return  # most of what is heard changes nothing about that
+        self._due_ns = due_ns
         if self._timer is not None:
             self._timer.cancel()
-        due_ns = min(self.engine.deadline(), self._notifier.due_ns())
         delay_s = max((due_ns - clock.boot_ns()) / 1e9, _MIN_SLEEP_S)
         self._timer = self._loop.call_later(delay_s, self._tick)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -55,7 +56,9 @@ class Mutant:
 MUTANTS: Final[dict[str, Mutant]] = {}
 
 
-def _mutant(rule: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+def seeded(rule: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+    """Register a bug under its function's name."""
+
     def register(function: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
         name = function.__name__
         MUTANTS[name] = Mutant(name, rule, function)
@@ -97,9 +100,10 @@ def corpus() -> list[Path]:
     return sorted((Path(__file__).parents[1] / "corpus").glob("*.hasim.jsonl"))
 
 
-def _row(certificate: Certificate, **changes: object) -> Patch:
-    row = replace(DUTIES[certificate], **changes)  # type: ignore[arg-type]
-    return patch.dict(duties.DUTIES, {certificate: row})
+def row(certificate: Certificate, **changes: object) -> Patch:
+    """Another row in the table of certificates."""
+    changed = replace(DUTIES[certificate], **changes)  # type: ignore[arg-type]
+    return patch.dict(duties.DUTIES, {certificate: changed})
 
 
 def _granted(*_: object) -> None:
@@ -113,7 +117,7 @@ def _for_ever(*_: object) -> int:
 # --- one mutant for each half of each row of the table -----------------------------------------
 
 
-@_mutant("released, holder: the word is given only after the stop is confirmed")
+@seeded("released, holder: the word is given only after the stop is confirmed")
 def released_before_the_stop() -> list[Patch]:
     original = group.Group.let_go
 
@@ -126,32 +130,32 @@ def released_before_the_stop() -> list[Patch]:
     return [patch.object(group.Group, "let_go", let_go)]
 
 
-@_mutant("released, taker: the word must answer a beat of ours sent within H")
+@seeded("released, taker: the word must answer a beat of ours sent within H")
 def released_however_old() -> list[Patch]:
     return [patch.object(engine.Engine, "fresh", engine.Engine.addressed)]
 
 
-@_mutant("reflected, holder: let go H after the newest evidence was sent")
+@seeded("reflected, holder: let go H after the newest evidence was sent")
 def reflected_holder_never_lets_go() -> list[Patch]:
-    return [_row(Certificate.REFLECTED, hold_until=_for_ever)]
+    return [row(Certificate.REFLECTED, hold_until=_for_ever)]
 
 
-@_mutant("reflected, taker: every part of the certificate is needed")
+@seeded("reflected, taker: every part of the certificate is needed")
 def reflected_taker_needs_nothing() -> list[Patch]:
-    return [_row(Certificate.REFLECTED, refusal=_granted)]
+    return [row(Certificate.REFLECTED, refusal=_granted)]
 
 
-@_mutant("best-effort, holder: who lost peer and ping node lets go")
+@seeded("best-effort, holder: who lost peer and ping node lets go")
 def best_effort_holder_never_lets_go() -> list[Patch]:
-    return [_row(Certificate.BEST_EFFORT, hold_until=_for_ever)]
+    return [row(Certificate.BEST_EFFORT, hold_until=_for_ever)]
 
 
-@_mutant("best-effort, taker: every part of the certificate is needed")
+@seeded("best-effort, taker: every part of the certificate is needed")
 def best_effort_taker_needs_nothing() -> list[Patch]:
-    return [_row(Certificate.BEST_EFFORT, refusal=_granted)]
+    return [row(Certificate.BEST_EFFORT, refusal=_granted)]
 
 
-@_mutant("operator, taker: the peer's name must be typed, and a reason")
+@seeded("operator, taker: the peer's name must be typed, and a reason")
 def operator_without_name() -> list[Patch]:
     return [patch.object(operator, "_no_fetching", _granted)]
 
@@ -168,7 +172,7 @@ def _seeing(**facts: object) -> list[Patch]:
     return [patch.object(takeover, "view", view)]
 
 
-@_mutant("taker: wait for the announced bound and deadtime")
+@seeded("taker: wait for the announced bound and deadtime")
 def no_wait() -> list[Patch]:
     def judge(self: liveness.Peer, now_ns: int, _settings: Settings) -> PeerState:
         silent = now_ns - self.last_ns > 5 * 10**9
@@ -182,22 +186,22 @@ def no_wait() -> list[Patch]:
     ]
 
 
-@_mutant("taker: own echoes must be answered throughout the silence")
+@seeded("taker: own echoes must be answered throughout the silence")
 def echoes_not_needed() -> list[Patch]:
     return _seeing(echoes_unbroken=True)
 
 
-@_mutant("taker: armed, with the holder's grant")
+@seeded("taker: armed, with the holder's grant")
 def arming_not_needed() -> list[Patch]:
     return _seeing(armed=True, known=True)
 
 
-@_mutant("taker: a reflected beat that was held up says nothing of the path now")
+@seeded("taker: a reflected beat that was held up says nothing of the path now")
 def late_reflection_counts() -> list[Patch]:
     return [patch.object(liveness.Peer, "_raise_floor", lambda *_: None)]
 
 
-@_mutant("holder: a grant ends its resting on the peer's not being armed")
+@seeded("holder: a grant ends its resting on the peer's not being armed")
 def granting_keeps_unarmed() -> list[Patch]:
     original = takeover.arming_heard
 
@@ -209,22 +213,22 @@ def granting_keeps_unarmed() -> list[Patch]:
     return [patch.object(takeover, "arming_heard", arming_heard)]
 
 
-@_mutant("holder: no grant by one that rests on the peer's not being armed")
+@seeded("holder: no grant by one that rests on the peer's not being armed")
 def granting_without_other_evidence() -> list[Patch]:
     return [patch.object(takeover, "_holds_by_other_evidence", lambda *_: True)]
 
 
-@_mutant("taker (best-effort): a ping node must answer")
+@seeded("taker (best-effort): a ping node must answer")
 def ping_not_needed() -> list[Patch]:
     return _seeing(ping_answers=True)
 
 
-@_mutant("taker (best-effort): nobody may answer the probe")
+@seeded("taker (best-effort): nobody may answer the probe")
 def probe_not_needed() -> list[Patch]:
     return _seeing(probe_silent=True)
 
 
-@_mutant("evidence is dated by its sending, never by the receipt of the answer")
+@seeded("evidence is dated by its sending, never by the receipt of the answer")
 def evidence_dated_by_receipt() -> list[Patch]:
     original = hearing.beat_heard
 
@@ -235,7 +239,7 @@ def evidence_dated_by_receipt() -> list[Patch]:
     return [patch.object(hearing, "beat_heard", beat_heard)]
 
 
-@_mutant("what lapsed is judged before anything is read")
+@seeded("what lapsed is judged before anything is read")
 def lapse_judged_last() -> list[Patch]:
     original = engine.Engine._settle
 
@@ -251,7 +255,7 @@ def lapse_judged_last() -> list[Patch]:
     ]
 
 
-@_mutant("after an own pause the peer's silence is counted anew")
+@seeded("after an own pause the peer's silence is counted anew")
 def pause_not_noticed() -> list[Patch]:
     def notice(self: engine.Engine, now: Any) -> None:
         self.now, self.now_ns = now, now.boot_ns
@@ -259,7 +263,7 @@ def pause_not_noticed() -> list[Patch]:
     return [patch.object(engine.Engine, "_notice_pause", notice)]
 
 
-@_mutant("the gate has a timeout, renewed from the evidence")
+@seeded("the gate has a timeout, renewed from the evidence")
 def gate_without_timeout() -> list[Patch]:
     original = group.Group.renew_gate
 
@@ -272,7 +276,7 @@ def gate_without_timeout() -> list[Patch]:
     return [patch.object(group.Group, "renew_gate", renew)]
 
 
-@_mutant("a renewal that comes too late does not open the gate again")
+@seeded("a renewal that comes too late does not open the gate again")
 def late_renewal_reopens() -> list[Patch]:
     def _renew(self: kernel.Kernels, machine: Any, group_id: int, left_ns: int) -> None:
         self._set(machine, group_id, self._clockwork.now_ns + machine.span_ns(left_ns))
@@ -280,7 +284,7 @@ def late_renewal_reopens() -> list[Patch]:
     return [patch.object(kernel.Kernels, "_renew", _renew)]
 
 
-@_mutant("an opening that comes too late does not open the gate")
+@seeded("an opening that comes too late does not open the gate")
 def late_opening_opens() -> list[Patch]:
     return [
         patch.object(kernel, "PRIMED_NS", FOREVER),
@@ -288,7 +292,7 @@ def late_opening_opens() -> list[Patch]:
     ]
 
 
-@_mutant("letting go shuts the gate at once, before the stops")
+@seeded("letting go shuts the gate at once, before the stops")
 def gate_left_open_at_stop() -> list[Patch]:
     original = engine.Engine.emit
 
@@ -299,7 +303,7 @@ def gate_left_open_at_stop() -> list[Patch]:
     return [patch.object(engine.Engine, "emit", emit)]
 
 
-@_mutant("a worker that is only slow to become warm is waited for")
+@seeded("a worker that is only slow to become warm is waited for")
 def slow_worker_loses_the_group() -> list[Patch]:
     return [patch.object(handover, "_worker_is_lost", lambda engine_: not engine_.worker_up)]
 
@@ -307,12 +311,12 @@ def slow_worker_loses_the_group() -> list[Patch]:
 # --- reload -------------------------------------------------------------------------------------
 
 
-@_mutant("reload: what binds this node changes only when the peer has the file and knows it")
+@seeded("reload: what binds this node changes only when the peer has the file and knows it")
 def reload_without_the_peer() -> list[Patch]:
     return [patch.object(reload, "_is_time", lambda *_: True)]
 
 
-@_mutant("reload: until then the weaker of old and new is announced")
+@seeded("reload: until then the weaker of old and new is announced")
 def reload_announces_the_old() -> list[Patch]:
     def announced(group_: group.Group, engine_: engine.Engine) -> tuple[int, int]:
         return group_.settings.binds, engine_.settings.shut_ns
@@ -320,7 +324,7 @@ def reload_announces_the_old() -> list[Patch]:
     return [patch.object(reload, "announced", announced)]
 
 
-@_mutant("reload: shorter times count only once the evidence bears them")
+@seeded("reload: shorter times count only once the evidence bears them")
 def reload_without_evidence() -> list[Patch]:
     return [patch.object(reload, "_bears", lambda *_: True)]
 
@@ -328,7 +332,7 @@ def reload_without_evidence() -> list[Patch]:
 # --- freshness, operations, epochs --------------------------------------------------------------
 
 
-@_mutant("a message proves its sender alive only if its number is new")
+@seeded("a message proves its sender alive only if its number is new")
 def replay_counts() -> list[Patch]:
     original = liveness.Peer.hear
 
@@ -340,7 +344,7 @@ def replay_counts() -> list[Patch]:
     return [patch.object(liveness.Peer, "hear", hear)]
 
 
-@_mutant("UNKNOWN is never taken for OK")
+@seeded("UNKNOWN is never taken for OK")
 def unknown_is_ok() -> list[Patch]:
     original = group.Group.op_ended
 
@@ -352,7 +356,7 @@ def unknown_is_ok() -> list[Patch]:
     return [patch.object(group.Group, "op_ended", op_ended)]
 
 
-@_mutant("a reply changes something only if it is to the awaited operation")
+@seeded("a reply changes something only if it is to the awaited operation")
 def any_reply_counts() -> list[Patch]:
     original = group.Group.op_ended
 
@@ -364,27 +368,27 @@ def any_reply_counts() -> list[Patch]:
     return [patch.object(group.Group, "op_ended", op_ended)]
 
 
-@_mutant("an address that another program removed is put back")
+@seeded("an address that another program removed is put back")
 def removed_address_stays_away() -> list[Patch]:
     return [patch.object(group.Group, "address_lost", lambda *_: None)]
 
 
-@_mutant("nobody starts what the evidence would not let it hold")
+@seeded("nobody starts what the evidence would not let it hold")
 def start_without_evidence_to_hold() -> list[Patch]:
-    return [patch.object(group.Group, "could_hold", lambda *_: True)]
+    return [patch.object(group.Group, "could_hold", lambda *_, **__: True)]
 
 
-@_mutant("a start needs its intent on disk first")
+@seeded("a start needs its intent on disk first")
 def start_before_durable() -> list[Patch]:
     return [patch.object(engine.Engine, "durable", lambda *_: True)]
 
 
-@_mutant("no two nodes ever use the same epoch")
+@seeded("no two nodes ever use the same epoch")
 def epochs_shared() -> list[Patch]:
     return [patch.object(engine.Engine, "next_epoch", lambda _self, group_: group_.epoch + 1)]
 
 
-@_mutant("when both hold it, only the lower epoch yields")
+@seeded("when both hold it, only the lower epoch yields")
 def both_yield() -> list[Patch]:
     original = hearing._compare_epochs
 
@@ -396,7 +400,7 @@ def both_yield() -> list[Patch]:
     return [patch.object(hearing, "_compare_epochs", compare)]
 
 
-@_mutant("when both hold it, the lower epoch yields")
+@seeded("when both hold it, the lower epoch yields")
 def nobody_yields() -> list[Patch]:
     return [patch.object(hearing, "_compare_epochs", lambda *_: None)]
 
@@ -404,7 +408,7 @@ def nobody_yields() -> list[Patch]:
 # --- liveness and links -------------------------------------------------------------------------
 
 
-@_mutant("the peer is alive while any link brings it")
+@seeded("the peer is alive while any link brings it")
 def every_link_is_needed() -> list[Patch]:
     original = liveness.Peer.hear
 
@@ -416,7 +420,7 @@ def every_link_is_needed() -> list[Patch]:
     return [patch.object(liveness.Peer, "hear", hear)]
 
 
-@_mutant("initdead, not deadtime, until the peer was heard or declared dead")
+@seeded("initdead, not deadtime, until the peer was heard or declared dead")
 def initdead_ignored() -> list[Patch]:
     original = liveness.Peer.judge
 
@@ -437,7 +441,7 @@ def initdead_ignored() -> list[Patch]:
     return [patch.object(liveness.Peer, "judge", judge), patch.object(takeover, "due_ns", due_ns)]
 
 
-@_mutant("a beat that was not sent is a beat that was not answered")
+@seeded("a beat that was not sent is a beat that was not answered")
 def gaps_count_as_answered() -> list[Patch]:
     return [patch.object(reflection.Echoes, "unbroken", lambda *_: True)]
 
@@ -445,7 +449,7 @@ def gaps_count_as_answered() -> list[Patch]:
 # --- hand-over ------------------------------------------------------------------------------------
 
 
-@_mutant("an ask that is not agreed releases nothing")
+@seeded("an ask that is not agreed releases nothing")
 def release_without_agreement() -> list[Patch]:
     def give(group_: group.Group, why: str, engine_: engine.Engine) -> None:
         handover.surrender(group_, why, engine_)
@@ -453,7 +457,7 @@ def release_without_agreement() -> list[Patch]:
     return [patch.object(handover, "give", give)]
 
 
-@_mutant("after an offer its maker takes nothing back for a deadtime")
+@seeded("after an offer its maker takes nothing back for a deadtime")
 def no_quarantine() -> list[Patch]:
     original = takeover.released_to_us
 
@@ -468,7 +472,7 @@ def no_quarantine() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
-@_mutant("an answer is to one incarnation of the asker")
+@seeded("an answer is to one incarnation of the asker")
 def answers_outlive_the_asker() -> list[Patch]:
     original = hearing._peer_restarted
 
@@ -481,17 +485,17 @@ def answers_outlive_the_asker() -> list[Patch]:
     return [patch.object(hearing, "_peer_restarted", restarted)]
 
 
-@_mutant("drifted files block what goes by agreement")
+@seeded("drifted files block what goes by agreement")
 def drift_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "drift", lambda _self: False)]
 
 
-@_mutant("a group whose agent was restarted in time does not move")
+@seeded("a group whose agent was restarted in time does not move")
 def restart_moves_the_group() -> list[Patch]:
     return [patch.object(engine.Engine, "should_return", lambda *_: False)]
 
 
-@_mutant("auto failback only after a recorded death or shutdown")
+@seeded("auto failback only after a recorded death or shutdown")
 def failback_after_a_manual_move() -> list[Patch]:
     original = handover._failback_due
 
@@ -502,7 +506,7 @@ def failback_after_a_manual_move() -> list[Patch]:
     return [patch.object(handover, "_failback_due", due)]
 
 
-@_mutant("failbacks are capped")
+@seeded("failbacks are capped")
 def failbacks_uncapped() -> list[Patch]:
     return [
         patch.object(handover, "FAILBACKS_MAX", 10**6),
@@ -510,12 +514,12 @@ def failbacks_uncapped() -> list[Patch]:
     ]
 
 
-@_mutant("state that cannot be trusted takes nothing by silence")
+@seeded("state that cannot be trusted takes nothing by silence")
 def distrust_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "trusted", property(lambda _self: True))]
 
 
-@_mutant("a node of which the peer remembers more starts again above that")
+@seeded("a node of which the peer remembers more starts again above that")
 def rollback_not_noticed() -> list[Patch]:
     def acknowledged(beat: Any, engine_: engine.Engine) -> None:
         engine_.peer.acknowledge(engine_.sent.sent_ns(beat.acked_n))
@@ -523,12 +527,12 @@ def rollback_not_noticed() -> list[Patch]:
     return [patch.object(hearing, "_acknowledged", acknowledged)]
 
 
-@_mutant("an owner contradicts a rival, but does not shout")
+@seeded("an owner contradicts a rival, but does not shout")
 def rivals_shout_each_other_down() -> list[Patch]:
     return [patch.object(announcing, "AGAIN_NS", 0)]
 
 
-@_mutant("the lone node that is not preferred lets the other go first")
+@seeded("the lone node that is not preferred lets the other go first")
 def both_boot_at_once() -> list[Patch]:
     original = takeover.due_ns
 
@@ -541,3 +545,6 @@ def both_boot_at_once() -> list[Patch]:
             group_.settings = own
 
     return [patch.object(takeover, "due_ns", due_ns)]
+
+
+import_module("hafw_sim.lease_mutants")
