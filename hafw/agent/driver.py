@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from hafw.agent import clock, statefile
 from hafw.agent.journal import Journal
+from hafw.agent.leases import Leases
 from hafw.agent.reload import refusal
 from hafw.agent.status import headline
 from hafw.agent.supervisor import Supervisor
@@ -39,6 +40,7 @@ from hafw.core.model import (
     Persist,
     Persisted,
     PersistFailed,
+    ReadLease,
     Reconfigured,
     Reincarnate,
     SendBeat,
@@ -46,6 +48,7 @@ from hafw.core.model import (
     ServiceChanged,
     ShutGate,
     StartOp,
+    SwapLease,
     Tick,
     WorkerChanged,
 )
@@ -96,10 +99,12 @@ class Driver:
         self.cluster = cluster
         self.vips = vips
         self.timeline = timeline
+        self._leases = Leases(cluster, settings.node, keys)
         self._state_dir = state_dir
         self._notifier = notifier
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_ns = 0
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
         self._ops: dict[int, Op] = {}
@@ -194,6 +199,7 @@ class Driver:
 
     def _tick(self) -> None:
         """The engine's deadline: everything that waits in the sockets is read first."""
+        self._due_ns = 0
         self.traffic.drain()
         if not self.cluster.ping.addresses:
             self._listen()
@@ -215,9 +221,12 @@ class Driver:
             self.step(NeighbourHeard(since_ns))
 
     def _arm(self) -> None:
+        due_ns = min(self.engine.deadline(), self._notifier.due_ns())
+        if due_ns == self._due_ns:
+            return  # most of what is heard changes nothing about that
+        self._due_ns = due_ns
         if self._timer is not None:
             self._timer.cancel()
-        due_ns = min(self.engine.deadline(), self._notifier.due_ns())
         delay_s = max((due_ns - clock.boot_ns()) / 1e9, _MIN_SLEEP_S)
         self._timer = self._loop.call_later(delay_s, self._tick)
 
@@ -260,6 +269,9 @@ class Driver:
                 self._gate(group, lambda: self.vips.shut(group))
             case StartOp(op):
                 self._order(op)
+            case ReadLease(op) | SwapLease(op):
+                self._ops[op.id.n] = op
+                self.supervisor.order(self._leases.order(effect), op.deadline_ns)
             case Persist():
                 self._unwritten.append(effect)
                 self._write()
@@ -315,7 +327,9 @@ class Driver:
         vips = tuple(
             self._worker_order(0, "hafw_warm", place, 0, 0) for place in self.vips.by_place
         )
-        return Hello(tuple(sorted({vip.provider for vip in self.vips.by_place.values()})), vips)
+        providers = {vip.provider for vip in self.vips.by_place.values()}
+        plugins = tuple(sorted(providers | self._leases.plugins()))
+        return Hello(plugins, vips, self._leases.warm())
 
     def _worker_order(
         self, number: int, hook: str, place: tuple[int, int], epoch: int, deadline_ns: int
@@ -355,6 +369,9 @@ class Driver:
         op = self._ops.pop(reply.number, None)
         if op is None:
             return
+        if op.kind in (OpKind.READ, OpKind.SWAP):
+            self.step(self._leases.told(op, reply))
+            return
         if op.kind is OpKind.ANNOUNCE:
             self.timeline.announced(op.group, failed=reply.detail)
         self.step(OpEnded(op.id, reply.outcome, reply.detail))
@@ -384,6 +401,7 @@ class Driver:
             return why
         self.cluster = cluster
         self.traffic.rekey(keys)
+        self._leases.keys = keys
         self.note("keys.loaded", f"key {keys[0].id} signs; {len(keys)} verify")
         self.step(Reconfigured(to_settings(cluster, self.settings.names[self.settings.node])))
         return ""

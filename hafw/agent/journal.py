@@ -27,7 +27,7 @@ SUFFIX: Final = ".hafwj"
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
 SEGMENTS_KEPT: Final = 16
 """64 MB in all: about a week at the default times."""
-FLUSH_S: Final = 1.0
+FLUSH_S: Final = 5.0
 """Steps that decide nothing wait this long before they are written."""
 BUFFER_BYTES: Final = 1024 * 1024
 """More than this unwritten means that the disk does not keep up: it is lost."""

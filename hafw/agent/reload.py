@@ -39,5 +39,6 @@ def _fixed(cluster: Cluster) -> dict[str, object]:
         "nodes": cluster.nodes,
         "links": cluster.links,
         "ping nodes": cluster.ping,
+        "lease store": cluster.authority,
         **groups,
     }

@@ -101,6 +101,7 @@ def _group(group: Group, driver: Driver) -> Json:
         "assumptions": assumptions(group.settings.classes, engine.settings),
         "blocked": group.blocked_why or None,
         "armed": group.armed,
+        "lease": _lease(group, driver),
         "vips": [
             {"address": str(vip.address.ip), "owner": shown}
             for (number, _), vip in driver.vips.by_place.items()
@@ -111,6 +112,26 @@ def _group(group: Group, driver: Driver) -> Json:
             for (number, _), vip in driver.vips.by_place.items()
             if number == group.id
         ],
+    }
+
+
+def _lease(group: Group, driver: Driver) -> Json | None:
+    """What this node last read of the group's lease; None where the file names no store."""
+    lease, authority, engine = group.lease, driver.cluster.authority, driver.engine
+    if lease is None or authority is None:
+        return None
+    record = lease.record
+    holder = record.holder if record is not None else None
+    answered_ms = None
+    if lease.answered_ns != NEVER:
+        answered_ms = (engine.now_ns - lease.answered_ns) // MS
+    return {
+        "store": authority.lease,
+        "state": "down" if lease.trouble else "unknown" if answered_ms is None else "up",
+        "holder": None if holder is None else engine.settings.names[holder],
+        "epoch": 0 if record is None else record.epoch,
+        "answered_ms": answered_ms,
+        "trouble": lease.trouble or None,
     }
 
 
@@ -267,7 +288,12 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
     if group.settings.classes == Classes.NONE:
         yield (
             f"group {group.id} has no protection: only a hand-over or a person moves it",
-            'set reflect = "…" under [ping], or protection = "best-effort"',
+            'set ping.reflect, authority.lease, or protection = "best-effort"',
+        )
+    if group.lease is not None and group.lease.trouble:
+        yield (
+            f"the lease store does not serve group {group.id}: {group.lease.trouble}",
+            f"repair it: without it, this node stops serving when it loses {peer} as well",
         )
     if len(group.failbacks) >= FAILBACKS_MAX:
         yield f"group {group.id} failed back too often", "hafw takeover failback, by hand"

@@ -42,6 +42,16 @@ class VipStatus(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
+class LeaseStatus(msgspec.Struct, frozen=True):
+    """A group's lease, as the node that was asked read it last."""
+
+    store: str = ""
+    state: str = ""
+    holder: str | None = None
+    epoch: int = 0
+    answered_ms: float | None = None
+
+
 class GroupStatus(msgspec.Struct, frozen=True):
     """One resource group, as the node that was asked sees it."""
 
@@ -53,6 +63,7 @@ class GroupStatus(msgspec.Struct, frozen=True):
     certificate: str | None = None
     protection: str = ""
     vips: list[VipStatus] = []
+    lease: LeaseStatus | None = None
 
 
 class LinkStatus(msgspec.Struct, frozen=True):

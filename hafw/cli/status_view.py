@@ -46,6 +46,7 @@ def view(status: Status) -> RenderableType:
     sections += _section("nodes", _nodes(status))
     sections += _section("groups", _groups(status))
     sections += _section("addresses", _addresses(status))
+    sections += _section("leases", _leases(status))
     sections += _section("links", _links(status.links))
     sections += _section("ping nodes", _pings(status))
     sections += _section("agent", _agent(status.agent))
@@ -105,6 +106,18 @@ def _addresses(status: Status) -> RenderableType | None:
     return table if any(group.vips for group in status.groups) else None
 
 
+def _leases(status: Status) -> RenderableType | None:
+    table = _grid()
+    for group in status.groups:
+        lease = group.lease
+        if lease is not None:
+            held = f"held by {lease.holder}" if lease.holder else "free"
+            known = f"{held}, epoch {lease.epoch}" if lease.epoch else "never held"
+            when = "never read" if lease.answered_ms is None else _ago(lease.answered_ms, "read")
+            table.add_row(_sign(lease.state), f"group {group.id}", lease.store, known, when)
+    return table if any(group.lease for group in status.groups) else None
+
+
 def _ownership(group: GroupStatus) -> Text:
     if group.owner is None:
         return Text(f"no owner, {group.state}", style=BAD)
@@ -132,11 +145,11 @@ def _links(links: list[LinkStatus]) -> RenderableType | None:
 
 
 def _heard(last_heard_ms: float | None) -> str:
-    if last_heard_ms is None:
-        return "never heard"
-    if last_heard_ms < 1000:  # noqa: PLR2004 - a second
-        return f"heard {last_heard_ms:.0f} ms ago"
-    return f"heard {last_heard_ms / 1000:.1f} s ago"
+    return "never heard" if last_heard_ms is None else _ago(last_heard_ms, "heard")
+
+
+def _ago(ms: float, what: str) -> str:
+    return f"{what} {ms:.0f} ms ago" if ms < 1000 else f"{what} {ms / 1000:.1f} s ago"  # noqa: PLR2004 - a second
 
 
 def _pings(status: Status) -> RenderableType | None:

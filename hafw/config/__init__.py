@@ -8,6 +8,7 @@ from hafw.config.identity import canonical, config_hash
 from hafw.config.keys import Key, load_keys
 from hafw.config.loading import load, parse
 from hafw.config.model import (
+    Authority,
     Cluster,
     Group,
     Link,
@@ -21,6 +22,7 @@ from hafw.config.model import (
 from hafw.config.problems import ConfigError, Problem
 
 __all__ = [
+    "Authority",
     "Cluster",
     "ConfigError",
     "Group",

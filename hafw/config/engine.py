@@ -35,6 +35,7 @@ def to_settings(cluster: Cluster, node_name: str, *, gate_absolute: bool = False
         groups=tuple(_group_settings(cluster, group) for group in cluster.groups),
         config_hash=config_hash(cluster),
         timing=cluster.timing,
+        lease_ttl_ns=cluster.authority.lease_ttl_ns if cluster.authority is not None else 0,
         gate_absolute=gate_absolute,
         tick_ns=kernel_tick_ns(),
         ping_switchover=cluster.ping.switchover,
@@ -48,7 +49,7 @@ def kernel_tick_ns() -> int:
 
 def classes_of(cluster: Cluster, group: Group) -> Classes:
     """The certificate classes that the file allows for the group."""
-    classes = Classes.NONE
+    classes = Classes.NONE if cluster.authority is None else Classes.LEASED
     if not all(RESOURCE_TYPES[resource.type].overlap_is_harmless for resource in group.resources):
         return classes
     if cluster.ping.reflect is not None:

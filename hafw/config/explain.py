@@ -19,7 +19,7 @@ from hafw.core.settings import (
 )
 
 if TYPE_CHECKING:
-    from hafw.config.model import Cluster, Group
+    from hafw.config.model import Authority, Cluster, Group
     from hafw.core.settings import Settings
 
 UNPROTECTED: Final = (
@@ -55,6 +55,16 @@ def forgiven(settings: Settings) -> Forgiven:
 def assumptions(classes: Classes, settings: Settings) -> list[str]:
     """What has to be true for the protection to be as good as its name, in sentences."""
     found: list[str] = []
+    if Classes.LEASED in classes:
+        hold, ttl = round_duration(settings.lease_hold_ns), round_duration(settings.lease_ttl_ns)
+        found.append(
+            "the lease store writes a lease only where the expected one still stands, and forgets "
+            "none that it confirmed"
+        )
+        found.append(
+            f"no whole machine is paused, unseen by its own clocks, from before {hold} after its "
+            f"last renewal to beyond {ttl}"
+        )
     if Classes.REFLECTED in classes:
         lost = _count(REFLECT_LOST_ALONE, "reflected heartbeat")
         found.append(
@@ -75,10 +85,17 @@ def assumptions(classes: Classes, settings: Settings) -> list[str]:
             f"the nodes' clocks are less than {CLOCK_RATE_ERROR:.0%} too fast or too slow",
             f"a heartbeat takes less than {late}",
             f"the kernel's gate shuts the addresses of a frozen or dead agent within {shut}",
-            "no whole machine is paused by its hypervisor: no clock of its own shows that",
+            *_paused(classes),
             "it covers the addresses, not what writes to storage behind them",
         ]
     return found
+
+
+def _paused(classes: Classes) -> list[str]:
+    """What a pause of a whole machine would mean where no lease notices it."""
+    if classes == Classes.LEASED:
+        return []
+    return ["no whole machine is paused by its hypervisor: no clock of its own shows that"]
 
 
 def explain(cluster: Cluster) -> str:
@@ -108,7 +125,20 @@ def _timing(cluster: Cluster, settings: Settings) -> list[str]:
         "forgiven": f"{_count(beats.keep_open, 'lost beat')} in a row shut no address, "
         f"{beats.stay} move no group",
     }
+    if cluster.authority is not None:
+        rows |= _lease(cluster.authority, settings)
     return [f"{name:<12} {text}" for name, text in rows.items()]
+
+
+def _lease(authority: Authority, settings: Settings) -> dict[str, str]:
+    renew, hold = round_duration(settings.renew_ns), round_duration(settings.lease_hold_ns)
+    return {
+        "the lease": f"at {authority.lease} is renewed every {renew}, and no request lasts longer",
+        "its owner": f"may go on for {hold} after its last renewal; without store and other node "
+        "it shuts its addresses",
+        "a taker": f"claims it after {format_duration(authority.lease_ttl_ns)} without a renewal, "
+        "at once if it was released",
+    }
 
 
 def _groups(cluster: Cluster, settings: Settings) -> list[str]:

@@ -22,6 +22,8 @@ HASH_BYTES: Final = 8
 
 OF_ONE_NODE: Final = frozenset({"control_group", "warnings"})
 """What is none of the other node's business."""
+ADDED_LATER: Final = frozenset({"authority"})
+"""What counts only where it is written, so that a rolling upgrade is no drift."""
 
 
 def canonical(cluster: Cluster) -> bytes:
@@ -29,9 +31,14 @@ def canonical(cluster: Cluster) -> bytes:
     shared = {
         field.name: getattr(cluster, field.name)
         for field in dataclasses.fields(cluster)
-        if field.name not in OF_ONE_NODE
+        if field.name not in OF_ONE_NODE and not _is_unknown_to_some(cluster, field)
     }
     return msgspec.json.encode(shared, enc_hook=str, order="sorted")
+
+
+def _is_unknown_to_some(cluster: Cluster, field: dataclasses.Field[object]) -> bool:
+    """Whether an older version reads the same file, knows nothing of this, and is right."""
+    return field.name in ADDED_LATER and getattr(cluster, field.name) == field.default
 
 
 def config_hash(cluster: Cluster) -> bytes:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.settings import Timing
+from hafw.core.settings import SECOND, Timing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,9 @@ IPInterface = IPv4Interface | IPv6Interface
 
 DEFAULT_PORT: Final = 7410
 """UDP port of the heartbeats where the file names none (design decision; unassigned at IANA)."""
+
+DEFAULT_LEASE_TTL_NS: Final = 20 * SECOND
+"""Twice the default deadtime: the store may be away for one of them."""
 
 DEFAULT_KEY_FILE: Final = "/etc/hafw/cluster.key"
 
@@ -68,6 +71,19 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """What gives the right to take over in silence: a lease at the store with the URL `lease`."""
+
+    lease: str
+    lease_ttl_ns: int = DEFAULT_LEASE_TTL_NS
+
+    @property
+    def store(self) -> str:
+        """The name of the plugin that serves it."""
+        return self.lease.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vip:
     """A virtual IP. `interfaces` names where it goes on each node, in the order of the nodes."""
 
@@ -109,6 +125,7 @@ class Cluster:
     protection: Protection | None = None
     ping: Ping = Ping()
     timing: Timing = Timing()
+    authority: Authority | None = None
     control_group: str | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 

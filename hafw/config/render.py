@@ -29,6 +29,7 @@ def render(cluster: Cluster) -> str:
         *_links(cluster),
         _ping(cluster),
         _timing(cluster),
+        _authority(cluster),
         _agent(cluster),
         *(_group(cluster, group) for group in cluster.groups),
     ]
@@ -91,6 +92,17 @@ def _timing(cluster: Cluster) -> str:
             f"initdead = {_time(timing.initdead_ns)}   # the same, just after a start",
         ]
     )
+
+
+def _authority(cluster: Cluster) -> str:
+    lines = ["[authority]"]
+    if cluster.authority is None:
+        lines.append('# lease = "witness://10.2.0.5:7411"   # a lease store: see the manual')
+    else:
+        ttl = _time(cluster.authority.lease_ttl_ns)
+        lines.append(f"lease = {_quoted(cluster.authority.lease)}")
+        lines.append(f"lease_ttl = {ttl}   # nobody renewed it for so long: it is free")
+    return "\n".join(lines)
 
 
 def _agent(cluster: Cluster) -> str:

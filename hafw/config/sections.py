@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from hafw.config.addresses import Addresses
+from hafw.config.authority import read_authority
 from hafw.config.groups import read_groups
 from hafw.config.links import read_links, read_ping
 from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
 from hafw.config.table import given
-from hafw.config.timing import LONGEST_NS, SHORTEST_NS, read_timing
-from hafw.core.settings import SECOND
+from hafw.config.timing import read_timing
 
 if TYPE_CHECKING:
     from hafw.config.table import Table
@@ -47,15 +47,17 @@ def read_cluster(root: Table) -> Cluster | None:
     links = read_links(root, nodes, addresses)
     ping = read_ping(root.table_or_empty("ping"), addresses)
     timing = read_timing(root.table_or_empty("timing"))
-    _refuse_authority(root)
+    authority = read_authority(root, timing)
     control_group = _read_agent(root)
     groups = read_groups(root, nodes, addresses)
     root.finish()
 
-    if ping is not None and ping.reflect is None and "protection" not in head:
+    unproven = ping is not None and ping.reflect is None and authority is None
+    if unproven and "protection" not in head:
         head.at("protection").warning(
             "nothing proves the death of a node, so a silent one is never taken over from",
-            'name the ping node that reflects (ping.reflect), or write protection = "best-effort"',
+            "name the ping node that reflects (ping.reflect) or a lease store (authority.lease), "
+            'or write protection = "best-effort"',
         )
     if mode is not None and groups is not None:
         _check_mode(head, mode, {group.preferred for group in groups})
@@ -72,6 +74,7 @@ def read_cluster(root: Table) -> Cluster | None:
         links=given(links),
         ping=given(ping),
         timing=given(timing),
+        authority=authority,
         control_group=control_group,
         groups=given(groups),
     )
@@ -171,18 +174,3 @@ def _read_agent(root: Table) -> str | None:
         f'"{name}" is no name of a group', "write one that `getent group` lists"
     )
     return None
-
-
-def _refuse_authority(root: Table) -> None:
-    """The places for a lease store are read, and refused until one exists."""
-    table = root.table("authority")
-    if table is None:
-        return
-    lease = table.text("lease")
-    table.duration("lease_ttl", SHORTEST_NS, LONGEST_NS, 20 * SECOND)
-    table.finish()
-    if lease is not None:
-        table.at("lease").error(
-            f'there is no lease store for "{lease}" in this version',
-            "remove [authority]; protection then comes from ping.reflect, or is best-effort",
-        )

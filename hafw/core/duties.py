@@ -29,6 +29,10 @@ NEVER: Final = -(1 << 62)
 """The date of evidence that never came."""
 NOT_FOUND_FREE: Final = "no probe of the address has found it free"
 """The refusal to which the answer of the newest probe belongs."""
+LEASE_RUNS: Final = "the lease of the other node was not seen unchanged for long enough"
+"""The refusal after which there is nothing to do but wait."""
+LEASE_NOT_OURS: Final = "the lease is not won yet"
+"""The refusal after which the lease may be claimed."""
 
 
 class Certificate(StrEnum):
@@ -48,14 +52,16 @@ class HolderEvidence(NamedTuple):
     `heard_ns`: its newest beat that the peer acknowledged. `echo_ns`: the M-th newest answered echo
     to the reflecting ping node. `ping_ns`: the newest answered echo to any ping node or, where
     there is none, the reading of the service interface *before* the one that had heard somebody.
-    `renewed_ns`: its newest successful lease renewal. `unarmed`: the holder knows that the peer is
-    not armed (see `reflection`).
+    `renewed_ns`: its newest successful lease renewal. `promised_ns`: as `heard_ns`, but by any
+    start of the peer: each waits, from its own beginning, before it takes anything in silence.
+    `unarmed`: the holder knows that the peer is not armed (see `reflection`).
     """
 
     heard_ns: int
     echo_ns: int
     ping_ns: int
     renewed_ns: int
+    promised_ns: int
     unarmed: bool
 
 
@@ -70,7 +76,8 @@ class TakerView(NamedTuple):
     peer granted our arming. `ping_answers`: a ping node answers (or, without one, the service
     interface has heard somebody). `probe_silent`: an address probe sent after the holder's bound
     had passed found nobody; `has_vip`: there is something to probe. `released`: the peer's fresh
-    word that we may take. `fence_confirmed`, `lease_won`: answers of the operations of those names.
+    word that we may take. `fence_confirmed`: the peer is off. `lease_ripe`: the lease is free, or
+    was seen unchanged for W; `lease_won`: it is ours, for the epoch of this start.
     """
 
     silence_ns: int
@@ -85,6 +92,7 @@ class TakerView(NamedTuple):
     probe_silent: bool
     released: bool
     fence_confirmed: bool
+    lease_ripe: bool
     lease_won: bool
 
 
@@ -109,8 +117,14 @@ def hold_by_best_effort(evidence: HolderEvidence, settings: Settings) -> int:
 
 
 def hold_by_lease(evidence: HolderEvidence, settings: Settings) -> int:
-    """Hold for H after the last successful renewal was sent."""
-    return evidence.renewed_ns + settings.hold_ns
+    """Hold after the last successful renewal was sent, or while the peer hears us.
+
+    A taker needs both: a lease that does not change, and our silence. So as long as the peer hears
+    us the loss of the store stops nothing.
+    """
+    return max(
+        evidence.renewed_ns + settings.lease_hold_ns, evidence.promised_ns + settings.hold_ns
+    )
 
 
 # --- the taker's half: why not yet (None: now) -----------------------------------------------
@@ -137,12 +151,14 @@ def take_fenced(view: TakerView, _settings: Settings) -> str | None:
 
 
 def take_leased(view: TakerView, settings: Settings) -> str | None:
-    """We won the compare-and-swap on a lease that bound the holder."""
-    if view.met and Classes.LEASED not in view.bound:
-        return "the peer was not bound by the lease"
+    """Silence, a lease that nobody renewed for W, and the compare-and-swap won."""
+    if Classes.LEASED not in view.bound:
+        return "the peer's last heartbeat did not say that the lease binds it"
     if view.silence_ns < wait_ns(view.shut_ns, settings):
-        return "the old holder's lease may still run"
-    return None if view.lease_won else "the lease is not ours"
+        return "the peer has not been silent long enough"
+    if view.lease_won:
+        return None
+    return LEASE_NOT_OURS if view.lease_ripe else LEASE_RUNS
 
 
 def take_reflected(view: TakerView, settings: Settings) -> str | None:
@@ -226,9 +242,11 @@ DUTIES: Final[dict[Certificate, Duty]] = {
         Classes.LEASED,
         hold_by_lease,
         take_leased,
-        holder="shut H after its last successful renewal was sent",
-        frozen="the kernel's gate, and the watchdog for what is behind no gate",
-        taker="the announced bound since the lease was last seen to change, and the swap won",
+        holder="shut W, less margins, after sending its newest successful renewal, or H after "
+        "sending its newest beat that the peer acknowledged, whichever is later",
+        frozen="the kernel's gate",
+        taker="silence on all paths for the announced bound, at least deadtime; W since the lease "
+        "was first seen as it is, unless it was released; and the swap won",
     ),
     Certificate.REFLECTED: Duty(
         Certificate.REFLECTED,

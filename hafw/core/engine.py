@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import announcing, handover, hearing, operator, reload, speaking, takeover
+from hafw.core import announcing, handover, hearing, lease, operator, reload, speaking, takeover
 from hafw.core.duties import NEVER
 from hafw.core.group import Group
 from hafw.core.liveness import Peer, PeerState, SentLog
@@ -25,6 +25,7 @@ from hafw.core.model import (
     GateFailed,
     GroupBeat,
     Instant,
+    LeaseTold,
     NeighbourHeard,
     Note,
     Op,
@@ -59,7 +60,7 @@ PERSIST_RETRY_NS: Final = 1 * SECOND
 class Engine:
     """One node's half of the cluster. Pure: no I/O, no clock, no chance."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a start is made of
         self,
         settings: Settings,
         incarnation: int,
@@ -67,17 +68,20 @@ class Engine:
         *,
         epochs: dict[int, int] | None = None,
         distrust: str = "",
+        salt: int = 0,
     ) -> None:
         """Start as `incarnation`, which must be durable already.
 
         `epochs`: the highest known epoch of each group. `distrust` says why the durable state
-        cannot be trusted (missing, torn, rolled back); the node then joins as standby.
+        cannot be trusted (missing, torn, rolled back); the node then joins as standby. `salt`: 64
+        bits by chance, which make what this start writes into a lease unlike all else there.
         """
         self.settings = settings
         self.coming: Settings | None = None
         self.coming_ns = NEVER
         self.incarnation = incarnation
         self.distrust = distrust
+        self.salt = salt
         self.now = now
         self.now_ns = now.boot_ns
         self.peer = Peer(settings, self.now_ns)
@@ -128,7 +132,7 @@ class Engine:
         due = min(self.next_echo_ns, self.peer.next_judgement_ns(self.settings))
         for group in self.groups.values():
             due = min(due, group.next_ns(self), handover.next_ns(group, self))
-            due = min(due, takeover.next_ns(group, self))
+            due = min(due, takeover.next_ns(group, self), lease.next_ns(group, self))
         return min(due, operator.next_ns(self))
 
     def snapshot(self) -> Snapshot:
@@ -167,6 +171,9 @@ class Engine:
             case OpEnded():
                 for group in self.groups.values():
                     group.op_ended(event, self)
+            case LeaseTold():
+                for group in self.groups.values():
+                    lease.told(group, event, self)
             case Persisted(token):
                 self._durable_token = max(self._durable_token, token)
             case PersistFailed(token, why):
@@ -219,6 +226,7 @@ class Engine:
                 takeover.consider(group, self)
             group.run(self)
             handover.run(group, self)
+            lease.run(group, self)
             takeover.update_arming(group, self)
         operator.run(self)
         reload.run(self)
@@ -257,6 +265,10 @@ class Engine:
         self._op_n += 1
         op_id = OpId(self.settings.node, self.incarnation, epoch, self._op_n)
         return Op(op_id, kind, group, index, self.now_ns + budget_ns)
+
+    def nonce(self, op: Op) -> int:
+        """128 bits that no other swap of a lease has or had."""
+        return self.salt << 64 | op.id.n
 
     def next_number(self) -> int:
         """A number that this incarnation never used before."""

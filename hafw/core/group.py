@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core import announcing, reload
 from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
+from hafw.core.lease import Lease, of_start
 from hafw.core.model import (
     Ask,
     GroupBeat,
@@ -72,7 +73,7 @@ class Group:
         "index",
         "intent",
         "intent_token",
-        "lease_renewed_ns",
+        "lease",
         "offer_deadline_ns",
         "offer_no",
         "op",
@@ -134,7 +135,7 @@ class Group:
         self.armed = False
         self.granted_no = 0
         self.unarmed = False
-        self.lease_renewed_ns = NEVER
+        self.lease = Lease() if settings.leased else None
         # hand-over
         self.offer_no = 0
         self.offer_deadline_ns = NEVER
@@ -173,14 +174,10 @@ class Group:
 
     def right_ns(self, engine: Engine) -> int:
         """Until when the evidence permits to hold (BOOTTIME ns)."""
-        return self.right_if_ns(engine, unarmed=self.unarmed)
-
-    def right_if_ns(self, engine: Engine, *, unarmed: bool) -> int:
-        """The same, if the peer were known to be unarmed, or not."""
         binds = self.settings.binds
         if not binds:
             return FOREVER
-        return hold_until(self.evidence(engine, unarmed=unarmed), binds, engine.settings)
+        return hold_until(self.evidence(engine, unarmed=self.unarmed), binds, engine.settings)
 
     def evidence(self, engine: Engine, *, unarmed: bool) -> HolderEvidence:
         """What this node would rest on, if the peer were known to be unarmed, or not."""
@@ -188,17 +185,24 @@ class Group:
             engine.peer.heard_ns,
             engine.reflector.mth_ns if engine.reflector is not None else NEVER,
             engine.ping_evidence_ns(),
-            self.lease_renewed_ns,
+            self.lease.evidence_ns(of_start(self)) if self.lease is not None else NEVER,
+            engine.peer.promised_ns,
             unarmed,
         )
 
-    def could_hold(self, certificate: Certificate, engine: Engine) -> bool:
-        """Whether the evidence would let this node go on with what it starts now."""
+    def could_hold(self, certificate: Certificate, engine: Engine, *, won: bool = False) -> bool:
+        """Whether the evidence would let this node go on with what it starts now.
+
+        `won`: if the lease were ours as of now.
+        """
         word = engine.peer.groups.get(self.id)
         unarmed = self.unarmed or certificate in PROVES_UNARMED
         if certificate is Certificate.RELEASED:
             unarmed = unarmed or (word is not None and not word.want)
-        return self.right_if_ns(engine, unarmed=unarmed) > engine.now_ns
+        evidence = self.evidence(engine, unarmed=unarmed)
+        if won:
+            evidence = evidence._replace(renewed_ns=engine.now_ns)
+        return hold_until(evidence, self.settings.binds, engine.settings) > engine.now_ns
 
     def judge_right(self, engine: Engine) -> None:
         """Let go if the right has ended. Called first in every step, before anything is read."""
@@ -267,6 +271,8 @@ class Group:
         engine.group_started(self)
 
     def _order(self, kind: OpKind, budget_ns: int, engine: Engine) -> None:
+        if kind is OpKind.START and self.lease is not None:  # S4: it must not outlive the lease
+            budget_ns = min(budget_ns, self.right_ns(engine) - engine.now_ns)
         self.op = engine.new_op(kind, self.id, self.index, self.held_epoch, budget_ns)
         engine.emit(StartOp(self.op))
 

@@ -91,6 +91,7 @@ class Peer:
         "mid_ns",
         "n",
         "path_n",
+        "promised_ns",
         "reflected_ns",
         "started_ns",
         "state",
@@ -108,7 +109,7 @@ class Peer:
         self.reflected_ns = NEVER
         self.link_ns = [NEVER] * settings.links
         self.links_late = [0] * settings.links
-        self.heard_ns = NEVER
+        self.heard_ns = self.promised_ns = NEVER
         self.beat: Beat | None = None
         self.groups: dict[int, GroupBeat] = {}
         self.state = PeerState.UNKNOWN
@@ -183,12 +184,21 @@ class Peer:
             self.mid_n, self.mid_ns = self.n, now_ns
 
     def acknowledge(self, sent_ns: int) -> None:
-        """The peer processed a beat that we sent at `sent_ns`."""
+        """The peer processed a beat that we sent at `sent_ns`.
+
+        `promised_ns` outlives the peer's restart: its next start waits, in silence, even longer.
+        """
         self.heard_ns = max(self.heard_ns, sent_ns)
+        self.promised_ns = max(self.promised_ns, sent_ns)
 
     def silence_ns(self, now_ns: int) -> int:
         """Time since anything new was heard; never longer than since our own last pause ended."""
         return now_ns - max(self.last_ns, self.gap_end_ns, self.started_ns)
+
+    def first_missed_ns(self, settings: Settings) -> int:
+        """When the first beat is surely missed, if none comes."""
+        newest_ns = max(self.last_ns, self.gap_end_ns, self.started_ns)
+        return newest_ns + settings.timing.keepalive_ns * 3 // 2
 
     def met(self) -> bool:
         """Whether this incarnation of ours ever heard the peer."""

@@ -107,7 +107,8 @@ class OpKind(StrEnum):
     ANNOUNCE = "announce"
     PROBE = "probe"
     FENCE = "fence"
-    CLAIM = "claim"
+    READ = "read lease"
+    SWAP = "swap lease"
 
 
 class Outcome(StrEnum):
@@ -138,6 +139,35 @@ class Op:
     deadline_ns: int
 
 
+class LeaseRecord(NamedTuple):
+    """What a lease says. `holder` None: released. `nonce` is of one swap alone.
+
+    `ttl_ms`: W of the cluster file by which it was written.
+    """
+
+    epoch: int
+    holder: int | None
+    incarnation: int
+    nonce: int
+    ttl_ms: int
+
+
+class LeaseReading(NamedTuple):
+    """A lease as the store has it: None until it is first written. `version` is the store's own."""
+
+    record: LeaseRecord | None
+    version: str
+
+
+class LeaseOutcome(StrEnum):
+    """How a request to the store ended. CONFLICT: it had changed, nothing was written."""
+
+    OK = "ok"
+    CONFLICT = "conflict"
+    FAILED_NO_EFFECT = "failed, no effect"
+    UNKNOWN = "unknown"
+
+
 # --- events ----------------------------------------------------------------------------------
 
 
@@ -164,6 +194,15 @@ class OpEnded(NamedTuple):
 
     op: OpId
     outcome: Outcome
+    detail: str
+
+
+class LeaseTold(NamedTuple):
+    """How a read or swap of a lease ended; `reading` is what stands there now, if that is known."""
+
+    op: OpId
+    outcome: LeaseOutcome
+    reading: LeaseReading | None
     detail: str
 
 
@@ -262,6 +301,7 @@ Event = (
     | BeatHeard
     | EchoAnswered
     | OpEnded
+    | LeaseTold
     | Persisted
     | PersistFailed
     | ServiceChanged
@@ -308,6 +348,20 @@ class StartOp(NamedTuple):
     """Give this operation to the worker."""
 
     op: Op
+
+
+class ReadLease(NamedTuple):
+    """Read the lease of a group."""
+
+    op: Op
+
+
+class SwapLease(NamedTuple):
+    """Put `new` into the lease of a group where `expected` still stands."""
+
+    op: Op
+    expected: LeaseReading
+    new: LeaseRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +412,8 @@ Effect = (
     | HoldGate
     | ShutGate
     | StartOp
+    | ReadLease
+    | SwapLease
     | Persist
     | Note
     | Answer

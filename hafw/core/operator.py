@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import handover, takeover
+from hafw.core import handover, lease, takeover
 from hafw.core.duties import FOREVER, NEVER, Certificate
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb, What
 from hafw.core.settings import SECOND
@@ -155,7 +155,9 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
         return f"the other node is silent. {takeover.unblock_hint(engine)}"
     if event.peer_is_off != engine.settings.names[engine.settings.peer] or not event.reason:
         return "name the other node exactly, and give a reason: " + takeover.unblock_hint(engine)
-    if not group.could_hold(Certificate.OPERATOR, engine):
+    if group.lease is not None and group.lease.trouble:
+        return f"the lease store does not answer ({group.lease.trouble}). {takeover.NO_STORE}"
+    if not group.could_hold(Certificate.OPERATOR, engine, won=group.lease is not None):
         return takeover.ISOLATED
     return None if group.willing(engine) else engine.why_unwilling(group)
 
@@ -272,8 +274,10 @@ def _left(request: Request, engine: Engine) -> tuple[int, str] | None:
     if any(group.held and group.state is not State.CLEANING for group in request.about(engine)):
         engine.leaving_ns = engine.now_ns
         return None
-    offered = any(group.offer_no for group in request.about(engine))
-    if offered and engine.peer.alive() and engine.now_ns - engine.leaving_ns < LINGER_NS:
+    groups = request.about(engine)
+    offered = engine.peer.alive() and any(group.offer_no for group in groups)
+    waits = offered or any(lease.is_releasing(group, engine) for group in groups)
+    if waits and engine.now_ns - engine.leaving_ns < LINGER_NS:
         return None
     engine.changed()
     engine.may_exit()

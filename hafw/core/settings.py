@@ -23,6 +23,16 @@ REFLECT_FORGIVEN: Final = 0
 REFLECT_LOST_ALONE: Final = 2
 """J: reflected heartbeats that may be lost alone in one silence."""
 
+RENEWALS: Final = 4
+"""A lease is renewed so often before its holder would have to let go (P <= H / 3, one to spare)."""
+
+LEASE_MARGIN: Final = 50
+"""The part of a lease that is left for the granularity of timers: one in so many."""
+RENEW_MIN_NS: Final = 50 * MS
+"""The shortest renew period: what a store in the same town takes when it is slow."""
+TICK_MAX_NS: Final = 10 * MS
+"""The longest tick of a kernel (HZ=100)."""
+
 MAX_GROUPS: Final = 20
 """A beat carries every group and stays within 1,200 bytes."""
 
@@ -47,6 +57,13 @@ class Timing:
     initdead_ns: int = 30 * SECOND
 
 
+def shortest_lease_ns(timing: Timing) -> int:
+    """The shortest `lease_ttl_ns` that can be renewed in time, on whatever kernel."""
+    needed_ns = timing.deadtime_ns // 2 + TICK_MAX_NS + RENEWALS * RENEW_MIN_NS
+    usable = (1 - CLOCK_RATE_ERROR) / (1 + CLOCK_RATE_ERROR) - 1 / LEASE_MARGIN
+    return (int(needed_ns / usable) // MS + 1) * MS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSettings:
     """One resource group as the engine sees it.
@@ -66,12 +83,14 @@ class GroupSettings:
     """`classes` as a plain number: the hot path's bit operations on flags are ten times slower."""
     reflected: bool = field(init=False)
     best_effort: bool = field(init=False)
+    leased: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the classes apart, once."""
         object.__setattr__(self, "binds", int(self.classes))
         object.__setattr__(self, "reflected", Classes.REFLECTED in self.classes)
         object.__setattr__(self, "best_effort", Classes.BEST_EFFORT in self.classes)
+        object.__setattr__(self, "leased", Classes.LEASED in self.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +99,7 @@ class Settings:
 
     `names` are the two nodes in the order of the file; `links` counts the heartbeat links;
     `pings` counts the ping nodes; `reflect` says that one of them reflects heartbeats.
+    `lease_ttl_ns` is W, how long a taker watches a lease that nobody renews; 0: there is no store.
     `gate_absolute` is true where the kernel's gate takes an absolute deadline. `tick_ns` is the
     tick of this node's kernel: the gate shuts by so much too late.
     """
@@ -93,6 +113,7 @@ class Settings:
     groups: tuple[GroupSettings, ...]
     config_hash: bytes
     timing: Timing = Timing()
+    lease_ttl_ns: int = 0
     gate_absolute: bool = False
     tick_ns: int = 0
     ping_switchover: bool = True
@@ -120,6 +141,14 @@ class Settings:
     """Interval of echoes and reflected heartbeats: `H >= (M + 2) beats + round trip`."""
     known_ns: int = field(init=False)
     """R: a reflected heartbeat must have come this recently before a silence began."""
+    lease_hold_ns: int = field(init=False)
+    """How long a holder may go on after it *sent* its newest successful renewal.
+
+    `W (1-rho)/(1+rho) - g`, less what a gate that counts a relative timeout may shut too late: its
+    last renewal cannot have been for more than H. Stop time is zero behind a gate.
+    """
+    renew_ns: int = field(init=False)
+    """P: a holder renews its lease this often, and no request to the store lasts longer."""
 
     def __post_init__(self) -> None:
         """Compute the bounds, once: the engine asks for them in every step."""
@@ -141,9 +170,18 @@ class Settings:
             "hold_ns": hold_ns,
             "beat_ns": beat_ns,
             "known_ns": 3 * beat_ns,
+            **self._lease(hold_ns),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    def _lease(self, hold_ns: int) -> dict[str, int]:
+        """The bounds of the lease."""
+        usable_ns = int(self.lease_ttl_ns * (1 - CLOCK_RATE_ERROR) / (1 + CLOCK_RATE_ERROR))
+        margin_ns = max(self.lease_ttl_ns // LEASE_MARGIN, 2 * MS)
+        late_ns = self.tick_ns if self.gate_absolute else hold_ns + self.tick_ns
+        lease_hold_ns = max(usable_ns - margin_ns - late_ns, 0)
+        return {"lease_hold_ns": lease_hold_ns, "renew_ns": lease_hold_ns // RENEWALS}
 
     def group(self, group_id: int) -> GroupSettings:
         """The group with this id. Raises KeyError when there is none."""

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.duties import DUTIES, FOREVER, NOT_FOUND_FREE, Certificate, TakerView, wait_ns
+from hafw.core import lease
+from hafw.core.duties import (
+    DUTIES,
+    FOREVER,
+    LEASE_NOT_OURS,
+    LEASE_RUNS,
+    NOT_FOUND_FREE,
+    Certificate,
+    TakerView,
+    wait_ns,
+)
 from hafw.core.liveness import PeerState
 from hafw.core.model import Ask, OpKind, Phase, StartOp
-from hafw.core.settings import MS, Classes
+from hafw.core.settings import MS, SECOND, Classes
 from hafw.core.states import State
 
 if TYPE_CHECKING:
@@ -23,6 +33,10 @@ if TYPE_CHECKING:
 ISOLATED: Final = (
     "this node would have to let go again at once, since neither the other node nor a ping node "
     "shows that it is not isolated"
+)
+NO_STORE: Final = (
+    "Without it this node would have to let go again at once; if the store is lost for good, take "
+    "`lease` out of [authority] in the cluster file and restart the agents that are left"
 )
 _BY_SILENCE: Final = (
     Certificate.FENCED,
@@ -46,6 +60,8 @@ def view(group: Group, engine: Engine) -> TakerView:
     peer, settings, now_ns = engine.peer, engine.settings, engine.now_ns
     word = peer.groups.get(group.id)
     bound = Classes(word.binds) if word is not None else Classes.NONE
+    if not peer.met():
+        bound = group.settings.classes  # whoever holds, holds by the same file
     shut_ns = _shut_ns(word, settings)
     silence_ns = peer.silence_ns(now_ns)
     wait = wait_ns(shut_ns, settings)
@@ -65,8 +81,16 @@ def view(group: Group, engine: Engine) -> TakerView:
         probe_silent=group.probe_silent_ns >= now_ns - wait // 2,
         released=False,
         fence_confirmed=False,
-        lease_won=False,
+        lease_ripe=_ripe(group, engine),
+        lease_won=group.lease is not None and lease.in_hand(group, engine),
     )
+
+
+def _ripe(group: Group, engine: Engine) -> bool:
+    if group.lease is None:
+        return False
+    settings = engine.settings
+    return engine.now_ns >= group.lease.ripe_ns(settings.node, settings.lease_ttl_ns)
 
 
 def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[str]]:
@@ -80,30 +104,55 @@ def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[s
         if not duty.mask & group.settings.binds:
             continue
         why = duty.refusal(seen, engine.settings)
-        if why is None and not group.could_hold(certificate, engine):
-            why = ISOLATED
+        if why in (None, LEASE_NOT_OURS):
+            why = _claimed(group, certificate, seen, engine)
         if why is None:
             return certificate, []
-        answer = f": {group.probe_answer}" if why is NOT_FOUND_FREE and group.probe_answer else ""
-        refusals.append(f"{certificate}: {why}{answer}")
+        refusals.append(f"{certificate}: {why}{_more(certificate, why, group)}")
+        if why is LEASE_NOT_OURS:
+            break  # it is being claimed for this certificate
     return None, refusals
+
+
+def _claimed(group: Group, certificate: Certificate, seen: TakerView, engine: Engine) -> str | None:
+    """Why a certificate that may be used is of no use yet: what starts must be able to go on.
+
+    Where the lease binds, every start in silence needs it, whatever the certificate: it is claimed.
+    """
+    if group.lease is None or seen.lease_won:
+        return None if group.could_hold(certificate, engine) else ISOLATED
+    if not group.could_hold(certificate, engine, won=True):
+        return ISOLATED
+    prepare(group, certificate, engine)
+    if prepared(group, certificate, engine):
+        group.lease.wanted = lease.of_start(group)
+    return LEASE_NOT_OURS
+
+
+def _more(certificate: Certificate, why: str, group: Group) -> str:
+    """What was answered when it was asked for."""
+    answer = group.probe_answer if why is NOT_FOUND_FREE else ""
+    if group.lease is not None and (certificate is Certificate.LEASED or why is LEASE_NOT_OURS):
+        answer = group.lease.trouble
+    return f": {answer}" if answer else ""
 
 
 def consider(group: Group, engine: Engine) -> None:
     """Decide about a group that is not held here: take it, wait, or be blocked."""
     peer = engine.peer
     word = engine.peer_word(group)
+    if group.lease is not None:
+        group.lease.wanted = 0
     if word is not None:
         group.vouched = False
+        group.blocked_why = ""
         if group.state is State.BLOCKED:
-            group.blocked_why = ""
             group._become(State.STANDBY, engine)  # noqa: SLF001 - one machine in two modules
         if word.phase is not Phase.CLEAR and group.ask is Ask.NOTHING:
             _prepare_in_silence(group, engine)
         _with_peer(group, word, engine)
         return
-    if group.vouched and group.willing(engine) and group.could_hold(Certificate.OPERATOR, engine):
-        take(group, Certificate.OPERATOR, engine)
+    if group.vouched and _taken_by_operator(group, engine):
         return
     _prepare_in_silence(group, engine)
     if peer.state not in (PeerState.DEAD, PeerState.GONE) or engine.now_ns < due_ns(group, engine):
@@ -114,8 +163,25 @@ def consider(group: Group, engine: Engine) -> None:
     certificate, refusals = by_silence(group, engine)
     if certificate is not None:
         take(group, certificate, engine)
+    elif group.lease is not None and not group.lease.trouble and _only_waits(refusals):
+        _wait(group, engine)
     else:
         _block(group, refusals or ["silence alone proves nothing"], engine)
+
+
+def _taken_by_operator(group: Group, engine: Engine) -> bool:
+    """Take it on a person's word; False if that is of no use now.
+
+    Where there is a lease, it is asked whether the word can be true: who renews it is not off.
+    """
+    if not group.willing(engine):
+        return False
+    if group.lease is not None and lease.checked_ns(group, engine) > engine.now_ns:
+        return True
+    why = _claimed(group, Certificate.OPERATOR, view(group, engine), engine)
+    if why is None:
+        take(group, Certificate.OPERATOR, engine)
+    return why in (None, LEASE_NOT_OURS)
 
 
 def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
@@ -138,8 +204,12 @@ def released_to_us(group: Group, word: GroupBeat, engine: Engine) -> bool:
     """The peer's word, fresh and addressed to this incarnation, says that we may take.
 
     Either it offered the group to us (an offer counts once), or neither holds it, nobody has an
-    offer open, and we are the preferred node, which may take unless it made an offer of late.
+    offer open, and we are the preferred node, which may take unless it made an offer of late. A
+    word that knows less of epochs than we do is older than it seems: this machine may have been
+    paused.
     """
+    if word.epoch < group.epoch:
+        return False
     if word.offer:
         return (engine.peer.incarnation, word.offer) != group.consumed_offer
     return (
@@ -197,7 +267,7 @@ def prepare(group: Group, certificate: Certificate, engine: Engine) -> None:
 
 def _prepare_in_silence(group: Group, engine: Engine) -> None:
     """From the first missed beat on: next epoch durable, address probed."""
-    if engine.now_ns < _first_missed_ns(engine):
+    if engine.now_ns < engine.peer.first_missed_ns(engine.settings):
         return
     own = group.settings
     if engine.now_ns < due_ns(group, engine):  # afterwards `take` knows which it needs
@@ -205,12 +275,28 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
             prepare(group, Certificate.REFLECTED, engine)
         elif own.best_effort:
             prepare(group, Certificate.BEST_EFFORT, engine)
+        elif own.leased:
+            prepare(group, Certificate.LEASED, engine)
     may_probe = own.best_effort and any(own.vips)
     wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
     if may_probe and wanted and group.probe is None and engine.worker_up:
         group.probe_next_ns = engine.now_ns + _waits(engine) // 8
         group.probe = engine.new_op(OpKind.PROBE, group.id, 0, group.epoch, engine.probe_budget_ns)
         engine.emit(StartOp(group.probe))
+
+
+def _only_waits(refusals: list[str]) -> bool:
+    """Whether the lease will be had in time, if nobody renews it."""
+    return any(why.endswith((LEASE_RUNS, LEASE_NOT_OURS)) for why in refusals)
+
+
+def _wait(group: Group, engine: Engine) -> None:
+    """Say once that there is something to wait for."""
+    if group.state is State.STANDBY and not group.blocked_why:
+        group.blocked_why = LEASE_RUNS
+        after_s = engine.settings.lease_ttl_ns // SECOND
+        text = f"waiting for the lease: to be claimed when nobody renewed it for {after_s} s"
+        engine.note("group.waiting", group.id, text)
 
 
 def _block(group: Group, refusals: list[str], engine: Engine) -> None:
@@ -305,11 +391,6 @@ def _shut_ns(word: GroupBeat | None, settings: Settings) -> int:
     return max(word.shut_ms * MS if word is not None else 0, settings.shut_ns)
 
 
-def _first_missed_ns(engine: Engine) -> int:
-    peer, timing = engine.peer, engine.settings.timing
-    return max(peer.last_ns, peer.gap_end_ns, peer.started_ns) + timing.keepalive_ns * 3 // 2
-
-
 def _waits(engine: Engine) -> int:
     return wait_ns(engine.settings.shut_ns, engine.settings)
 
@@ -324,7 +405,7 @@ def next_ns(group: Group, engine: Engine) -> int:
     if group.held:
         return FOREVER
     instants = (
-        _first_missed_ns(engine),
+        engine.peer.first_missed_ns(engine.settings),
         _probe_ns(group, engine),
         due_ns(group, engine),
         group.unwilling_ns,

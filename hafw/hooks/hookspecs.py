@@ -116,13 +116,15 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...] | None:
 class LeaseValue:
     """What a lease says. Every swap writes a fresh nonce, so no two values are ever equal.
 
-    `holder`: the name of a node, or empty: released. `nonce`: 32 hexadecimal digits.
+    `holder`: the name of a node, or empty: released. `nonce`: 32 hexadecimal digits. `ttl_ms`: how
+    long its holder rests on it, by the cluster file that it was written under.
     """
 
     epoch: int
     holder: str
     incarnation: int
     nonce: str
+    ttl_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The witness's datagram: a question about one lease, or the answer, in 189 authenticated bytes.
+"""The witness's datagram: a question about one lease, or the answer, in 193 authenticated bytes.
 
 One rule: every datagram has the same size, so that an answer is never longer than its question, and
 nothing but the key's number is believed before the HMAC is verified.
@@ -26,11 +26,11 @@ ID_LEN: Final = 16
 MAX_HOLDER: Final = 64
 """Longest name of a node in UTF-8: that of a host in Linux (HOST_NAME_MAX)."""
 
-_LEASE: Final = "QQ16sB64s"  # epoch, incarnation, nonce, length of the holder, holder
+_LEASE: Final = "QQ16sIB64s"  # epoch, incarnation, nonce, ttl in ms, length of the holder, holder
 _BODY: Final = struct.Struct(f"!4sBBB16s16sBI16s{_LEASE}")
 _MAC_LEN: Final = 32
 DATAGRAM_LEN: Final = _BODY.size + _MAC_LEN
-_NOTHING: Final = (0, 0, bytes(ID_LEN), 0, b"")
+_NOTHING: Final = (0, 0, bytes(ID_LEN), 0, 0, b"")
 _NO_KEY: Final = 0
 """Stands where the key's number is in a refusal, which whoever has no key must be able to read."""
 
@@ -59,6 +59,7 @@ class Lease(NamedTuple):
     incarnation: int
     nonce: bytes
     holder: str
+    ttl_ms: int
 
 
 class Message(NamedTuple):
@@ -139,17 +140,19 @@ def _sign(message: Message, key_id: int, secret: bytes) -> bytes:
     return body + hmac.digest(secret, body, "sha256")
 
 
-def _packed(lease: Lease) -> tuple[int, int, bytes, int, bytes]:
+def _packed(lease: Lease) -> tuple[int, int, bytes, int, int, bytes]:
     holder = lease.holder.encode()
     if len(holder) > MAX_HOLDER or len(lease.nonce) != ID_LEN or not any(lease.nonce):
         raise ValueError(f"a holder has at most {MAX_HOLDER} bytes, a nonce {ID_LEN}, not all zero")
-    return lease.epoch, lease.incarnation, lease.nonce, len(holder), holder
+    return lease.epoch, lease.incarnation, lease.nonce, lease.ttl_ms, len(holder), holder
 
 
-def _lease(epoch: int, incarnation: int, nonce: bytes, size: int, holder: bytes) -> Lease | None:
+def _lease(  # noqa: PLR0913, PLR0917 - the fields of the layout
+    epoch: int, incarnation: int, nonce: bytes, ttl_ms: int, size: int, holder: bytes
+) -> Lease | None:
     """The lease in its fields. Raises ValueError (UnicodeDecodeError is one)."""
     if not any(nonce):
         return None
     if size > MAX_HOLDER:
         raise ValueError("too long")
-    return Lease(epoch, incarnation, nonce, holder[:size].decode())
+    return Lease(epoch, incarnation, nonce, holder[:size].decode(), ttl_ms)

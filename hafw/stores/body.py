@@ -33,6 +33,7 @@ def encode(request: LeaseSwap) -> bytes:
         "holder": new.holder,
         "incarnation": new.incarnation,
         "nonce": new.nonce,
+        "ttl_ms": new.ttl_ms,
     }
     return json.dumps(body, separators=(",", ":")).encode()
 
@@ -48,6 +49,7 @@ def decode(data: bytes, request: LeaseRequest) -> LeaseValue:
             holder=str(body["holder"]),
             incarnation=int(body["incarnation"]),
             nonce=str(body["nonce"]),
+            ttl_ms=int(body["ttl_ms"]),
         )
     except (ValueError, KeyError, TypeError):
         value = None

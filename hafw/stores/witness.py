@@ -55,7 +55,7 @@ def hafw_lease_swap(request: LeaseSwap) -> LeaseReading:
         nonce = bytes.fromhex(new.nonce)
     except ValueError:
         raise Misconfigured(f"{request.url}: a nonce or version is not hexadecimal") from None
-    lease = Lease(new.epoch, new.incarnation, nonce, new.holder)
+    lease = Lease(new.epoch, new.incarnation, nonce, new.holder, new.ttl_ms)
     answer = _ask(request, _question(request, Kind.SWAP, version, lease))
     if answer is None:
         raise UnknownOutcome(f"{request.url} did not answer a swap; {_REMEDY}")
@@ -78,6 +78,7 @@ def _reading(answer: Message) -> LeaseReading:
             holder=lease.holder,
             incarnation=lease.incarnation,
             nonce=lease.nonce.hex(),
+            ttl_ms=lease.ttl_ms,
         ),
         version=answer.version.hex(),
     )

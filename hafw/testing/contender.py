@@ -56,7 +56,8 @@ class Contender:
     def value(self, epoch: int, holder: str = "alpha") -> LeaseValue:
         """A new value."""
         nonce = secrets.token_hex(16)
-        return LeaseValue(epoch=epoch, holder=holder, incarnation=7, nonce=nonce)
+        ttl_ms = round(self.ttl_s * 1_000)
+        return LeaseValue(epoch=epoch, holder=holder, incarnation=7, nonce=nonce, ttl_ms=ttl_ms)
 
     def warm(self) -> None:
         """Let the store prepare."""

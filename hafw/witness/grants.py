@@ -34,8 +34,8 @@ def load(path: Path) -> dict[int, Lease]:
     try:
         body = durable.decode(data, form=FORMAT, max_bytes=MAX_BYTES)
         return {
-            group: Lease(epoch, incarnation, bytes.fromhex(nonce), holder)
-            for group, epoch, incarnation, nonce, holder in body["leases"]
+            group: Lease(epoch, incarnation, bytes.fromhex(nonce), holder, ttl_ms)
+            for group, epoch, incarnation, nonce, holder, ttl_ms in body["leases"]
         }
     except (ValueError, KeyError, TypeError) as problem:
         raise Forgotten(f"{path} is damaged: {problem}") from None
@@ -44,7 +44,7 @@ def load(path: Path) -> dict[int, Lease]:
 def save(path: Path, leases: dict[int, Lease]) -> None:
     """Make them durable. Raises OSError: whether they are is then open."""
     rows = [
-        (group, lease.epoch, lease.incarnation, lease.nonce.hex(), lease.holder)
+        (group, lease.epoch, lease.incarnation, lease.nonce.hex(), lease.holder, lease.ttl_ms)
         for group, lease in sorted(leases.items())
     ]
     durable.replace(path, durable.encode({"format": FORMAT, "leases": rows}))

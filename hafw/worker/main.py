@@ -23,7 +23,8 @@ from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
 from hafw.net.clock import boot_ns
-from hafw.worker.protocol import READY, Frames, Hello, Order, Reply, frame
+from hafw.worker import leases
+from hafw.worker.protocol import READY, Frames, Hello, LeaseOrder, Order, Reply, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Worker:
         """Serve `channel` until its other end closes."""
         self._channel = channel
         self._send_lock = threading.Lock()
-        self._vip_locks: dict[tuple[str, str], threading.Lock] = {}
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
         self._registry = Registry()
 
     def serve(self) -> None:
@@ -56,9 +57,11 @@ class Worker:
         messages = self._messages()
         hello = msgspec.msgpack.decode(next(messages), type=Hello)
         self._reply(self._warm(hello))
-        with ThreadPoolExecutor(THREADS) as pool:
+        # A store that is away must not keep a VIP waiting for a thread.
+        with ThreadPoolExecutor(THREADS) as changes, ThreadPoolExecutor(THREADS) as requests:
             for message in messages:
-                order = msgspec.msgpack.decode(message, type=Order)
+                order = msgspec.msgpack.decode(message, type=Order | LeaseOrder)
+                pool = requests if isinstance(order, LeaseOrder) else changes
                 pool.submit(self._carry_out, order)
 
     def _messages(self) -> Iterator[bytes]:
@@ -72,6 +75,8 @@ class Worker:
             for name in hello.plugins:
                 theirs = tuple(_request(order) for order in hello.vips if order.provider == name)
                 self._registry.warm(name, theirs)
+            for lease in hello.leases:
+                leases.warm(lease, self._registry)
         except ProviderError as problem:
             return Reply(READY, Outcome.FAILED_NO_EFFECT, _detail(problem))
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
@@ -81,17 +86,15 @@ class Worker:
         gc.freeze()
         return Reply(READY, Outcome.OK)
 
-    def _carry_out(self, order: Order) -> None:
+    def _carry_out(self, order: Order | LeaseOrder) -> None:
         self._reply(self._run(order))
 
-    def _run(self, order: Order) -> Reply:
-        # Probes and announcements must not wait behind an attach or detach of the same VIP.
-        lane = order.hook if order.hook in ("hafw_vip_probe", "hafw_vip_announce") else "change"
-        lock = self._vip_locks.setdefault((order.vip.address, lane), threading.Lock())
+    def _run(self, order: Order | LeaseOrder) -> Reply:
         try:
-            with lock:
-                _check_time(order)
-                value = self._registry.call(order.provider, order.hook, request=_request(order))
+            with self._locks.setdefault(_lane(order), threading.Lock()):
+                if isinstance(order, LeaseOrder):
+                    return leases.run(order, self._registry)
+                return self._change(order)
         except UnknownOutcome as problem:
             return Reply(order.number, Outcome.UNKNOWN, _detail(problem))
         except ProviderError as problem:
@@ -99,6 +102,10 @@ class Worker:
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
             traceback.print_exc()
             return Reply(order.number, Outcome.UNKNOWN, _unforeseen(problem))
+
+    def _change(self, order: Order) -> Reply:
+        _check_time(order)
+        value = self._registry.call(order.provider, order.hook, request=_request(order))
         if not isinstance(value, _ANSWERS.get(order.hook, ())):
             wrong = f"{order.hook} of {order.provider} answered a {type(value).__name__}"
             return Reply(order.number, Outcome.UNKNOWN, wrong)
@@ -109,6 +116,17 @@ class Worker:
     def _reply(self, reply: Reply) -> None:
         with self._send_lock:
             self._channel.sendall(frame(reply))
+
+
+def _lane(order: Order | LeaseOrder) -> tuple[str, str]:
+    """What waits for what: one at a time for each lease, and for each VIP.
+
+    Probes and announcements must not wait behind an attach or detach of the same VIP.
+    """
+    if isinstance(order, LeaseOrder):
+        return f"group {order.group}", "lease"
+    beside = order.hook in ("hafw_vip_probe", "hafw_vip_announce")
+    return order.vip.address, order.hook if beside else "change"
 
 
 def _check_time(order: Order) -> None:

@@ -31,7 +31,7 @@ class Vip(msgspec.Struct, frozen=True):
     lifetime_s: int | None = None
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, tag=True):
     """Run `hook` of `provider`. Replies carry the same `number`."""
 
     number: int
@@ -40,12 +40,49 @@ class Order(msgspec.Struct, frozen=True):
     vip: Vip
 
 
+class LeaseValue(msgspec.Struct, frozen=True):
+    """What a lease says (see `hafw.hooks.hookspecs.LeaseValue`)."""
+
+    epoch: int
+    holder: str
+    incarnation: int
+    nonce: str
+    ttl_ms: int
+
+
+class LeaseReading(msgspec.Struct, frozen=True):
+    """A lease as its store has it (see `hafw.hooks.hookspecs.LeaseReading`)."""
+
+    value: LeaseValue | None
+    version: str
+
+
+class LeaseOrder(msgspec.Struct, frozen=True, tag=True):
+    """Read the lease at `url`, or, where there is a `new` value, swap it for the `expected` one."""
+
+    number: int
+    url: str
+    cluster_id: str
+    group: int
+    node: int
+    ttl_s: float
+    deadline_ns: int
+    keys: tuple[tuple[int, bytes], ...]
+    expected: LeaseReading | None = None
+    new: LeaseValue | None = None
+
+
 class Reply(msgspec.Struct, frozen=True):
-    """How order `number` ended; `detail` says why, or who was seen."""
+    """How order `number` ended; `detail` says why, or who was seen.
+
+    `reading`: the lease as it is now. `conflict`: a swap was refused, as the lease had changed.
+    """
 
     number: int
     outcome: Outcome
     detail: str = ""
+    reading: LeaseReading | None = None
+    conflict: bool = False
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -53,12 +90,13 @@ class Hello(msgspec.Struct, frozen=True):
 
     plugins: tuple[str, ...]
     vips: tuple[Order, ...]
+    leases: tuple[LeaseOrder, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def frame(message: Order | Reply | Hello) -> bytes:
+def frame(message: Order | LeaseOrder | Reply | Hello) -> bytes:
     """The bytes that carry a message."""
     body = _encode(message)
     assert len(body) <= MAX_FRAME, "a message of ours never is that long"

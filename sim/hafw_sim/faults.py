@@ -244,6 +244,37 @@ def weather(  # noqa: PLR0913, PLR0917 - one argument per thing
     own.delay_ns = (int(delay_from_s * SECOND), int(delay_to_s * SECOND))
 
 
+# --- the lease store ----------------------------------------------------------------------------
+
+
+@fault
+def store(world: World, up: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """The lease store is down, or back with all that was written."""
+    world.store.up = up
+
+
+@fault
+def reach_store(world: World, node: Node, works: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """Whether the node reaches the lease store."""
+    world.nodes[NUMBERS[node]].store_cut = not works
+
+
+@fault
+def store_weather(  # noqa: PLR0913, PLR0917 - one argument per thing
+    world: World,
+    lost: float = 0.0,
+    unanswered: float = 0.0,
+    late: float = 0.0,
+    late_s: float = 0.0,
+    to_s: float = 0.003,
+) -> None:
+    """How requests to the lease store fare: lost, swapped and not answered, done long after."""
+    own = world.weather
+    own.store_lost, own.store_unanswered, own.store_late = lost, unanswered, late
+    own.store_late_ns = int(late_s * SECOND)
+    own.store_ns = (int(to_s * SECOND) // 6, int(to_s * SECOND))
+
+
 # --- disks, operations, addresses ---------------------------------------------------------------
 
 
@@ -357,8 +388,11 @@ def make_whole(world: World) -> None:
     weather(world)
     disk(world)
     operations(world)
+    store(world, up=True)
+    store_weather(world)
     for machine in world.nodes:
         machine.fates.clear()
+        machine.store_cut = False
         machine.slow_ns = 0
         machine.freeze_at = ""
         if machine.frozen and not machine.paused:

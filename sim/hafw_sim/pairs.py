@@ -24,6 +24,7 @@ def settings_pair(  # noqa: PLR0913 - one argument per thing that pairs differ i
     pings: int = 1,
     timing: Timing | None = None,
     auto_failback: bool = False,
+    lease_ttl_ns: int = 20 * SECOND,
 ) -> tuple[Settings, Settings]:
     """The settings of alpha and beta. Group 1 prefers alpha, group 2 beta, and so on."""
     owned = tuple(
@@ -46,6 +47,7 @@ def settings_pair(  # noqa: PLR0913 - one argument per thing that pairs differ i
         groups=owned,
         config_hash=b"the file",
         timing=timing or Timing(),
+        lease_ttl_ns=lease_ttl_ns if Classes.LEASED in classes else 0,
     )
     return alpha, replace(alpha, node=BETA)
 

@@ -55,6 +55,7 @@ class Outcome:
 SOMETIMES: Final = (
     "certificate released",
     "certificate reflected",
+    "certificate leased",
     "certificate best-effort",
     "certificate operator",
     "right ended",
@@ -74,6 +75,9 @@ SOMETIMES: Final = (
     "new file in force",
     "failed back",
     "frozen within a gate's renewal",
+    "waiting for the lease",
+    "store silent",
+    "late swap landed",
 )
 """A campaign that never reached one of these has not tested what it seems to test."""
 
@@ -89,6 +93,8 @@ _NOTES: Final = {
     "state.not_durable": "state not durable",
     "peer.restarted": "peer restarted",
     "agent.paused": "own pause noticed",
+    "group.waiting": "waiting for the lease",
+    "lease.store_down": "store silent",
     "config.announced": "new file on one node only",
     "config.reloaded": "new file in force",
 }
@@ -230,7 +236,7 @@ class Player:
         return found
 
     def _judge_overlaps(self) -> Iterator[str]:
-        """S2: where no more than `reflected` may be used, and nothing was beyond it.
+        """S2: where nothing weaker than `reflected` may be used, and nothing was beyond it.
 
         But a gate stands still while its machine sleeps: after that it is open for as long as the
         agent needs to run, which is reported.
@@ -293,6 +299,8 @@ def _seen_in(player: Player) -> set[str]:
         seen.add("gate failed")
     if world.workers.stale_landings:
         seen.add("stale operation landed")
+    if world.store.late_landings:
+        seen.add("late swap landed")
     if world.kernels.frozen_within:
         seen.add("frozen within a gate's renewal")
     return seen

@@ -25,6 +25,9 @@ CLASSES: Final = {
     "reflected": Classes.REFLECTED,
     "best-effort": Classes.BEST_EFFORT,
     "reflected|best-effort": Classes.REFLECTED | Classes.BEST_EFFORT,
+    "leased": Classes.LEASED,
+    "leased|reflected": Classes.LEASED | Classes.REFLECTED,
+    "leased|best-effort": Classes.LEASED | Classes.BEST_EFFORT,
     "none": Classes.NONE,
 }
 
@@ -63,6 +66,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     warntime_ns: int = 5_000_000_000
     deadtime_ns: int = 10_000_000_000
     initdead_ns: int = 30_000_000_000
+    lease_ttl_ns: int = 20_000_000_000
     rates_ppm: tuple[int, int] = (0, 0)
     seed: int = 0
     steady: bool = False
@@ -101,6 +105,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 deadtime_ns=self.deadtime_ns,
                 initdead_ns=self.initdead_ns,
             ),
+            lease_ttl_ns=self.lease_ttl_ns if any(group.leased for group in groups) else 0,
             tick_ns=self.tick_ns,
             ping_switchover=self.ping_switchover,
         )

@@ -31,6 +31,17 @@ TIMINGS: Final = (
     (500, 1_000, 3_000, 10_000),
     (100, 200, 1_000, 3_000),
 )
+PROTECTIONS: Final = (
+    "reflected",
+    "reflected",
+    "reflected|best-effort",
+    "best-effort",
+    "none",
+    "leased",
+    "leased",
+    "leased|reflected",
+    "leased|best-effort",
+)
 NODES: Final = ("alpha", "beta")
 VERBS: Final = ("standby", "takeover", "takeover", "failback", "release", "stop")
 WHATS: Final = ("all", "all", "local", "foreign", "failback")
@@ -290,8 +301,41 @@ def _operator_vouches(draw: Draw) -> Iterator[Episode]:
     other = NODES[1 - NODES.index(node)]
     yield "crash", {"node": other}, 0.0
     typed_s = draw.seconds(1.2, 3)
+    yield "crash", {"node": other}, typed_s  # whoever booted it meanwhile
     yield "operator", {"node": node, "verb": "takeover", "vouches": True}, typed_s
     yield "boot", {"node": other}, typed_s + draw.seconds(0.2, 3)
+
+
+def _store_down(draw: Draw) -> Iterator[Episode]:
+    yield "store", {"up": False}, 0.0
+    yield "store", {"up": True}, draw.seconds(0.1, 20)
+
+
+def _store_cut(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "reach_store", {"node": node, "works": False}, 0.0
+    yield "reach_store", {"node": node, "works": True}, draw.seconds(0.1, 20)
+
+
+def _store_and_links(draw: Draw) -> Iterator[Episode]:
+    """Peer and store are lost together, and come back in some order."""
+    node = draw.node()
+    yield "cut_links", {}, draw.seconds(0.001, 2)
+    yield "reach_store", {"node": node, "works": False}, draw.seconds(0.001, 2)
+    yield "reach_store", {"node": node, "works": True}, draw.seconds(2, 12)
+    yield "mend_links", {}, draw.seconds(2, 12)
+
+
+def _store_weather(draw: Draw) -> Iterator[Episode]:
+    weather: dict[str, Value] = {
+        "lost": draw.share(0.3),
+        "unanswered": draw.share(0.4),
+        "late": draw.share(0.3),
+        "late_s": draw.seconds(0.1, 6),
+        "to_s": draw.seconds(0.001, 0.5),
+    }
+    yield "store_weather", weather, 0.0
+    yield "store_weather", {}, draw.seconds(1, 12)
 
 
 def _die_while_starting(draw: Draw) -> Iterator[Episode]:
@@ -389,6 +433,15 @@ WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
 """Classes of faults that `reflected` withstands."""
 
 
+STORES: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
+    _store_down,
+    _store_cut,
+    _store_and_links,
+    _store_weather,
+)
+"""Classes of faults of the lease store, for pairs that have one."""
+
+
 def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None) -> Schedule:
     """The schedule of a seed. `liveness`: in the end not everything is made whole.
 
@@ -400,7 +453,9 @@ def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None
         rates_ppm=(chance.randint(-4_000, 4_000), chance.randint(-4_000, 4_000)),
         seed=seed,
     )
-    kinds = [kind for kind in WITHIN if chance.random() < 0.4] or [chance.choice(WITHIN)]  # noqa: PLR2004 - swarm
+    leased = any("leased" in member.protection for member in pair.every_group())
+    classes = (*WITHIN, *STORES) if leased else WITHIN
+    kinds = [kind for kind in classes if chance.random() < 0.4] or [chance.choice(classes)]  # noqa: PLR2004 - swarm
     draw = Draw(seed, pair)
     span_ns = SPAN_DEADTIMES * pair.deadtime_ns
     decisions: list[Decision] = []
@@ -415,9 +470,7 @@ def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None
 
 def _draw_pair(chance: random.Random) -> Pair:
     keepalive, warntime, deadtime, initdead = chance.choice(TIMINGS)
-    protection = chance.choice(
-        ("reflected", "reflected", "reflected", "reflected|best-effort", "best-effort", "none")
-    )
+    protection = chance.choice(PROTECTIONS)
     return Pair(
         protection=protection,
         groups=chance.choice((1, 1, 1, 2, 3)),
@@ -428,4 +481,5 @@ def _draw_pair(chance: random.Random) -> Pair:
         warntime_ns=warntime * MS,
         deadtime_ns=deadtime * MS,
         initdead_ns=initdead * MS,
+        lease_ttl_ns=int(deadtime * chance.uniform(1.5, 4)) * MS,
     )

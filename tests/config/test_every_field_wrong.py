@@ -34,7 +34,7 @@ deadtime = "10 fortnights"
 initdead = "2h"
 
 [authority]
-lease = "witness://10.2.0.5:7411"
+lease = "witness"
 lease_ttl = 20
 
 [[groups]]
@@ -87,8 +87,7 @@ of them
 25: timing.warntime: "5" has no unit; write "5s" or "5ms"
 26: timing.deadtime: "fortnights" is no unit of time; the units are us, ms, s, m, h
 27: timing.initdead: "2h" is out of range; use 1ms to 1h
-30: authority.lease: there is no lease store for "witness://10.2.0.5:7411" in this version; remove \
-[authority]; protection then comes from ping.reflect, or is best-effort
+30: authority.lease: "witness" names no lease store; write it as in "witness://10.2.0.5:7411"
 31: authority.lease_ttl: 20 has no unit; write "20s" or "20ms"
 34: groups[0].id: 0 is out of range; use a number from 1 to 255
 35: groups[0].preferred: "gamma" is no node of this cluster; choose from "server1", "bad name"

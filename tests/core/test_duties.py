@@ -49,7 +49,7 @@ TIMED: Final = (Certificate.LEASED, Certificate.REFLECTED, Certificate.BEST_EFFO
 TIMED_CLASSES: Final = pytest.mark.parametrize("certificate", TIMED)
 SETTINGS: Final = settings_pair(Classes.REFLECTED)[1]
 
-NO_EVIDENCE: Final = HolderEvidence(NEVER, NEVER, NEVER, NEVER, unarmed=False)
+NO_EVIDENCE: Final = HolderEvidence(NEVER, NEVER, NEVER, NEVER, NEVER, unarmed=False)
 TAKEABLE: Final = TakerView(
     silence_ns=wait_ns(SETTINGS.shut_ns, SETTINGS),
     met=True,
@@ -63,6 +63,7 @@ TAKEABLE: Final = TakerView(
     probe_silent=True,
     released=True,
     fence_confirmed=True,
+    lease_ripe=True,
     lease_won=True,
 )
 """Everything that any taker could wish for."""
@@ -205,7 +206,7 @@ def halves(duty: Duty, course: Course) -> tuple[float, float]:
     assert duty.refusal(view._replace(silence_ns=wait - 1), course.taker) is not None
     assert duty.refusal(view._replace(silence_ns=wait), course.taker) is None
     newest_ns = course.sent_ns[-1]
-    evidence = HolderEvidence(newest_ns, newest_ns, newest_ns, newest_ns, unarmed=False)
+    evidence = HolderEvidence(newest_ns, newest_ns, newest_ns, NEVER, newest_ns, unarmed=False)
     right_ns = duty.hold_until(evidence, course.holder)
     renewed_late_ns = 0 if course.holder.gate_absolute else course.holder.hold_ns
     frozen_ns = right_ns + renewed_late_ns + course.holder.tick_ns
@@ -297,7 +298,7 @@ def test_a_holder_without_evidence_may_hold_only_where_no_clock_ends_its_right(
 @pytest.mark.parametrize(
     ("certificate", "evidence"),
     [
-        (Certificate.LEASED, {"renewed_ns"}),
+        (Certificate.LEASED, {"renewed_ns", "promised_ns"}),
         (Certificate.REFLECTED, {"heard_ns", "echo_ns"}),
         (Certificate.BEST_EFFORT, {"heard_ns", "ping_ns"}),
     ],
@@ -307,7 +308,7 @@ def test_each_class_rests_on_its_own_evidence_alone(
 ) -> None:
     rests_on = {
         name
-        for name in ("heard_ns", "echo_ns", "ping_ns", "renewed_ns")
+        for name in ("heard_ns", "echo_ns", "ping_ns", "renewed_ns", "promised_ns")
         if DUTIES[certificate].hold_until(dated(name), SETTINGS) > 0
     }
 
@@ -330,7 +331,7 @@ def test_only_the_right_by_reflection_is_freed_by_an_unarmed_peer() -> None:
 @given(
     st.builds(
         HolderEvidence,
-        *[st.integers(0, 100 * SECOND)] * 4,
+        *[st.integers(0, 100 * SECOND)] * 5,
         unarmed=st.booleans(),
     ),
     st.integers(0, 15).map(Classes),
@@ -393,13 +394,10 @@ def test_a_class_counts_only_if_the_holder_said_that_it_binds_it(
     assert refused is (certificate in TIMED and not duty.binds & binding)
 
 
-@pytest.mark.parametrize("certificate", [Certificate.LEASED, Certificate.BEST_EFFORT])
-def test_a_peer_that_was_never_heard_needs_no_word_of_what_binds_it(
-    certificate: Certificate,
-) -> None:
+def test_a_peer_that_was_never_heard_needs_no_word_of_what_binds_it() -> None:
     lone = TAKEABLE._replace(met=False, bound=Classes.NONE)
 
-    assert DUTIES[certificate].refusal(lone, SETTINGS) is None
+    assert DUTIES[Certificate.BEST_EFFORT].refusal(lone, SETTINGS) is None
 
 
 # --- the table as such ------------------------------------------------------------------------

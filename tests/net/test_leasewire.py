@@ -25,10 +25,11 @@ KEYS = {KEY.id: KEY.secret}
 NUMBERS = st.integers(0, 2**64 - 1)
 IDS = st.binary(min_size=ID_LEN, max_size=ID_LEN)
 HOLDERS = st.text(st.characters(codec="utf-8"), max_size=16)
-LEASES = st.builds(Lease, NUMBERS, NUMBERS, IDS.filter(any), HOLDERS)
+MS = st.integers(0, 2**32 - 1)
+LEASES = st.builds(Lease, NUMBERS, NUMBERS, IDS.filter(any), HOLDERS, MS)
 SIGNED = st.sampled_from([kind for kind in Kind if kind is not Kind.REFUSED])
 MESSAGES = st.builds(
-    Message, SIGNED, IDS, IDS, st.integers(0, 255), st.integers(0, 2**32 - 1), IDS,
+    Message, SIGNED, IDS, IDS, st.integers(0, 255), MS, IDS,
     st.none() | LEASES,
 )  # fmt: skip
 READ = Message(Kind.READ, b"c" * ID_LEN, b"a" * ID_LEN, 7, 20_000)
@@ -81,10 +82,10 @@ def test_a_key_does_not_sign_a_refusal() -> None:
 @pytest.mark.parametrize(
     "lease",
     [
-        Lease(1, 1, b"n" * ID_LEN, "h" * 65),
-        Lease(1, 1, bytes(ID_LEN), "alpha"),
-        Lease(1, 1, b"short", "alpha"),
-        Lease(2**64, 1, b"n" * ID_LEN, "alpha"),
+        Lease(1, 1, b"n" * ID_LEN, "h" * 65, 0),
+        Lease(1, 1, bytes(ID_LEN), "alpha", 0),
+        Lease(1, 1, b"short", "alpha", 0),
+        Lease(2**64, 1, b"n" * ID_LEN, "alpha", 0),
     ],
 )
 def test_a_lease_that_does_not_fit_is_refused(lease: Lease) -> None:

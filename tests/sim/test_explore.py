@@ -36,15 +36,16 @@ TINY = {name: replace(model, faults=1, depth=12) for name, model in SMALL.items(
 ISOLATION = TINY["small-isolation"]
 ACCOUNTED = {
     "": {"clockwork", "kernels", "net", "nodes", "weather", "workers"}
-    | {"asked", "files", "resumed_ns", "taps", "violations"},
+    | {"asked", "files", "resumed_ns", "store", "taps", "violations"},
     "net": {"links", "to_ping", "from_ping", "ping_up", "ping_reflects", "service_lan", "doomed"}
     | {"_clockwork", "_weather", "answer", "deliver", "sent"},
     "workers": {"started", "recent", "stale_landings", "feed"}
-    | {"_clockwork", "_kernels", "_machines", "_network", "_violate", "_weather"},
+    | {"_clockwork", "_kernels", "_machines", "_network", "_store", "_violate", "_weather"},
     "kernels": {"_clockwork", "_machines", "_spans", "both_ns", "frozen_within", "overlaps"},
     "clockwork": {"_heap", "_seq", "_streams", "events", "now_ns", "seed", "steady", "watch"},
 }
-"""Attributes of what a walk knows by name; no model changes the files, or leaves to chance."""
+"""Attributes of what a walk knows by name; no model has a lease store, changes the files, or leaves
+anything to chance."""
 SAMPLE = ("no_wait", "reflected_holder_never_lets_go", "released_before_the_stop", "nobody_yields")
 
 

@@ -25,7 +25,7 @@ ALONE = 30
 
 
 def value(name: str) -> Value:
-    return Value(1, 1, name.encode().ljust(16, b"."), name)
+    return Value(1, 1, name.encode().ljust(16, b"."), name, 20_000)
 
 
 A, B, A2, BA = value("a"), value("b"), value("a2"), value("b after a")

@@ -12,7 +12,7 @@ from hafw.hooks.errors import Misconfigured
 from hafw.hooks.hookspecs import LeaseReading, LeaseSwap, LeaseValue
 from hafw.stores import body
 
-VALUE: Final = LeaseValue(epoch=4, holder="alpha", incarnation=2, nonce="0f" * 16)
+VALUE: Final = LeaseValue(epoch=4, holder="alpha", incarnation=2, nonce="0f" * 16, ttl_ms=20_000)
 SWAP: Final = LeaseSwap(
     url="s3://bucket",
     cluster_id="c1",

@@ -16,8 +16,8 @@ from hafw.witness.limits import BURST, MAX_SOURCES, RATE_PER_S, Limits
 
 CLUSTER: Final = bytes(range(16))
 FILE: Final = "00010203-0405-0607-0809-0a0b0c0d0e0f.leases"
-FIRST: Final = Lease(1, 7, b"a" * 16, "alpha")
-SECOND: Final = Lease(2, 3, b"b" * 16, "beta")
+FIRST: Final = Lease(1, 7, b"a" * 16, "alpha", 20_000)
+SECOND: Final = Lease(2, 3, b"b" * 16, "beta", 20_000)
 SECOND_NS: Final = 10**9
 
 

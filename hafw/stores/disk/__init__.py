@@ -47,7 +47,7 @@ def hafw_lease_swap(request: LeaseSwap) -> LeaseReading:
     new = request.new
     try:
         expected = bytes.fromhex(request.expected.version)
-        value = Value(new.epoch, new.incarnation, bytes.fromhex(new.nonce), new.holder)
+        value = Value(new.epoch, new.incarnation, bytes.fromhex(new.nonce), new.holder, new.ttl_ms)
     except ValueError:
         raise Misconfigured(f"{request.url}: a nonce or version is not hexadecimal") from None
     if len(value.nonce) != ID_LEN or len(value.holder.encode()) > MAX_HOLDER:
@@ -128,7 +128,11 @@ def _reading(value: Value | None) -> LeaseReading:
     nonce = value.nonce.hex()
     return LeaseReading(
         value=LeaseValue(
-            epoch=value.epoch, holder=value.holder, incarnation=value.incarnation, nonce=nonce
+            epoch=value.epoch,
+            holder=value.holder,
+            incarnation=value.incarnation,
+            nonce=nonce,
+            ttl_ms=value.ttl_ms,
         ),
         version=nonce,
     )

@@ -46,6 +46,7 @@ class Value(NamedTuple):
     incarnation: int
     nonce: bytes
     holder: str
+    ttl_ms: int
 
 
 class Block(NamedTuple):

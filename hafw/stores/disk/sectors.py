@@ -38,7 +38,7 @@ _READS: Final = 20
 _MAGIC: Final = b"hafwdisk"
 _FORMAT: Final = 1
 _HEADER: Final = struct.Struct("!8sB16s")
-_BLOCK: Final = struct.Struct("!8sB16sBBQQBQQ16sB64s")
+_BLOCK: Final = struct.Struct("!8sB16sBBQQBQQ16sIB64s")
 _CRC: Final = struct.Struct("!I")
 _F_OFD_SETLK: Final = 37  # linux/fcntl.h
 _FLOCK: Final = struct.Struct("hhqqi4x")
@@ -108,7 +108,7 @@ class Disk:
 
     def write(self, group: int, node: int, block: Block) -> None:
         """Write the block of a node, durably. Raises OSError; its effect is open then."""
-        value = block.value or Value(0, 0, bytes(ID_LEN), "")
+        value = block.value or Value(0, 0, bytes(ID_LEN), "", 0)
         holder = value.holder.encode()
         data = _BLOCK.pack(
             _MAGIC,
@@ -122,6 +122,7 @@ class Disk:
             value.epoch,
             value.incarnation,
             value.nonce,
+            value.ttl_ms,
             len(holder),
             holder,
         )
@@ -216,5 +217,7 @@ def _offset(group: int, node: int) -> int:
     return UNIT * (1 + 2 * group + node)
 
 
-def _value(epoch: int, incarnation: int, nonce: bytes, size: int, holder: bytes) -> Value:
-    return Value(epoch, incarnation, nonce, holder[: min(size, MAX_HOLDER)].decode())
+def _value(  # noqa: PLR0913, PLR0917 - the fields of the layout
+    epoch: int, incarnation: int, nonce: bytes, ttl_ms: int, size: int, holder: bytes
+) -> Value:
+    return Value(epoch, incarnation, nonce, holder[: min(size, MAX_HOLDER)].decode(), ttl_ms)

@@ -190,6 +190,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
     "Engine": {
         "settings": nothing,
         "incarnation": number("incarnation"),
+        "salt": nothing,
         "now": _clocks,
         "now_ns": aged("pause"),
         "sent": nothing,  # its dates are written where its numbers are
@@ -232,7 +233,6 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "arming_no": nothing,
         "want_no": number("want"),
         "granted_no": number("want", of_the_other=True),
-        "lease_renewed_ns": aged("hold", old=True),
         "offer_no": number("offer"),
         "consumed_offer": _consumed,
         "quarantine_ns": aged("now", old=True),
@@ -262,6 +262,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "link_ns": nothing,  # only told, here and in beats
         "links_late": nothing,
         "heard_ns": aged("hold", old=True),
+        "promised_ns": nothing,  # only a lease rests on it, and no model has one
         "counters": nothing,
         "floor_n": beat_number("incarnation", of_the_other=True),
         "mid_n": beat_number("incarnation", of_the_other=True),

@@ -16,8 +16,10 @@ from uuid import uuid4
 
 from hafw.agent.client import SOCKET_NAME, ControlClient, ControlError
 from hafw.agent.statefile import initialise
+from hafw.config.durations import format_duration
 from hafw.config.keys import new_key, render_keys
 from hafw.config.model import (
+    Authority,
     Cluster,
     Group,
     IPAddress,
@@ -47,6 +49,7 @@ QUICK: Final = Timing(
 )
 """Times that forgive the scheduling of a busy test machine, and keep a test short."""
 NAMES: Final = ("alpha", "beta")
+WITNESS_PORT: Final = 7411
 START_TIMEOUT_S: Final = 30.0
 _LOOK_S: Final = 0.02
 
@@ -55,7 +58,10 @@ Status = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """What a pair's cluster file says. Group n prefers alpha if n is odd, beta if it is even."""
+    """What a pair's cluster file says. Group n prefers alpha if n is odd, beta if it is even.
+
+    `witness`: the gateway is the host of a witness, which keeps the groups' leases.
+    """
 
     vips: tuple[tuple[IPAddress, ...], ...] = ((VIP,),)
     timing: Timing = QUICK
@@ -64,6 +70,8 @@ class Design:
     auto_failback: bool = False
     lans: tuple[Lan, ...] = (Lan.HEARTBEAT, Lan.SERVICE)
     ping: bool = True
+    witness: bool = False
+    lease_ttl_ns: int = 2 * SECOND
 
     def cluster(self, directory: Path) -> Cluster:
         """The cluster, with its key beside its file in `directory`."""
@@ -83,7 +91,12 @@ class Design:
                 reflect=gateway if self.ping and self.reflect else None,
             ),
             timing=self.timing,
+            authority=self._authority(gateway) if self.witness else None,
         )
+
+    def _authority(self, gateway: IPAddress) -> Authority:
+        url = f"witness://{gateway}:{WITNESS_PORT}"
+        return Authority(lease=url, lease_ttl_ns=self.lease_ttl_ns)
 
     def _group(self, number: int) -> Group:
         return Group(
@@ -120,12 +133,16 @@ class Pair:
     directory: Path
     design: Design = field(default_factory=Design)
     agents: dict[str, Process] = field(default_factory=dict)
+    witness: Process | None = None
 
     def __post_init__(self) -> None:
         """Write the cluster file and the key, and make both nodes' first state files."""
         cluster = self.design.cluster(self.directory)
-        cluster.key_file.touch(mode=0o600)
-        cluster.key_file.write_text(render_keys((new_key(),)))
+        keys = render_keys((new_key(),))
+        _write_secret(cluster.key_file, keys)
+        if self.design.witness:
+            self.witness_dir.mkdir()
+            _write_secret(self.witness_dir / f"{cluster.id}.key", keys)
         self.config.write_text(render(cluster))
         for name in NAMES:
             initialise(self.state_dir(name))
@@ -148,6 +165,20 @@ class Pair:
         """What a node's agents wrote to stderr."""
         return self.directory / name / "agent.log"
 
+    @property
+    def witness_dir(self) -> Path:
+        """Where the witness keeps keys and leases."""
+        return self.directory / "witness"
+
+    def start_witness(self) -> None:
+        """Start the witness on the gateway; at its first start it grants nothing for one lease."""
+        argv: list[str | Path] = [sys.executable, "-m", "hafw.cli.main", "witness"]
+        argv += ["--listen", f"0.0.0.0:{WITNESS_PORT}", "--state-dir", self.witness_dir]
+        argv += ["--key-dir", self.witness_dir]
+        argv += ["--max-ttl", format_duration(self.design.lease_ttl_ns)]
+        log = self.witness_dir / "witness.log"
+        self.witness = self.lab.node(GATEWAY.name).spawn(argv, stdout=log)
+
     # --- agents -------------------------------------------------------------------------------
 
     def start(self, *names: str) -> None:
@@ -159,7 +190,9 @@ class Pair:
             self.until(lambda name=name: bool(self.status(name)), f"the agent of {name} to answer")  # type: ignore[misc]
 
     def start_steady(self) -> None:
-        """Start both; returns when each group is where it belongs and both nodes are ready."""
+        """Start all; returns when each group is where it belongs and both nodes are ready."""
+        if self.design.witness:
+            self.start_witness()
         self.start()
         self.until(self.steady, "both nodes to be ready")
 
@@ -230,6 +263,11 @@ class Pair:
             text = self.log(name).read_text() if self.log(name).exists() else ""
             said += [f"--- {name}", *text.splitlines()[-25:]]
         return "\n".join(said)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
 
 
 def _rows(status: Status, name: str) -> list[Status]:

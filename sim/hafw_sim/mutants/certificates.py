@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from hafw.core.settings import Settings
 
 
-def _row(certificate: Certificate, **changes: object) -> Patch:
-    row = replace(DUTIES[certificate], **changes)  # type: ignore[arg-type]
-    return patch.dict(duties.DUTIES, {certificate: row})
+def row(certificate: Certificate, **changes: object) -> Patch:
+    """Another row in the table of certificates."""
+    changed = replace(DUTIES[certificate], **changes)  # type: ignore[arg-type]
+    return patch.dict(duties.DUTIES, {certificate: changed})
 
 
 def _granted(*_: object) -> None:
@@ -65,22 +66,22 @@ def released_however_old() -> list[Patch]:
 
 @seeded("reflected, holder: let go H after the newest evidence was sent")
 def reflected_holder_never_lets_go() -> list[Patch]:
-    return [_row(Certificate.REFLECTED, hold_until=_for_ever)]
+    return [row(Certificate.REFLECTED, hold_until=_for_ever)]
 
 
 @seeded("reflected, taker: every part of the certificate is needed")
 def reflected_taker_needs_nothing() -> list[Patch]:
-    return [_row(Certificate.REFLECTED, refusal=_granted)]
+    return [row(Certificate.REFLECTED, refusal=_granted)]
 
 
 @seeded("best-effort, holder: who lost peer and ping node lets go")
 def best_effort_holder_never_lets_go() -> list[Patch]:
-    return [_row(Certificate.BEST_EFFORT, hold_until=_for_ever)]
+    return [row(Certificate.BEST_EFFORT, hold_until=_for_ever)]
 
 
 @seeded("best-effort, taker: every part of the certificate is needed")
 def best_effort_taker_needs_nothing() -> list[Patch]:
-    return [_row(Certificate.BEST_EFFORT, refusal=_granted)]
+    return [row(Certificate.BEST_EFFORT, refusal=_granted)]
 
 
 @seeded("operator, taker: the peer's name must be typed, and a reason")

@@ -97,7 +97,7 @@ def removed_address_stays_away() -> list[Patch]:
 
 @seeded("nobody starts what the evidence would not let it hold")
 def start_without_evidence_to_hold() -> list[Patch]:
-    return [patch.object(group.Group, "could_hold", lambda *_: True)]
+    return [patch.object(group.Group, "could_hold", lambda *_, **__: True)]
 
 
 @seeded("a start needs its intent on disk first")

@@ -105,7 +105,9 @@ class Recorder:
     def _turn(self, key: Key, at_ns: int, fact: Fact) -> None:
         since = self._open.get(key)
         if since is None:
-            late = at_ns > self._begun_ns  # a group that was added
+            if fact == _GONE:  # a group that was added, but not here
+                at_ns = self._begun_ns
+            late = at_ns > self._begun_ns
             self._closed[key] = [Span(self._begun_ns, at_ns, _GONE)] if late else []
         elif since[1] == fact:
             return

@@ -55,6 +55,8 @@ def offer_is_taken_and_let_go_before_its_maker_knows() -> list[str]:
     world.net.links[0, BETA].cut = True
     world.run(0.02)
     world.feed(world.nodes[BETA], GateFailed(1, "simulated: no space left"))
+    world.run(0.1)
+    world.net.links[0, BETA].cut = False  # alpha hears of the epoch, and its offer still stands
     world.run(3)
     taken = sum(note.name == "certificate.used" for _, note in world.nodes[BETA].notes)
     found = list(world.violations)

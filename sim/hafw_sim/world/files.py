@@ -15,10 +15,10 @@ from hafw.config.lines import Lines
 from hafw.config.problems import Place, Report
 from hafw.config.table import Table
 from hafw.config.timing import read_timing
-from hafw.core.settings import Classes
+from hafw.core.settings import Classes, shortest_lease_ns
 
 if TYPE_CHECKING:
-    from hafw.core.settings import GroupSettings, Settings, Timing
+    from hafw.core.settings import GroupSettings, Settings
 
 
 def sealed(settings: Settings) -> Settings:
@@ -48,9 +48,9 @@ class Files:
 
     def edit(self, number: int, now_ns: int, **changed: Any) -> None:  # noqa: ANN401 - fields
         """Change fields of a machine's file; a change that would be refused is not made."""
-        timing: Timing = changed.get("timing", self._now[number].timing)
-        if _is_accepted(timing):
-            self._now[number] = self.newest = sealed(replace(self._now[number], **changed))
+        edited = replace(self._now[number], **changed)
+        if _is_accepted(edited):
+            self._now[number] = self.newest = sealed(edited)
             self._note(now_ns)
 
     def agree(self) -> None:
@@ -66,8 +66,11 @@ class Files:
                     self.groups.append(group.id)
 
 
-def _is_accepted(timing: Timing) -> bool:
+def _is_accepted(edited: Settings) -> bool:
     """Whether the reader of cluster files takes these times."""
+    timing = edited.timing
+    if edited.lease_ttl_ns and edited.lease_ttl_ns < shortest_lease_ns(timing):
+        return False
     report = Report("file", Lines({}))
     names = ("keepalive", "warntime", "deadtime", "initdead")
     said: dict[str, object] = {

@@ -32,6 +32,7 @@ class Machine:
     in which it was frozen.
     `freeze_at`: the place within the next opening or renewal of a gate at which it will be frozen.
     `in_doubt`: stops that were ordered and are not confirmed.
+    `asking`: requests to the lease store, which cannot be reached while `store_cut`.
     `fates`: what is said of operations of a kind from now on, and whether they have their effect.
     `disk` None: the state file is gone or torn. `history`: what was on the disk before.
     """
@@ -66,6 +67,8 @@ class Machine:
     in_doubt: set[tuple[int, int]] = field(default_factory=set)
     gate_ns: dict[int, int] = field(default_factory=dict)
     running: dict[int, Op] = field(default_factory=dict)
+    asking: dict[int, Op] = field(default_factory=dict)
+    store_cut: bool = False
     fates: dict[OpKind, tuple[Outcome, bool]] = field(default_factory=dict)
     service_up: bool = True
     worker_up: bool = True

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class Weather:
     """Times in ns (from, to); chances per packet or operation.
 
-    `op_lost`: a stop that ends UNKNOWN and without effect.
+    `op_lost`: a stop that ends UNKNOWN and without effect. `store_…`: chances per request to the
+    lease store that it never arrives, is a swap that is done and not answered, or arrives up to
+    `store_late_ns` after it was given up.
     """
 
     loss: float = 0.0
@@ -20,5 +22,10 @@ class Weather:
     op_failed: float = 0.0
     op_unknown: float = 0.0
     op_lost: float = 0.0
+    store_ns: tuple[int, int] = (500_000, 3_000_000)
+    store_lost: float = 0.0
+    store_unanswered: float = 0.0
+    store_late: float = 0.0
+    store_late_ns: int = 0
     fsync_ns: tuple[int, int] = (100_000, 1_000_000)
     disk_full: bool = False

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hafw_sim.world.kernel import Kernels
     from hafw_sim.world.machine import Machine
     from hafw_sim.world.network import Network
+    from hafw_sim.world.store import Store
     from hafw_sim.world.weather import Weather
 
 STARTS_PER_DEADTIME_MAX: Final = 4
@@ -38,6 +39,7 @@ class Workers:
         weather: Weather,
         network: Network,
         kernels: Kernels,
+        store: Store,
         machines: tuple[Machine, Machine],
         violate: Callable[[str], None],
     ) -> None:
@@ -46,6 +48,7 @@ class Workers:
         self._weather = weather
         self._network = network
         self._kernels = kernels
+        self._store = store
         self._machines = machines
         self._violate = violate
         self.feed: Callable[[Machine, Event], None] = lambda *_: None
@@ -114,6 +117,7 @@ class Workers:
         self.feed(machine, WorkerChanged(up=False))
         for op in orphans:
             self.feed(machine, OpEnded(op.id, Outcome.UNKNOWN, "simulated: the worker died"))
+        self._store.lose_worker(machine)
 
     def find(self, machine: Machine) -> None:
         """There is a warm worker again."""
@@ -175,10 +179,18 @@ class Workers:
             return
         if certificate is Certificate.RELEASED and other.may_run(op.group):
             self._violate(f"S2 {where} as released; {other.name} may run it")
+        if certificate is Certificate.LEASED:
+            self._check_lease(machine, op, where)
         if any(place[0] == op.group for place in machine.in_doubt):
             self._violate(f"S6 {where} while its own stop is in doubt")
         self._check_epoch(machine, op, certificate, where)
         self._check_spin(machine, op, where)
+
+    def _check_lease(self, machine: Machine, op: Op, where: str) -> None:
+        """S1: what starts by the lease has it."""
+        record = self._store.holder(op.group)
+        if record is None or (record.holder, record.epoch) != (machine.number, op.id.epoch):
+            self._violate(f"S1 {where} by a lease that says {record}")
 
     def _check_epoch(self, machine: Machine, op: Op, certificate: Certificate, where: str) -> None:
         """S1: at most one holder per epoch, and each is durable before the start."""

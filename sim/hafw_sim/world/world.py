@@ -31,12 +31,14 @@ from hafw.core.model import (
     Persist,
     Persisted,
     PersistFailed,
+    ReadLease,
     Reincarnate,
     SendBeat,
     SendEcho,
     ServiceChanged,
     ShutGate,
     StartOp,
+    SwapLease,
     Tick,
     Verb,
     What,
@@ -49,6 +51,7 @@ from hafw_sim.world.files import Files
 from hafw_sim.world.kernel import Kernels
 from hafw_sim.world.machine import Machine
 from hafw_sim.world.network import Network
+from hafw_sim.world.store import Store
 from hafw_sim.world.weather import Weather
 from hafw_sim.world.workers import Workers
 
@@ -82,10 +85,11 @@ class World:
         self.kernels = Kernels(self.clockwork, pair)
         self.files = Files(settings)
         self.violations: list[str] = []
+        self.store = Store(self.clockwork, self.weather)
         self.workers = Workers(
-            self.clockwork, self.weather, self.net, self.kernels, pair, self.violate
+            self.clockwork, self.weather, self.net, self.kernels, self.store, pair, self.violate
         )
-        self.workers.feed = self.feed
+        self.workers.feed = self.store.feed = self.feed
         self.taps: list[Tap] = []
         self.asked = 0
         self.resumed_ns: list[int] = []
@@ -146,7 +150,10 @@ class World:
         node.frozen = node.exited = False
         node.worker_up = worker
         now = node.instant(self.now_ns)
-        node.engine = Engine(node.settings, incarnation, now, epochs=epochs, distrust=distrust)
+        salt = self.clockwork.chance("salt").getrandbits(64)
+        node.engine = Engine(
+            node.settings, incarnation, now, epochs=epochs, distrust=distrust, salt=salt
+        )
         for group_settings in node.settings.groups:
             if not node.service_up:
                 self.feed(node, ServiceChanged(group_settings.id, up=False))
@@ -166,6 +173,7 @@ class World:
         node.stalled = None
         node.queue.clear()
         node.unfinished.clear()
+        node.asking.clear()
         if landed is None:
             landed = self.clockwork.coin("disk")
         if node.writing is not None and landed:
@@ -311,6 +319,8 @@ class World:
                 self.kernels.shut(node, group)
             case StartOp(op):
                 self.workers.order(node, op)
+            case ReadLease() | SwapLease():
+                self.store.ask(node, effect)
             case Persist():
                 node.unwritten = effect
                 self._write(node)

@@ -1,0 +1,246 @@
+"""Seeded bugs of the lease, one per rule; see `hafw_sim.mutants`.
+
+One rule: what a lease is worth hangs on which instant counts, whose word counts, and who waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from hafw.core import lease, takeover
+from hafw.core.duties import DUTIES, FOREVER, NEVER, Certificate
+from hafw.core.model import LeaseOutcome, LeaseReading
+from hafw.core.settings import Settings
+from hafw_sim.mutants import Patch, seeded
+from hafw_sim.mutants.certificates import row
+
+if TYPE_CHECKING:
+    from hafw.core.duties import HolderEvidence, TakerView
+    from hafw.core.engine import Engine
+    from hafw.core.group import Group
+    from hafw.core.model import GroupBeat, LeaseTold
+
+
+@seeded("leased, holder: shut when the newest renewal and the newest promise are too old")
+def leased_holder_never_lets_go() -> list[Patch]:
+    return [row(Certificate.LEASED, hold_until=lambda *_: FOREVER)]
+
+
+@seeded("leased, holder: the loss of the store alone stops nothing")
+def leased_holder_ignores_the_peer() -> list[Patch]:
+    def hold(evidence: HolderEvidence, settings: Settings) -> int:
+        return evidence.renewed_ns + settings.lease_hold_ns
+
+    return [row(Certificate.LEASED, hold_until=hold)]
+
+
+@seeded("leased, holder: what the peer's last start promised, its next one keeps")
+def leased_promise_forgotten() -> list[Patch]:
+    def hold(evidence: HolderEvidence, settings: Settings) -> int:
+        lease_ns = evidence.renewed_ns + settings.lease_hold_ns
+        return max(lease_ns, evidence.heard_ns + settings.hold_ns)
+
+    return [row(Certificate.LEASED, hold_until=hold)]
+
+
+def _taker(skipped: str) -> list[Patch]:
+    original = DUTIES[Certificate.LEASED].refusal
+
+    def refusal(view: TakerView, settings: Settings) -> str | None:
+        return original(view._replace(**{skipped: _GRANTED[skipped]}), settings)
+
+    return [row(Certificate.LEASED, refusal=refusal)]
+
+
+_GRANTED: dict[str, Any] = {
+    "lease_ripe": True,
+    "lease_won": True,
+    "silence_ns": 1 << 60,
+    "bound": DUTIES[Certificate.LEASED].binds,
+}
+
+
+@seeded("leased, taker: W passes before a lease of the other is claimed")
+def leased_taker_waits_for_nothing() -> list[Patch]:
+    return _taker("lease_ripe")
+
+
+@seeded("leased, taker: the swap must be won")
+def leased_taker_without_the_lease() -> list[Patch]:
+    return [*_taker("lease_won"), patch.object(takeover, "_claimed", lambda *_: None)]
+
+
+@seeded("leased, taker: a lease that nobody renews is not enough, the peer must be silent")
+def leased_taker_in_spite_of_the_peer() -> list[Patch]:
+    def consider(group: Group, engine: Engine) -> None:
+        if group.lease is not None:
+            group.lease.wanted = 0
+        if group.willing(engine) and group.lease is not None:
+            certificate, _ = takeover.by_silence(group, engine)
+            if certificate is not None:
+                takeover.take(group, certificate, engine)
+                return
+        original(group, engine)
+
+    original = takeover.consider
+    return [*_taker("silence_ns"), patch.object(takeover, "consider", consider)]
+
+
+@seeded("W is that of the longer of both files")
+def wait_is_too_short() -> list[Patch]:
+    original = lease.Lease.ripe_ns
+
+    def ripe_ns(self: lease.Lease, node: int, ttl_ns: int) -> int:
+        short = self.seen_ns + ttl_ns // 2 if self.seen is not None else FOREVER
+        return min(short, original(self, node, ttl_ns))
+
+    return [patch.object(lease.Lease, "ripe_ns", ripe_ns)]
+
+
+@seeded("a renewal counts from its sending, not from its answer")
+def renewal_counts_from_the_answer() -> list[Patch]:
+    original = lease._written
+
+    def written(group: Group, new: Any, _ordered_ns: int, engine: Engine) -> None:
+        original(group, new, engine.now_ns, engine)
+
+    return [patch.object(lease, "_written", written)]
+
+
+def _awaited_swap(group: Group, event: LeaseTold) -> lease.Lease | None:
+    """The lease whose swap this is the end of."""
+    own = group.lease
+    if own is None or own.op is None or own.new is None or own.op.id != event.op:
+        return None
+    return own
+
+
+@seeded("a renewal of unknown outcome proves nothing")
+def unknown_renewal_counts() -> list[Patch]:
+    original = lease.told
+
+    def told(group: Group, event: LeaseTold, engine: Engine) -> None:
+        own = _awaited_swap(group, event)
+        if own is not None and own.new is not None and event.outcome is LeaseOutcome.UNKNOWN:
+            lease._written(group, own.new, own.ordered_ns, engine)
+        original(group, event, engine)
+
+    return [patch.object(lease, "told", told)]
+
+
+@seeded("a refused renewal proves that somebody else wrote: it is no renewal")
+def conflict_counts_as_renewal() -> list[Patch]:
+    original = lease.told
+
+    def told(group: Group, event: LeaseTold, engine: Engine) -> None:
+        own = _awaited_swap(group, event)
+        if own is not None and event.outcome is LeaseOutcome.CONFLICT:
+            reading = LeaseReading(own.new, "")
+            event = event._replace(outcome=LeaseOutcome.OK, reading=reading)
+        original(group, event, engine)
+
+    return [patch.object(lease, "told", told)]
+
+
+@seeded("a reading that shows a higher epoch ends the hold")
+def higher_epoch_ignored() -> list[Patch]:
+    original = lease._read
+
+    def read(group: Group, reading: LeaseReading, engine: Engine) -> None:
+        if group.held and reading.record is not None and reading.record.epoch > group.held_epoch:
+            return
+        original(group, reading, engine)
+
+    return [patch.object(lease, "_read", read)]
+
+
+@seeded("a lost reply is looked for: a reading with our own nonce proves that it was written")
+def doubt_never_resolved() -> list[Patch]:
+    original = lease._written
+
+    def written(group: Group, new: Any, ordered_ns: int, engine: Engine) -> None:
+        own = group.lease
+        if own is not None and ordered_ns == own.doubt_ns:
+            return
+        original(group, new, ordered_ns, engine)
+
+    return [patch.object(lease, "_written", written)]
+
+
+@seeded("a lease that is given back is no evidence, whatever becomes of the giving")
+def given_back_and_still_in_hand() -> list[Patch]:
+    original = lease._order_swap
+
+    def order(group: Group, epoch: int, holder: int | None, budget_ns: int, engine: Engine) -> None:
+        assert group.lease is not None
+        if holder is None:
+            group.lease.renewed_epoch = epoch
+        original(group, epoch, holder, budget_ns, engine)
+
+    return [patch.object(lease, "_order_swap", order)]
+
+
+@seeded("the lease of a group that was stopped is given back")
+def lease_is_never_given_back() -> list[Patch]:
+    return [patch.object(lease, "_to_be_released", lambda *_: False)]
+
+
+@seeded("evidence is of one epoch: a renewal of an earlier hold is none")
+def evidence_of_an_earlier_epoch() -> list[Patch]:
+    return [patch.object(lease.Lease, "evidence_ns", lambda self, _epoch: self.renewed_ns)]
+
+
+@seeded("every start in silence needs the lease where the lease binds")
+def other_certificates_need_no_lease() -> list[Patch]:
+    original = takeover._claimed
+
+    def claimed(group: Group, certificate: Certificate, seen: TakerView, engine: Engine) -> Any:
+        if certificate is Certificate.LEASED:
+            return original(group, certificate, seen, engine)
+        return None
+
+    return [patch.object(takeover, "_claimed", claimed)]
+
+
+@seeded("a person's word is checked against the lease: who renews it is not off")
+def person_is_always_right() -> list[Patch]:
+    return [patch.object(lease, "checked_ns", lambda *_: NEVER)]
+
+
+@seeded("a frozen holder is shut by the kernel: its gate is late by H, so the lease is H shorter")
+def gate_lateness_left_out() -> list[Patch]:
+    original = Settings._lease
+
+    def bounds(self: Settings, _hold_ns: int) -> dict[str, int]:
+        return original(self, 0)
+
+    return [patch.object(Settings, "_lease", bounds)]
+
+
+@seeded("an op that is not awaited changes nothing")
+def late_answer_is_taken() -> list[Patch]:
+    original = lease.told
+
+    def told(group: Group, event: LeaseTold, engine: Engine) -> None:
+        own = group.lease
+        if own is not None and own.op is not None:
+            event = event._replace(op=own.op.id)
+        original(group, event, engine)
+
+    return [patch.object(lease, "told", told)]
+
+
+@seeded("a word that knows less of epochs than we do releases nothing")
+def released_by_an_old_word() -> list[Patch]:
+    original = takeover.released_to_us
+
+    def released(group: Group, word: GroupBeat, engine: Engine) -> bool:
+        return original(group, word._replace(epoch=1 << 60), engine)
+
+    return [patch.object(takeover, "released_to_us", released)]
+
+
+@seeded("the last heartbeat must have said that the lease binds the holder")
+def leased_from_one_who_is_not_bound() -> list[Patch]:
+    return _taker("bound")
