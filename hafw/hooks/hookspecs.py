@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hafw.core.wire import Key
 
 PROJECT = "hafw"
@@ -190,3 +192,82 @@ def hafw_lease_swap(request: LeaseSwap) -> LeaseReading | None:
     it was sent and no answer came; the caller reads, and looks for its nonce. `Retryable`: refused
     for now, nothing is written. No plugin tries a swap again by itself, and neither does its SDK.
     """
+
+
+class Power(StrEnum):
+    """Whether a machine runs, as a device says.
+
+    OFF is a terminal state that was read repeatedly: never "asked to", never "stopping". A device
+    that does not answer, or not clearly, is UNKNOWN.
+    """
+
+    OFF = "off"
+    ON = "on"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceRequest:
+    """One way to switch off one node.
+
+    `op`: which operation this is (node/incarnation/epoch/n), so that what a device remembers can be
+    told from what an older operation left. `sender` and `target`: names of nodes, never the same.
+    `options`: what the cluster file says of this method, less `method` and `timeout`; secrets are
+    named by their files. `deadline_ns`: BOOTTIME; nothing that was begun outlives it.
+    """
+
+    cluster_id: str
+    op: str
+    sender: str
+    target: str
+    options: Mapping[str, str | int | bool]
+    deadline_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A state that was seen, in the device's words, and when (BOOTTIME)."""
+
+    state: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceReceipt:
+    """What is known of the target, and the evidence for it.
+
+    `confirmed`: a takeover may rest on it. A courtesy (asking the target itself) never is, whatever
+    it saw. `identity`: the target as the device names it, the same for as long as it is the same
+    machine. `seen`: the states that were read, oldest first.
+    """
+
+    power: Power
+    confirmed: bool
+    method: str
+    identity: str
+    seen: tuple[Sighting, ...]
+
+
+@hookspec
+def hafw_fence_warm(request: FenceRequest) -> None:
+    """Prepare what fencing needs, and refuse what cannot work: options, secrets, programs.
+
+    Called for each fence when the worker starts, before the node may hold anything. Raises
+    `Misconfigured` or `Denied` for what no retry can cure; a device that does not answer now is
+    none of its business.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_fence_off(request: FenceRequest) -> FenceReceipt | None:
+    """Switch the target off, and read its state until it is off or the deadline comes. Idempotent.
+
+    It is switched off, never restarted: a machine can be back before the answer is. A machine that
+    is off already is read all the same. `UnknownOutcome`: the order was given and the state did not
+    become clear in time. Any other error: nothing was ordered.
+    """
+
+
+@hookspec(firstresult=True)
+def hafw_fence_status(request: FenceRequest) -> FenceReceipt | None:
+    """Read the target's state, without changing it. An error while asking is UNKNOWN, never OFF."""

@@ -22,7 +22,12 @@ SPECS: Final = {
     if inspect.isfunction(value) and hasattr(value, f"{hookspecs.PROJECT}_spec")
 }
 VALUES: Final = [value for value in vars(hookspecs).values() if is_dataclass(value)]
-REQUESTS: Final = {hookspecs.VipRequest, hookspecs.LeaseRequest, hookspecs.LeaseSwap}
+REQUESTS: Final = {
+    hookspecs.VipRequest,
+    hookspecs.LeaseRequest,
+    hookspecs.LeaseSwap,
+    hookspecs.FenceRequest,
+}
 ERRORS: Final = [
     value
     for value in vars(errors).values()

@@ -1,0 +1,152 @@
+"""Calls about instances: reads, stop and reset, alias IP ranges.
+
+One rule: two interfaces of a network never own one address. That is judged when the change lands;
+the fingerprint, which guards one interface only, when it is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from ipaddress import IPv4Network, ip_network
+from typing import TYPE_CHECKING, Final
+
+from hafw_sim.clouds.gce.state import OperationFailed
+from hafw_sim.clouds.gce.values import Guest, Instance, Nic
+from hafw_sim.clouds.gce.wire import ApiError, Reply, text
+
+if TYPE_CHECKING:
+    from hafw_sim.clouds.gce.state import Ask, State, Things
+
+STOP_S: Final = 0.3
+"""How long an obedient guest takes to shut down; real ones take up to 90 s, and then are cut."""
+_OFF: Final = ("TERMINATED", "STOPPED")
+
+
+def get(state: State, ask: Ask) -> Reply:
+    """`instances.get`."""
+    return Reply(200, _find(state.seen(ask), ask).json(state.project))
+
+
+def list_(state: State, ask: Ask) -> Reply:
+    """`instances.list`, of one zone."""
+    zone = ask.names["zone"]
+    found = [one for one in state.seen(ask).instances.values() if one.zone == zone]
+    items = [one.json(state.project) for one in found]
+    return Reply(200, {"kind": "compute#instanceList", "items": items})
+
+
+def stop(state: State, ask: Ask) -> Reply:
+    """`instances.stop`: waits for the guest, for ever if that hangs, unless told not to."""
+    instance = _find(state.things, ask)
+    hard = ask.request.query.get("noGracefulShutdown") == "true"
+    if instance.status in _OFF:
+        return state.begin(ask, _path(ask), lambda _: None)
+    state.put(replace(instance, status="STOPPING"), ask.now_s)
+
+    def land(at_s: float) -> None:
+        now = _find(state.things, ask)
+        state.put(replace(now, status="TERMINATED"), at_s)
+
+    hangs = instance.guest is Guest.HANGS and not hard
+    lasts_s = math.inf if hangs else None if hard else STOP_S
+    return state.begin(ask, _path(ask), land, lasts_s=lasts_s)
+
+
+def reset(state: State, ask: Ask) -> Reply:
+    """`instances.reset`: hard, and the machine is booting again before the operation ends."""
+    instance = _find(state.things, ask)
+    if instance.status != "RUNNING":
+        raise ApiError(400, "resourceNotReady", f"The resource '{_path(ask)}' is not ready")
+    state.put(replace(instance, resets=instance.resets + 1, guest=Guest.OBEYS), ask.now_s)
+    return state.begin(ask, _path(ask), lambda _: None)
+
+
+def update_network_interface(state: State, ask: Ask) -> Reply:
+    """`instances.updateNetworkInterface`: replaces the whole list of alias IP ranges."""
+    body, instance = ask.request.body, _find(state.things, ask)
+    nic = _nic(instance, ask.request.query.get("networkInterface", ""))
+    if text(body, "fingerprint") != nic.fingerprint:
+        raise ApiError(412, "conditionNotMet", "Supplied fingerprint does not match current one.")
+    touched = f"{_path(ask)}/{nic.name}"
+    if state.busy(touched):
+        raise ApiError(400, "resourceNotReady", f"The resource '{touched}' is not ready")
+    wanted = nic.aliases  # as PATCH has it: what is not in the body stays
+    if "aliasIpRanges" in body:
+        wanted = tuple(text(one, "ipCidrRange") for one in body["aliasIpRanges"])
+    for alias in wanted:
+        _check_range(nic, alias)
+
+    def land(at_s: float) -> None:
+        now = _find(state.things, ask)
+        taken = _taken(state.things, nic.network, but=(now.zone, now.name, nic.name))
+        for alias in wanted:
+            if any(ip_network(alias).overlaps(other) for other in taken):
+                address = alias.removesuffix("/32")
+                raise OperationFailed(
+                    "IP_IN_USE_BY_ANOTHER_RESOURCE",
+                    f"IP '{address}' is already being used by another resource.",
+                )
+        changed = replace(_nic(now, nic.name), aliases=wanted, serial=nic.serial + 1)
+        nics = tuple(changed if one.name == nic.name else one for one in now.nics)
+        state.put(replace(now, nics=nics), at_s)
+
+    return state.begin(ask, _path(ask), land, touches=[touched])
+
+
+def test_iam_permissions(state: State, ask: Ask, denied: set[str]) -> Reply:
+    """`instances.testIamPermissions`: those of the asked that the caller has."""
+    _find(state.things, ask)
+    asked = ask.request.body.get("permissions", [])
+    return Reply(200, {"permissions": [one for one in asked if one not in denied]})
+
+
+def holders(things: Things, address: str) -> list[str]:
+    """The instances that have `address` as an alias: never more than one."""
+    return [
+        instance.name
+        for instance in things.instances.values()
+        for nic in instance.nics
+        if any(ip_network(address).overlaps(ip_network(alias)) for alias in nic.aliases)
+    ]
+
+
+def _taken(things: Things, network: str, but: tuple[str, str, str]) -> list[IPv4Network]:
+    return [
+        IPv4Network(taken)
+        for (zone, name), instance in things.instances.items()
+        for nic in instance.nics
+        if nic.network == network
+        for taken in (nic.address, *(() if (zone, name, nic.name) == but else nic.aliases))
+    ]
+
+
+def _check_range(nic: Nic, alias: str) -> None:
+    try:
+        inside = IPv4Network(alias).subnet_of(IPv4Network(nic.subnet))
+    except ValueError as problem:
+        raise ApiError(
+            400, "invalid", f"Invalid value for field 'ipCidrRange': {problem}"
+        ) from None
+    if not inside:
+        raise ApiError(
+            400, "invalid", f"Alias IP range '{alias}' is not in subnetwork {nic.subnet}"
+        )
+
+
+def _nic(instance: Instance, name: str) -> Nic:
+    for nic in instance.nics:
+        if nic.name == name:
+            return nic
+    raise ApiError(400, "invalid", f"Invalid value for field 'networkInterface': '{name}'")
+
+
+def _find(things: Things, ask: Ask) -> Instance:
+    found = things.instances.get((ask.names["zone"], ask.names["name"]))
+    if found is None:
+        raise ApiError(404, "notFound", f"The resource '{_path(ask)}' was not found")
+    return found
+
+
+def _path(ask: Ask) -> str:
+    return f"zones/{ask.names['zone']}/instances/{ask.names['name']}"

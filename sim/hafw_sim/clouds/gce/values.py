@@ -1,0 +1,157 @@
+"""What the model keeps: instances, their interfaces, routes; and how the API writes them.
+
+One rule: values are frozen, so an old state is kept by keeping the reference.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+ROOT: Final = "https://www.googleapis.com/compute/v1"
+"""What links in answers begin with, whatever the address of the server."""
+
+
+class Guest(StrEnum):
+    """Whether the operating system on an instance obeys a request to shut down."""
+
+    OBEYS = "obeys"
+    HANGS = "hangs"
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A network interface; `serial` rises at every change and makes the fingerprint."""
+
+    address: str
+    aliases: tuple[str, ...] = ()
+    name: str = "nic0"
+    network: str = "default"
+    subnet: str = "10.0.0.0/24"
+    serial: int = 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Opaque to clients: it says only whether the interface is still the one that was read."""
+        return base64.b64encode(f"{self.address}/{self.serial}".encode()).decode()
+
+    def json(self, project: str) -> Json:
+        """As `instances.get` shows it."""
+        links = f"{ROOT}/projects/{project}"
+        shown: Json = {
+            "kind": "compute#networkInterface",
+            "name": self.name,
+            "network": f"{links}/global/networks/{self.network}",
+            "subnetwork": f"{links}/regions/europe-west1/subnetworks/{self.network}",
+            "networkIP": self.address,
+            "fingerprint": self.fingerprint,
+        }
+        if self.aliases:
+            shown["aliasIpRanges"] = [{"ipCidrRange": alias} for alias in self.aliases]
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A virtual machine. `resets`: how often it was reset; no call shows that."""
+
+    name: str
+    nics: tuple[Nic, ...]
+    id: int = 0
+    zone: str = "europe-west1-b"
+    status: str = "RUNNING"
+    guest: Guest = Guest.OBEYS
+    can_ip_forward: bool = True
+    resets: int = 0
+
+    def json(self, project: str) -> Json:
+        """As `instances.get` shows it."""
+        links = f"{ROOT}/projects/{project}/zones/{self.zone}"
+        return {
+            "kind": "compute#instance",
+            "id": str(self.id),
+            "name": self.name,
+            "zone": links,
+            "selfLink": f"{links}/instances/{self.name}",
+            "status": self.status,
+            "canIpForward": self.can_ip_forward,
+            "networkInterfaces": [nic.json(project) for nic in self.nics],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A static route; traffic goes by the one with the lowest priority number."""
+
+    name: str
+    dest_range: str
+    next_hop: str
+    priority: int = 1000
+    network: str = "default"
+    description: str = ""
+    id: int = 0
+
+    def json(self, project: str) -> Json:
+        """As `routes.list` shows it; `next_hop` is the instance's path within the project."""
+        links = f"{ROOT}/projects/{project}"
+        return {
+            "kind": "compute#route",
+            "id": str(self.id),
+            "name": self.name,
+            "destRange": self.dest_range,
+            "priority": self.priority,
+            "network": f"{links}/global/networks/{self.network}",
+            "nextHopInstance": f"{links}/{self.next_hop}",
+            "description": self.description,
+            "selfLink": f"{links}/global/routes/{self.name}",
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Operation:
+    """A change under way: it takes effect when it ends, and may end with an error."""
+
+    id: int
+    kind: str
+    scope: str
+    target: str
+    request: tuple[str, ...]
+    inserted_s: float
+    starts_s: float
+    ends_s: float
+    done: bool = False
+    error: tuple[str, str] | None = None
+    touches: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def name(self) -> str:
+        """What `zoneOperations.get` knows it by."""
+        return f"operation-{self.id}"
+
+    def json(self, project: str, now_s: float) -> Json:
+        """As every change answers it, and `zoneOperations.get` and `wait` do."""
+        running = "RUNNING" if now_s >= self.starts_s else "PENDING"
+        shown: Json = {
+            "kind": "compute#operation",
+            "id": str(self.id),
+            "name": self.name,
+            "operationType": self.kind,
+            "targetLink": f"{ROOT}/projects/{project}/{self.target}",
+            "selfLink": f"{ROOT}/projects/{project}/{self.scope}/operations/{self.name}",
+            "status": "DONE" if self.done else running,
+            "progress": 100 if self.done else 0,
+            "insertTime": datetime.fromtimestamp(self.inserted_s, UTC).isoformat(),
+        }
+        if self.scope.startswith("zones/"):
+            shown["zone"] = f"{ROOT}/projects/{project}/{self.scope}"
+        if self.error is not None:
+            code, message = self.error
+            shown["error"] = {"errors": [{"code": code, "message": message}]}
+            shown["httpErrorStatusCode"] = 400
+            shown["httpErrorMessage"] = "BAD REQUEST"
+        return shown

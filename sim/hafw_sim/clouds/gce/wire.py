@@ -1,0 +1,146 @@
+"""Requests and answers between the model and whoever serves it, and the calls that there are.
+
+One rule: an answer that takes time says so; the model never waits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hafw_sim.clouds.gce.values import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request; `path` without the query."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer."""
+
+    status: int
+    body: Json
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No answer: the connection ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Come back at `at_s` and ask `then` how it goes on."""
+
+    at_s: float
+    then: Callable[[float], Answer]
+
+
+Answer = Reply | Lost | Later
+
+
+class ApiError(Exception):
+    """The service refuses: an HTTP status with a reason, and nothing was done."""
+
+    def __init__(
+        self, status: int, reason: str, message: str, *, retry_after_s: float | None = None
+    ) -> None:
+        """`reason`: what the service's own errors are told apart by."""
+        super().__init__(message)
+        self.status, self.reason, self.retry_after_s = status, reason, retry_after_s
+
+    def reply(self) -> Reply:
+        """As it goes over the wire."""
+        one = {"domain": "global", "reason": self.reason, "message": str(self)}
+        error = {"code": self.status, "message": str(self), "errors": [one]}
+        headers = {} if self.retry_after_s is None else {"Retry-After": f"{self.retry_after_s:g}"}
+        return Reply(self.status, {"error": error}, headers)
+
+
+CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
+    "instances.get": ("GET", "zones/{zone}/instances/{name}", ("compute.instances.get",)),
+    "instances.list": ("GET", "zones/{zone}/instances", ("compute.instances.list",)),
+    "instances.stop": ("POST", "zones/{zone}/instances/{name}/stop", ("compute.instances.stop",)),
+    "instances.reset": (
+        "POST",
+        "zones/{zone}/instances/{name}/reset",
+        ("compute.instances.reset",),
+    ),
+    "instances.testIamPermissions": (
+        "POST",
+        "zones/{zone}/instances/{name}/testIamPermissions",
+        (),
+    ),
+    "instances.updateNetworkInterface": (
+        "PATCH",
+        "zones/{zone}/instances/{name}/updateNetworkInterface",
+        ("compute.instances.updateNetworkInterface", "compute.subnetworks.use"),
+    ),
+    "zoneOperations.get": (
+        "GET",
+        "zones/{zone}/operations/{name}",
+        ("compute.zoneOperations.get",),
+    ),
+    "zoneOperations.wait": (
+        "POST",
+        "zones/{zone}/operations/{name}/wait",
+        ("compute.zoneOperations.get",),
+    ),
+    "globalOperations.get": (
+        "GET",
+        "global/operations/{name}",
+        ("compute.globalOperations.get",),
+    ),
+    "globalOperations.wait": (
+        "POST",
+        "global/operations/{name}/wait",
+        ("compute.globalOperations.get",),
+    ),
+    "routes.get": ("GET", "global/routes/{name}", ("compute.routes.get",)),
+    "routes.list": ("GET", "global/routes", ("compute.routes.list",)),
+    "routes.insert": (
+        "POST",
+        "global/routes",
+        ("compute.routes.create", "compute.networks.updatePolicy", "compute.instances.use"),
+    ),
+    "routes.delete": (
+        "DELETE",
+        "global/routes/{name}",
+        ("compute.routes.delete", "compute.networks.updatePolicy"),
+    ),
+}
+"""Method, path within the project, and permissions of every call that the model knows."""
+
+_PATTERNS: Final = {
+    name: (method, re.compile("/compute/v1/projects/(?P<project>[^/]+)/" + _path + "$"))
+    for name, (method, path, _) in CALLS.items()
+    for _path in (re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path),)
+}
+
+
+def recognise(request: Request) -> tuple[str, dict[str, str]]:
+    """The call's name, and what its path names. Raises ApiError."""
+    for name, (method, pattern) in _PATTERNS.items():
+        found = pattern.match(request.path)
+        if found and method == request.method:
+            return name, found.groupdict()
+    raise ApiError(404, "notFound", f"{request.method} {request.path}: the model has no such call")
+
+
+def text(body: Mapping[str, Any], key: str) -> str:
+    """A field that must be there. Raises ApiError."""
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise ApiError(400, "required", f"Required field 'resource.{key}' not specified")
+    return value
