@@ -31,6 +31,8 @@ NOT_FOUND_FREE: Final = "no probe of the address has found it free"
 """The refusal to which the answer of the newest probe belongs."""
 LEASE_RUNS: Final = "the lease of the other node was not seen unchanged for long enough"
 """The refusal after which there is nothing to do but wait."""
+NOT_OFF: Final = "the peer is not confirmed off"
+"""The refusal after which it may be switched off."""
 LEASE_NOT_OURS: Final = "the lease is not won yet"
 """The refusal after which the lease may be claimed."""
 
@@ -54,7 +56,8 @@ class HolderEvidence(NamedTuple):
     there is none, the reading of the service interface *before* the one that had heard somebody.
     `renewed_ns`: its newest successful lease renewal. `promised_ns`: as `heard_ns`, but by any
     start of the peer: each waits, from its own beginning, before it takes anything in silence.
-    `unarmed`: the holder knows that the peer is not armed (see `reflection`).
+    `unarmed`: the holder knows that the peer is not armed (see `reflection`). `proved_ns`: when the
+    peer was confirmed off last, without having been heard since.
     """
 
     heard_ns: int
@@ -63,6 +66,7 @@ class HolderEvidence(NamedTuple):
     renewed_ns: int
     promised_ns: int
     unarmed: bool
+    proved_ns: int = NEVER
 
 
 class TakerView(NamedTuple):
@@ -147,7 +151,7 @@ def take_released(view: TakerView, _settings: Settings) -> str | None:
 
 def take_fenced(view: TakerView, _settings: Settings) -> str | None:
     """The peer is confirmed off."""
-    return None if view.fence_confirmed else "the peer is not confirmed off"
+    return None if view.fence_confirmed else NOT_OFF
 
 
 def take_leased(view: TakerView, settings: Settings) -> str | None:
@@ -288,16 +292,20 @@ def routes(classes: Classes) -> list[Certificate]:
     return [certificate for certificate, duty in DUTIES.items() if duty.binds & classes]
 
 
-def protection(classes: Classes) -> str:
+def protection(classes: Classes, *, both: bool = False) -> str:
     """The name of the protection that these classes give: `reflected`, `best-effort`, `none`, ...
 
-    `a|b` means that b is taken where a is not to be had: as strong as the weaker.
+    `a|b` means that b is taken where a is not to be had: as strong as the weaker. `fenced+leased`:
+    a start needs `both`.
     """
-    return "|".join(map(str, routes(classes))) or "none"
+    return ("+" if both else "|").join(map(str, routes(classes))) or "none"
 
 
 def hold_until(evidence: HolderEvidence, binds: int, settings: Settings) -> int:
     """The end of the right to hold: a holder bound by several classes obeys all of them.
+
+    Nobody can take from a holder whose peer is off: a start that never heard the holder cannot know
+    whether it holds by such a proof, so it takes nothing without switching the holder off.
 
     `binds`: the classes, as a number.
     """
@@ -305,4 +313,4 @@ def hold_until(evidence: HolderEvidence, binds: int, settings: Settings) -> int:
     for duty in DUTIES.values():
         if duty.mask & binds:
             until = min(until, duty.hold_until(evidence, settings))
-    return until
+    return max(until, evidence.proved_ns + settings.hold_ns)

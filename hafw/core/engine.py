@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import announcing, handover, hearing, lease, operator, reload, speaking, takeover
+from hafw.core import (
+    announcing,
+    fencing,
+    handover,
+    hearing,
+    lease,
+    operator,
+    reload,
+    speaking,
+    takeover,
+)
 from hafw.core.duties import NEVER
 from hafw.core.group import Group
 from hafw.core.liveness import Peer, PeerState, SentLog
@@ -69,12 +79,14 @@ class Engine:
         epochs: dict[int, int] | None = None,
         distrust: str = "",
         salt: int = 0,
+        met_before: bool = False,
     ) -> None:
         """Start as `incarnation`, which must be durable already.
 
         `epochs`: the highest known epoch of each group. `distrust` says why the durable state
         cannot be trusted (missing, torn, rolled back); the node then joins as standby. `salt`: 64
         bits by chance, which make what this start writes into a lease unlike all else there.
+        `met_before`: an earlier start heard the other node since this machine booted.
         """
         self.settings = settings
         self.coming: Settings | None = None
@@ -87,6 +99,7 @@ class Engine:
         self.peer = Peer(settings, self.now_ns)
         self.sent = SentLog()
         self.echoes = [Echoes() for _ in range(settings.pings)]
+        self.fencing = fencing.Fencing(met_before=met_before)
         self.groups: dict[int, Group] = {}
         for group in settings.groups:
             known = (epochs or {}).get(group.id, 0)
@@ -133,7 +146,7 @@ class Engine:
         for group in self.groups.values():
             due = min(due, group.next_ns(self), handover.next_ns(group, self))
             due = min(due, takeover.next_ns(group, self), lease.next_ns(group, self))
-        return min(due, operator.next_ns(self))
+        return min(due, operator.next_ns(self), fencing.next_ns(self))
 
     def snapshot(self) -> Snapshot:
         """The whole state as plain values, between two steps."""
@@ -169,6 +182,7 @@ class Engine:
             case EchoAnswered(ping, n):
                 self.echoes[ping].answer(n)
             case OpEnded():
+                fencing.ended(event, self)
                 for group in self.groups.values():
                     group.op_ended(event, self)
             case LeaseTold():
@@ -220,6 +234,7 @@ class Engine:
 
     def _settle(self) -> None:
         self._judge_peer()
+        fencing.judge(self)
         for group in self.groups.values():
             takeover.certainly_unarmed(group, self)
             if not group.held:
@@ -228,6 +243,7 @@ class Engine:
             handover.run(group, self)
             lease.run(group, self)
             takeover.update_arming(group, self)
+        fencing.run(self)
         operator.run(self)
         reload.run(self)
         speaking.send_beats(self)
@@ -282,7 +298,8 @@ class Engine:
         intents = tuple(
             (g.id, g.intent[0], str(g.intent[1])) for g in self.groups.values() if g.intent
         )
-        self.emit(Persist(self._token, Durable(self.incarnation, epochs, intents)))
+        met = self.peer.met() or self.fencing.met_before
+        self.emit(Persist(self._token, Durable(self.incarnation, epochs, intents, met)))
         return self._token
 
     def may_persist(self) -> bool:

@@ -23,7 +23,7 @@ from hafw.core.model import (
     ShutGate,
     StartOp,
 )
-from hafw.core.settings import MS, SECOND, GroupSettings
+from hafw.core.settings import MS, SECOND, Classes, GroupSettings
 from hafw.core.states import PHASES, TRANSITIONS, State
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ class Group:
             self.lease.evidence_ns(of_start(self)) if self.lease is not None else NEVER,
             engine.peer.promised_ns,
             unarmed,
+            engine.fencing.evidence_ns(engine.now_ns),
         )
 
     def could_hold(self, certificate: Certificate, engine: Engine, *, won: bool = False) -> bool:
@@ -411,6 +412,8 @@ class Group:
     def beat(self, engine: Engine) -> GroupBeat:
         """What a beat says of this group."""
         binds, shut_ns = reload.announced(self, engine)
+        if engine.fencing.off:  # what it rests on now, no other class would end
+            binds &= Classes.FENCED
         return GroupBeat(
             self.id,
             self.phase,

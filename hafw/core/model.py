@@ -356,6 +356,12 @@ class ReadLease(NamedTuple):
     op: Op
 
 
+class FencePeer(NamedTuple):
+    """Switch the other node off; OK only when its device says, repeatedly, that it is off."""
+
+    op: Op
+
+
 class SwapLease(NamedTuple):
     """Put `new` into the lease of a group where `expected` still stands."""
 
@@ -366,11 +372,15 @@ class SwapLease(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """What must survive a crash. `intents`: the start being prepared, by group."""
+    """What must survive a crash. `intents`: the start being prepared, by group.
+
+    `met`: the other node was heard since this machine booted.
+    """
 
     incarnation: int
     epochs: tuple[tuple[int, int], ...]
     intents: tuple[tuple[int, int, str], ...]
+    met: bool = False
 
 
 class Persist(NamedTuple):
@@ -414,6 +424,7 @@ Effect = (
     | StartOp
     | ReadLease
     | SwapLease
+    | FencePeer
     | Persist
     | Note
     | Answer

@@ -69,7 +69,8 @@ class GroupSettings:
     """One resource group as the engine sees it.
 
     `vips` says for each resource, in start order, whether it is a VIP behind the gate.
-    `classes` are the certificate classes that the file allows for this group.
+    `classes` are the certificate classes that the file allows for this group. `both`: a start
+    needs the lease *and* the fence, not one of them.
     """
 
     id: int
@@ -77,6 +78,7 @@ class GroupSettings:
     vips: tuple[bool, ...]
     classes: Classes
     auto_failback: bool = False
+    both: bool = False
     start_budget_ns: int = 20 * SECOND
     stop_budget_ns: int = 20 * SECOND
     binds: int = field(init=False)
@@ -84,6 +86,8 @@ class GroupSettings:
     reflected: bool = field(init=False)
     best_effort: bool = field(init=False)
     leased: bool = field(init=False)
+    fenced: bool = field(init=False)
+    only_fenced: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the classes apart, once."""
@@ -91,6 +95,8 @@ class GroupSettings:
         object.__setattr__(self, "reflected", Classes.REFLECTED in self.classes)
         object.__setattr__(self, "best_effort", Classes.BEST_EFFORT in self.classes)
         object.__setattr__(self, "leased", Classes.LEASED in self.classes)
+        object.__setattr__(self, "fenced", Classes.FENCED in self.classes)
+        object.__setattr__(self, "only_fenced", self.classes == Classes.FENCED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +106,10 @@ class Settings:
     `names` are the two nodes in the order of the file; `links` counts the heartbeat links;
     `pings` counts the ping nodes; `reflect` says that one of them reflects heartbeats.
     `lease_ttl_ns` is W, how long a taker watches a lease that nobody renews; 0: there is no store.
-    `gate_absolute` is true where the kernel's gate takes an absolute deadline. `tick_ns` is the
-    tick of this node's kernel: the gate shuts by so much too late.
+    `fence_delay_ns`: the node that did not serve waits so long before it switches the other off;
+    `fence_budget_ns`: what that may take. `gate_absolute` is true where the kernel's gate takes an
+    absolute deadline. `tick_ns` is the tick of this node's kernel: the gate shuts by so much too
+    late.
     """
 
     cluster_id: bytes
@@ -114,6 +122,8 @@ class Settings:
     config_hash: bytes
     timing: Timing = Timing()
     lease_ttl_ns: int = 0
+    fence_delay_ns: int = 5 * SECOND
+    fence_budget_ns: int = 60 * SECOND
     gate_absolute: bool = False
     tick_ns: int = 0
     ping_switchover: bool = True

@@ -14,7 +14,18 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from hafw.core import duties, group, lease, liveness, model, operator, reflection, settings, states
+from hafw.core import (
+    duties,
+    fencing,
+    group,
+    lease,
+    liveness,
+    model,
+    operator,
+    reflection,
+    settings,
+    states,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +38,7 @@ _MODULES: Final = (model, settings, states, duties, liveness)
 _PARTS: Final = (
     group.Group,
     lease.Lease,
+    fencing.Fencing,
     liveness.Peer,
     liveness.SentLog,
     operator.Request,

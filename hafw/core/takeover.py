@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import lease
+from hafw.core import fencing, lease
 from hafw.core.duties import (
     DUTIES,
     FOREVER,
     LEASE_NOT_OURS,
     LEASE_RUNS,
     NOT_FOUND_FREE,
+    NOT_OFF,
     Certificate,
     TakerView,
     wait_ns,
@@ -39,12 +40,15 @@ NO_STORE: Final = (
     "`lease` out of [authority] in the cluster file and restart the agents that are left"
 )
 _BY_SILENCE: Final = (
-    Certificate.FENCED,
     Certificate.LEASED,
     Certificate.REFLECTED,
+    Certificate.FENCED,
     Certificate.BEST_EFFORT,
 )
-"""Certificates for a silent peer, strongest first."""
+"""Certificates for a silent peer: what switches nobody off is tried before what does."""
+_OFF: Final = (Certificate.FENCED,)
+FENCE_RUNS: Final = "the other node is to be switched off"
+"""The refusal after which there is nothing to do but wait."""
 _FACTS: Final = {
     Certificate.RELEASED: "the other node let it go",
     Certificate.FENCED: "and confirmed off",
@@ -60,8 +64,8 @@ def view(group: Group, engine: Engine) -> TakerView:
     peer, settings, now_ns = engine.peer, engine.settings, engine.now_ns
     word = peer.groups.get(group.id)
     bound = Classes(word.binds) if word is not None else Classes.NONE
-    if not peer.met():
-        bound = group.settings.classes  # whoever holds, holds by the same file
+    if not peer.met():  # whoever holds, holds by the same file, or because it saw us off
+        bound = Classes.FENCED if group.settings.fenced else group.settings.classes
     shut_ns = _shut_ns(word, settings)
     silence_ns = peer.silence_ns(now_ns)
     wait = wait_ns(shut_ns, settings)
@@ -80,7 +84,7 @@ def view(group: Group, engine: Engine) -> TakerView:
         has_vip=any(group.settings.vips),
         probe_silent=group.probe_silent_ns >= now_ns - wait // 2,
         released=False,
-        fence_confirmed=False,
+        fence_confirmed=engine.fencing.off,
         lease_ripe=_ripe(group, engine),
         lease_won=group.lease is not None and lease.in_hand(group, engine),
     )
@@ -99,19 +103,50 @@ def by_silence(group: Group, engine: Engine) -> tuple[Certificate | None, list[s
         return None, [f"state: {engine.distrust}; the peer must be heard first"]
     refusals: list[str] = []
     seen = view(group, engine)
-    for certificate in _BY_SILENCE:
+    for certificate in _OFF if engine.fencing.off else _BY_SILENCE:
         duty = DUTIES[certificate]
         if not duty.mask & group.settings.binds:
             continue
         why = duty.refusal(seen, engine.settings)
-        if why in (None, LEASE_NOT_OURS):
+        if certificate is Certificate.FENCED:
+            why = _fenced(group, seen, why, engine)
+        elif group.settings.both:
+            continue  # the lease alone is not enough
+        elif why in (None, LEASE_NOT_OURS):
             why = _claimed(group, certificate, seen, engine)
         if why is None:
             return certificate, []
         refusals.append(f"{certificate}: {why}{_more(certificate, why, group)}")
-        if why is LEASE_NOT_OURS:
-            break  # it is being claimed for this certificate
+        if why in (LEASE_NOT_OURS, LEASE_RUNS) and not _store_is_lost(group):
+            break  # it is being claimed for this certificate, or will be: nobody need be shot
     return None, refusals
+
+
+def _store_is_lost(group: Group) -> bool:
+    return group.settings.fenced and group.lease is not None and group.lease.trouble != ""
+
+
+def _fenced(group: Group, seen: TakerView, why: str | None, engine: Engine) -> str | None:
+    """Why the other node's being off is of no use yet; it is switched off where that is needed.
+
+    Where both are needed, and where this node may have been shot itself, the lease comes first: it
+    is the ticket to shoot.
+    """
+    heard = engine.peer.met() or engine.fencing.met_before
+    if group.settings.both or (group.lease is not None and not heard):
+        leased = DUTIES[Certificate.LEASED]
+        refused = leased.refusal(seen._replace(bound=seen.bound | leased.binds), engine.settings)
+        if refused in (None, LEASE_NOT_OURS):
+            refused = _claimed(group, Certificate.FENCED, seen, engine)
+        if refused is not None:
+            return refused
+    if why is not NOT_OFF:
+        return why
+    refused = fencing.refusal(group, engine)
+    if refused and engine.fencing.op is None:
+        return refused
+    fencing.want(engine)
+    return FENCE_RUNS
 
 
 def _claimed(group: Group, certificate: Certificate, seen: TakerView, engine: Engine) -> str | None:
@@ -120,6 +155,8 @@ def _claimed(group: Group, certificate: Certificate, seen: TakerView, engine: En
     Where the lease binds, every start in silence needs it, whatever the certificate: it is claimed.
     """
     if group.lease is None or seen.lease_won:
+        if group.lease is not None:
+            group.lease.wanted = lease.of_start(group)  # keep it until there is a start
         return None if group.could_hold(certificate, engine) else ISOLATED
     if not group.could_hold(certificate, engine, won=True):
         return ISOLATED
@@ -163,8 +200,8 @@ def consider(group: Group, engine: Engine) -> None:
     certificate, refusals = by_silence(group, engine)
     if certificate is not None:
         take(group, certificate, engine)
-    elif group.lease is not None and not group.lease.trouble and _only_waits(refusals):
-        _wait(group, engine)
+    elif _only_waits(group, refusals):
+        _wait(group, refusals[-1], engine)
     else:
         _block(group, refusals or ["silence alone proves nothing"], engine)
 
@@ -275,8 +312,10 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
             prepare(group, Certificate.REFLECTED, engine)
         elif own.best_effort:
             prepare(group, Certificate.BEST_EFFORT, engine)
-        elif own.leased:
+        elif own.leased and not own.both:
             prepare(group, Certificate.LEASED, engine)
+        elif own.fenced:
+            prepare(group, Certificate.FENCED, engine)
     may_probe = own.best_effort and any(own.vips)
     wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
     if may_probe and wanted and group.probe is None and engine.worker_up:
@@ -285,17 +324,21 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
         engine.emit(StartOp(group.probe))
 
 
-def _only_waits(refusals: list[str]) -> bool:
-    """Whether the lease will be had in time, if nobody renews it."""
-    return any(why.endswith((LEASE_RUNS, LEASE_NOT_OURS)) for why in refusals)
+def _only_waits(group: Group, refusals: list[str]) -> bool:
+    """Whether the lease will be had in time, if nobody renews it, or the other node may be off."""
+    store_answers = group.lease is not None and not group.lease.trouble
+    leased = store_answers and any(why.endswith((LEASE_RUNS, LEASE_NOT_OURS)) for why in refusals)
+    return leased or any(why.endswith(FENCE_RUNS) for why in refusals)
 
 
-def _wait(group: Group, engine: Engine) -> None:
+def _wait(group: Group, why: str, engine: Engine) -> None:
     """Say once that there is something to wait for."""
     if group.state is State.STANDBY and not group.blocked_why:
-        group.blocked_why = LEASE_RUNS
+        group.blocked_why = why
         after_s = engine.settings.lease_ttl_ns // SECOND
         text = f"waiting for the lease: to be claimed when nobody renewed it for {after_s} s"
+        if why.endswith(FENCE_RUNS):
+            text = f"waiting: {FENCE_RUNS}"
         engine.note("group.waiting", group.id, text)
 
 

@@ -275,6 +275,29 @@ def store_weather(  # noqa: PLR0913, PLR0917 - one argument per thing
     own.store_ns = (int(to_s * SECOND) // 6, int(to_s * SECOND))
 
 
+# --- fence devices ------------------------------------------------------------------------------
+
+
+@fault
+def reach_fence(world: World, node: Node, works: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """Whether the node reaches the device that can switch the other one off."""
+    world.nodes[NUMBERS[node]].fence_cut = not works
+
+
+@fault
+def fence_weather(world: World, failed: float = 0.0, hangs: float = 0.0, to_s: float = 0.5) -> None:
+    """How orders to fence devices fare: failed without effect, or never answered."""
+    own = world.weather
+    own.fence_failed, own.fence_hangs = failed, hangs
+    own.fence_ns = (int(to_s * SECOND) // 5, int(to_s * SECOND))
+
+
+@fault
+def fence_lies(world: World, lies: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """The devices say off and do nothing: no engine withstands that, every checker must see it."""
+    world.weather.fence_lies = lies
+
+
 # --- disks, operations, addresses ---------------------------------------------------------------
 
 
@@ -390,9 +413,11 @@ def make_whole(world: World) -> None:
     operations(world)
     store(world, up=True)
     store_weather(world)
+    fence_weather(world)
+    fence_lies(world, lies=False)
     for machine in world.nodes:
         machine.fates.clear()
-        machine.store_cut = False
+        machine.store_cut = machine.fence_cut = False
         machine.slow_ns = 0
         machine.freeze_at = ""
         if machine.frozen and not machine.paused:

@@ -25,6 +25,7 @@ def settings_pair(  # noqa: PLR0913 - one argument per thing that pairs differ i
     timing: Timing | None = None,
     auto_failback: bool = False,
     lease_ttl_ns: int = 20 * SECOND,
+    both: bool = False,
 ) -> tuple[Settings, Settings]:
     """The settings of alpha and beta. Group 1 prefers alpha, group 2 beta, and so on."""
     owned = tuple(
@@ -34,6 +35,7 @@ def settings_pair(  # noqa: PLR0913 - one argument per thing that pairs differ i
             vips=(True,),
             classes=classes,
             auto_failback=auto_failback,
+            both=both,
         )
         for number in range(groups)
     )

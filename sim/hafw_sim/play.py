@@ -56,6 +56,7 @@ SOMETIMES: Final = (
     "certificate released",
     "certificate reflected",
     "certificate leased",
+    "certificate fenced",
     "certificate best-effort",
     "certificate operator",
     "right ended",
@@ -78,6 +79,9 @@ SOMETIMES: Final = (
     "waiting for the lease",
     "store silent",
     "late swap landed",
+    "switched off",
+    "fence failed",
+    "fence void",
 )
 """A campaign that never reached one of these has not tested what it seems to test."""
 
@@ -95,6 +99,9 @@ _NOTES: Final = {
     "agent.paused": "own pause noticed",
     "group.waiting": "waiting for the lease",
     "lease.store_down": "store silent",
+    "fence.confirmed": "switched off",
+    "fence.failed": "fence failed",
+    "fence.void": "fence void",
     "config.announced": "new file on one node only",
     "config.reloaded": "new file in force",
 }

@@ -28,6 +28,11 @@ CLASSES: Final = {
     "leased": Classes.LEASED,
     "leased|reflected": Classes.LEASED | Classes.REFLECTED,
     "leased|best-effort": Classes.LEASED | Classes.BEST_EFFORT,
+    "fenced": Classes.FENCED,
+    "fenced|leased": Classes.FENCED | Classes.LEASED,
+    "fenced+leased": Classes.FENCED | Classes.LEASED,
+    "fenced|reflected": Classes.FENCED | Classes.REFLECTED,
+    "fenced|best-effort": Classes.FENCED | Classes.BEST_EFFORT,
     "none": Classes.NONE,
 }
 
@@ -67,6 +72,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     deadtime_ns: int = 10_000_000_000
     initdead_ns: int = 30_000_000_000
     lease_ttl_ns: int = 20_000_000_000
+    fence_delay_ns: int = 5_000_000_000
     rates_ppm: tuple[int, int] = (0, 0)
     seed: int = 0
     steady: bool = False
@@ -106,6 +112,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 initdead_ns=self.initdead_ns,
             ),
             lease_ttl_ns=self.lease_ttl_ns if any(group.leased for group in groups) else 0,
+            fence_delay_ns=self.fence_delay_ns,
             tick_ns=self.tick_ns,
             ping_switchover=self.ping_switchover,
         )
@@ -119,6 +126,7 @@ def _group(member: Member) -> GroupSettings:
         preferred=member.preferred,
         vips=member.vips,
         classes=CLASSES[member.protection],
+        both="+" in member.protection,
         auto_failback=member.auto_failback,
     )
 

@@ -41,6 +41,10 @@ PROTECTIONS: Final = (
     "leased",
     "leased|reflected",
     "leased|best-effort",
+    "fenced",
+    "fenced|leased",
+    "fenced+leased",
+    "fenced|reflected",
 )
 NODES: Final = ("alpha", "beta")
 VERBS: Final = ("standby", "takeover", "takeover", "failback", "release", "stop")
@@ -338,6 +342,36 @@ def _store_weather(draw: Draw) -> Iterator[Episode]:
     yield "store_weather", {}, draw.seconds(1, 12)
 
 
+def _fence_cut(draw: Draw) -> Iterator[Episode]:
+    node = draw.node()
+    yield "reach_fence", {"node": node, "works": False}, 0.0
+    yield "reach_fence", {"node": node, "works": True}, draw.seconds(0.1, 20)
+
+
+def _fence_weather(draw: Draw) -> Iterator[Episode]:
+    weather: dict[str, Value] = {
+        "failed": draw.share(0.5),
+        "hangs": draw.share(0.3),
+        "to_s": draw.seconds(0.001, 1),
+    }
+    yield "fence_weather", weather, 0.0
+    yield "fence_weather", {}, draw.seconds(1, 12)
+
+
+def _power_returns(draw: Draw) -> Iterator[Episode]:
+    """Somebody switches on whatever is off."""
+    for node in NODES:
+        yield "boot", {"node": node}, draw.seconds(0.01, 6)
+
+
+def _split_then_power(draw: Draw) -> Iterator[Episode]:
+    """The nodes lose each other for long enough, and whoever was shot returns into the split."""
+    yield "cut_links", {}, 0.0
+    yield "boot", {"node": draw.node()}, draw.seconds(1.2, 6)
+    yield "boot", {"node": draw.node()}, draw.seconds(1.2, 6)
+    yield "mend_links", {}, draw.seconds(2, 12)
+
+
 def _die_while_starting(draw: Draw) -> Iterator[Episode]:
     """An agent dies within a start that takes long; it has its effect when nobody waits for it."""
     node, long_s = draw.node(), draw.seconds(0.01, 0.3)
@@ -441,6 +475,15 @@ STORES: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
 )
 """Classes of faults of the lease store, for pairs that have one."""
 
+FENCES: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
+    _fence_cut,
+    _fence_weather,
+    _power_returns,
+    _power_returns,
+    _split_then_power,
+)
+"""Classes of faults of fence devices, for pairs that have them."""
+
 
 def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None) -> Schedule:
     """The schedule of a seed. `liveness`: in the end not everything is made whole.
@@ -453,8 +496,12 @@ def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None
         rates_ppm=(chance.randint(-4_000, 4_000), chance.randint(-4_000, 4_000)),
         seed=seed,
     )
-    leased = any("leased" in member.protection for member in pair.every_group())
-    classes = (*WITHIN, *STORES) if leased else WITHIN
+    protections = "|".join(member.protection for member in pair.every_group())
+    classes = (
+        *WITHIN,
+        *(STORES if "leased" in protections else ()),
+        *(FENCES if "fenced" in protections else ()),
+    )
     kinds = [kind for kind in classes if chance.random() < 0.4] or [chance.choice(classes)]  # noqa: PLR2004 - swarm
     draw = Draw(seed, pair)
     span_ns = SPAN_DEADTIMES * pair.deadtime_ns
@@ -482,4 +529,5 @@ def _draw_pair(chance: random.Random) -> Pair:
         deadtime_ns=deadtime * MS,
         initdead_ns=initdead * MS,
         lease_ttl_ns=int(deadtime * chance.uniform(1.5, 4)) * MS,
+        fence_delay_ns=int(deadtime * chance.uniform(0.1, 2)) * MS,
     )

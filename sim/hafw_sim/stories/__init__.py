@@ -38,5 +38,14 @@ def wrong(world: World, *owners: str | None, never_both: bool = True) -> list[st
     return found
 
 
-for _module in ("leases", "silence", "stops", "authority", "boot", "commands", "reloading"):
+for _module in (
+    "leases",
+    "fences",
+    "silence",
+    "stops",
+    "authority",
+    "boot",
+    "commands",
+    "reloading",
+):
     import_module(f"hafw_sim.stories.{_module}")

@@ -33,6 +33,8 @@ class Machine:
     `freeze_at`: the place within the next opening or renewal of a gate at which it will be frozen.
     `in_doubt`: stops that were ordered and are not confirmed.
     `asking`: requests to the lease store, which cannot be reached while `store_cut`.
+    `fencing`: the order to the other machine's fence device, which cannot be reached while
+    `fence_cut`. `booted`: no agent was started since the machine was.
     `fates`: what is said of operations of a kind from now on, and whether they have their effect.
     `disk` None: the state file is gone or torn. `history`: what was on the disk before.
     """
@@ -69,6 +71,9 @@ class Machine:
     running: dict[int, Op] = field(default_factory=dict)
     asking: dict[int, Op] = field(default_factory=dict)
     store_cut: bool = False
+    fencing: Op | None = None
+    fence_cut: bool = False
+    booted: bool = True
     fates: dict[OpKind, tuple[Outcome, bool]] = field(default_factory=dict)
     service_up: bool = True
     worker_up: bool = True

@@ -11,7 +11,8 @@ class Weather:
 
     `op_lost`: a stop that ends UNKNOWN and without effect. `store_…`: chances per request to the
     lease store that it never arrives, is a swap that is done and not answered, or arrives up to
-    `store_late_ns` after it was given up.
+    `store_late_ns` after it was given up. `fence_…`: chances per order that it fails without effect
+    or never answers; a device that lies says off, and does nothing.
     """
 
     loss: float = 0.0
@@ -27,5 +28,10 @@ class Weather:
     store_unanswered: float = 0.0
     store_late: float = 0.0
     store_late_ns: int = 0
+    fence_ns: tuple[int, int] = (100_000_000, 500_000_000)
+    fence_back_ns: tuple[int, int] = (1_000_000, 10_000_000)
+    fence_failed: float = 0.0
+    fence_hangs: float = 0.0
+    fence_lies: bool = False
     fsync_ns: tuple[int, int] = (100_000, 1_000_000)
     disk_full: bool = False

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hafw.core.engine import Engine
     from hafw.core.model import Event, Op
     from hafw_sim.world.clockwork import Clockwork
+    from hafw_sim.world.device import Devices
     from hafw_sim.world.kernel import Kernels
     from hafw_sim.world.machine import Machine
     from hafw_sim.world.network import Network
@@ -40,6 +41,7 @@ class Workers:
         network: Network,
         kernels: Kernels,
         store: Store,
+        devices: Devices,
         machines: tuple[Machine, Machine],
         violate: Callable[[str], None],
     ) -> None:
@@ -49,6 +51,7 @@ class Workers:
         self._network = network
         self._kernels = kernels
         self._store = store
+        self._devices = devices
         self._machines = machines
         self._violate = violate
         self.feed: Callable[[Machine, Event], None] = lambda *_: None
@@ -118,6 +121,7 @@ class Workers:
         for op in orphans:
             self.feed(machine, OpEnded(op.id, Outcome.UNKNOWN, "simulated: the worker died"))
         self._store.lose_worker(machine)
+        self._devices.lose_worker(machine)
 
     def find(self, machine: Machine) -> None:
         """There is a warm worker again."""
@@ -179,8 +183,11 @@ class Workers:
             return
         if certificate is Certificate.RELEASED and other.may_run(op.group):
             self._violate(f"S2 {where} as released; {other.name} may run it")
-        if certificate is Certificate.LEASED:
+        both = engine.settings.group(op.group).both
+        if certificate is Certificate.LEASED or (both and certificate is Certificate.FENCED):
             self._check_lease(machine, op, where)
+        if certificate is Certificate.FENCED and other.may_run(op.group):
+            self._violate(f"S2 {where} as fenced; {other.name} may run it")
         if any(place[0] == op.group for place in machine.in_doubt):
             self._violate(f"S6 {where} while its own stop is in doubt")
         self._check_epoch(machine, op, certificate, where)

@@ -20,6 +20,7 @@ from hafw.core.model import (
     Effect,
     Event,
     Exit,
+    FencePeer,
     HoldGate,
     Instant,
     NeighbourHeard,
@@ -47,6 +48,7 @@ from hafw.core.model import (
 from hafw.core.settings import SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world.clockwork import Clockwork
+from hafw_sim.world.device import Devices
 from hafw_sim.world.files import Files
 from hafw_sim.world.kernel import Kernels
 from hafw_sim.world.machine import Machine
@@ -86,10 +88,19 @@ class World:
         self.files = Files(settings)
         self.violations: list[str] = []
         self.store = Store(self.clockwork, self.weather)
+        self.devices = Devices(self.clockwork, self.weather)
         self.workers = Workers(
-            self.clockwork, self.weather, self.net, self.kernels, self.store, pair, self.violate
+            self.clockwork,
+            self.weather,
+            self.net,
+            self.kernels,
+            self.store,
+            self.devices,
+            pair,
+            self.violate,
         )
-        self.workers.feed = self.store.feed = self.feed
+        self.workers.feed = self.store.feed = self.devices.feed = self.feed
+        self.devices.cut = lambda machine: self.crash(machine.number)
         self.taps: list[Tap] = []
         self.asked = 0
         self.resumed_ns: list[int] = []
@@ -141,7 +152,9 @@ class World:
         epochs = dict(before.epochs)
         for group, epoch, _certificate in before.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
-        self._save(node, Durable(incarnation, tuple(epochs.items()), ()))
+        met_before = before.met and not node.booted
+        node.booted = False
+        self._save(node, Durable(incarnation, tuple(epochs.items()), (), met_before))
         node.settings = self.files.read(number)
         self.kernels.know(node.settings)
         node.codec = Codec(node.settings.cluster_id, number, (KEY,))
@@ -152,7 +165,13 @@ class World:
         now = node.instant(self.now_ns)
         salt = self.clockwork.chance("salt").getrandbits(64)
         node.engine = Engine(
-            node.settings, incarnation, now, epochs=epochs, distrust=distrust, salt=salt
+            node.settings,
+            incarnation,
+            now,
+            epochs=epochs,
+            distrust=distrust,
+            salt=salt,
+            met_before=met_before,
         )
         for group_settings in node.settings.groups:
             if not node.service_up:
@@ -174,6 +193,7 @@ class World:
         node.queue.clear()
         node.unfinished.clear()
         node.asking.clear()
+        node.fencing = None
         if landed is None:
             landed = self.clockwork.coin("disk")
         if node.writing is not None and landed:
@@ -185,6 +205,7 @@ class World:
         self.kill_agent(number, landed=landed)
         node = self.nodes[number]
         node.up = node.paused = False
+        node.booted = True
         node.addresses.clear()
         node.gate_ns.clear()
         self.kernels.settle(node)
@@ -321,6 +342,8 @@ class World:
                 self.workers.order(node, op)
             case ReadLease() | SwapLease():
                 self.store.ask(node, effect)
+            case FencePeer(op):
+                self.devices.order(node, op, self.nodes[1 - node.number])
             case Persist():
                 node.unwritten = effect
                 self._write(node)
@@ -340,7 +363,7 @@ class World:
 
     def _reincarnate(self, node: Machine, incarnation: int) -> None:
         state = node.disk or Durable(0, (), ())
-        self._save(node, Durable(incarnation, state.epochs, state.intents))
+        self._save(node, Durable(incarnation, state.epochs, state.intents, state.met))
         self.clockwork.after(0, partial(self._restart, node, node.engine))
 
     def _restart(self, node: Machine, engine: Engine | None) -> None:

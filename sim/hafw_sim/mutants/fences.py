@@ -1,0 +1,156 @@
+"""Seeded bugs of fencing, one per rule; see `hafw_sim.mutants`.
+
+One rule: a shot is worth what its device proved, and whoever shoots must be the one who may.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from hafw.core import fencing, group, takeover
+from hafw.core.duties import NEVER, Certificate
+from hafw.core.liveness import PeerState
+from hafw.core.model import OpEnded, Outcome
+from hafw_sim.mutants import Patch, seeded
+from hafw_sim.mutants.certificates import row
+
+if TYPE_CHECKING:
+    from hafw.core.duties import TakerView
+    from hafw.core.engine import Engine
+    from hafw.core.model import GroupBeat
+
+
+@seeded("fenced, taker: the other node must be confirmed off")
+def fenced_taker_shoots_nobody() -> list[Patch]:
+    return [row(Certificate.FENCED, refusal=lambda *_: None)]
+
+
+@seeded("fenced, holder: nobody takes from it what it holds, but by switching it off")
+def fenced_holder_holds_by_nothing() -> list[Patch]:
+    return [row(Certificate.FENCED, hold_until=lambda *_: NEVER)]
+
+
+@seeded("asked to be off is not off")
+def unknown_fence_counts() -> list[Patch]:
+    original = fencing.ended
+
+    def ended(event: OpEnded, engine: Engine) -> None:
+        if event.outcome is Outcome.UNKNOWN:
+            event = event._replace(outcome=Outcome.OK)
+        original(event, engine)
+
+    return [patch.object(fencing, "ended", ended)]
+
+
+@seeded("who has not heard the other since its machine booted does not shoot back")
+def shot_node_shoots_back() -> list[Patch]:
+    return [patch.object(fencing, "_may_shoot", lambda *_: True)]
+
+
+@seeded("a start of the agent is no boot of the machine: what an earlier start heard counts")
+def restarted_agent_may_not_shoot() -> list[Patch]:
+    return [
+        patch.object(fencing, "_may_shoot", lambda _group, engine: engine.peer.met()),
+    ]
+
+
+@seeded("who served shoots first, the other waits")
+def both_shoot_at_once() -> list[Patch]:
+    return [patch.object(fencing, "_delay_ns", lambda *_: 0)]
+
+
+@seeded("who serves what only a shot can move, shoots")
+def owner_waits_to_be_shot() -> list[Patch]:
+    return [patch.object(fencing, "_holder_defends", lambda *_: False)]
+
+
+@seeded("the answer is void when the other was heard after the order")
+def answer_is_never_void() -> list[Patch]:
+    original = fencing.ended
+
+    def ended(event: OpEnded, engine: Engine) -> None:
+        engine.fencing.ordered_ns = engine.now_ns
+        original(event, engine)
+
+    return [patch.object(fencing, "ended", ended)]
+
+
+@seeded("the proof ends when the other is heard again")
+def proof_never_ends() -> list[Patch]:
+    return [patch.object(fencing, "judge", lambda *_: None)]
+
+
+@seeded("who holds by the other's being off goes on until it is heard, and H longer")
+def proof_is_no_evidence() -> list[Patch]:
+    return [patch.object(fencing.Fencing, "evidence_ns", lambda *_: NEVER)]
+
+
+@seeded("who holds by the other's being off says that no other class binds it")
+def proof_is_not_announced() -> list[Patch]:
+    original = group.Group.beat
+
+    def beat(self: group.Group, engine: Engine) -> GroupBeat:
+        said = original(self, engine)
+        return said._replace(binds=self.settings.binds) if engine.fencing.off else said
+
+    return [patch.object(group.Group, "beat", beat)]
+
+
+@seeded("who never heard the other takes nothing by the lease alone where a shot may be the proof")
+def unmet_taker_trusts_the_lease() -> list[Patch]:
+    original = takeover.view
+
+    def view(group_: group.Group, engine: Engine) -> TakerView:
+        seen = original(group_, engine)
+        return seen if seen.met else seen._replace(bound=group_.settings.classes)
+
+    return [patch.object(takeover, "view", view)]
+
+
+@seeded("fenced+leased: a start needs both")
+def lease_is_enough() -> list[Patch]:
+    original = takeover.by_silence
+
+    def by_silence(group_: group.Group, engine: Engine) -> Any:
+        won = group_.lease is not None and takeover.view(group_, engine).lease_won
+        return (Certificate.FENCED, []) if won else original(group_, engine)
+
+    return [patch.object(takeover, "by_silence", by_silence)]
+
+
+@seeded("fenced+leased: the lease is the ticket to shoot")
+def shot_without_the_ticket() -> list[Patch]:
+    def fenced(group_: group.Group, _seen: object, why: str | None, engine: Engine) -> str | None:
+        if why is None or (fencing.refusal(group_, engine) and engine.fencing.op is None):
+            return why
+        fencing.want(engine)
+        return takeover.FENCE_RUNS
+
+    return [patch.object(takeover, "_fenced", fenced)]
+
+
+@seeded("nobody is shot where the lease is renewed, or will be had")
+def shot_in_spite_of_the_store() -> list[Patch]:
+    return [
+        patch.object(takeover, "_store_is_lost", lambda group_: group_.settings.fenced),
+    ]
+
+
+@seeded("the other is switched off a few times, and no more")
+def death_match() -> list[Patch]:
+    return [patch.object(fencing, "FENCES_MAX", 1_000)]
+
+
+@seeded("the host of an agent that was stopped is left alone")
+def stopped_agent_is_shot() -> list[Patch]:
+    original = fencing.refusal
+
+    def refusal(group_: group.Group, engine: Engine) -> str:
+        before, engine.peer.state = engine.peer.state, PeerState.DEAD
+        try:
+            return original(group_, engine)
+        finally:
+            engine.peer.state = before
+
+    return [patch.object(fencing, "refusal", refusal)]
