@@ -33,7 +33,12 @@ def canonical(cluster: Cluster) -> bytes:
         for field in dataclasses.fields(cluster)
         if field.name not in OF_ONE_NODE and not _is_unknown_to_some(cluster, field)
     }
-    return msgspec.json.encode(shared, enc_hook=str, order="sorted")
+    plain = msgspec.to_builtins(shared, enc_hook=str)
+    for group in plain["groups"]:
+        for resource in group["resources"]:
+            if not resource["options"]:  # added later too
+                del resource["options"]
+    return msgspec.json.encode(plain, order="sorted")
 
 
 def _is_unknown_to_some(cluster: Cluster, field: dataclasses.Field[object]) -> bool:

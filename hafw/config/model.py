@@ -83,13 +83,20 @@ class Authority:
         return self.lease.partition(":")[0]
 
 
+VipOption = str | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vip:
-    """A virtual IP. `interfaces` names where it goes on each node, in the order of the nodes."""
+    """A virtual IP. `interfaces` names where it goes on each node, in the order of the nodes.
+
+    `options`: what the provider needs, sorted by key; what differs by node in the nodes' order.
+    """
 
     provider: str
     address: IPInterface
     interfaces: tuple[str, str]
+    options: tuple[tuple[str, VipOption], ...] = ()
     type: str = "vip"
 
 

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import format_duration
+from hafw.config.vip_options import Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,17 +132,27 @@ def _group(cluster: Cluster, group: Group) -> str:
 
 def _resource(cluster: Cluster, resource: Resource) -> str:
     first, second = resource.interfaces
-    if first == second:
-        interface = _quoted(first)
-    else:
-        named = zip(cluster.nodes, resource.interfaces, strict=True)
-        interface = (
-            "{ " + ", ".join(f"{_key(node)} = {_quoted(name)}" for node, name in named) + " }"
-        )
-    return (
-        f"{{ type = {_quoted(resource.type)}, provider = {_quoted(resource.provider)}, "
-        f"address = {_quoted(resource.address)}, interface = {interface} }}"
-    )
+    each = _quoted(first) if first == second else _each(cluster, resource.interfaces)
+    values = {
+        "type": _quoted(resource.type),
+        "provider": _quoted(resource.provider),
+        "address": _quoted(resource.address),
+        "interface": each,
+    }
+    for name, value in resource.options:
+        match shape_of(resource.options, name, resource.provider), value:
+            case Shape.TEXT, str():
+                values[name] = _quoted(value)
+            case Shape.EACH, tuple():
+                values[name] = _each(cluster, value)
+            case _, texts:
+                values[name] = "[" + ", ".join(_quoted(text) for text in texts) + "]"
+    return "{ " + ", ".join(f"{name} = {text}" for name, text in values.items()) + " }"
+
+
+def _each(cluster: Cluster, texts: tuple[str, ...]) -> str:
+    named = zip(cluster.nodes, texts, strict=True)
+    return "{ " + ", ".join(f"{_key(node)} = {_quoted(text)}" for node, text in named) + " }"
 
 
 def _time(duration_ns: int) -> str:

@@ -43,7 +43,7 @@ preferred = "gamma"
 auto_failback = "no"
 resources = [
   { type = "filesystem", device = "/dev/vg0/data" },
-  { type = "vip", provider = "aws", address = "10.1.1.111", interface = "" },
+  { type = "vip", provider = "onprm", address = "10.1.1.111", interface = "" },
   { type = "vip", address = "10.1.1.255/24" },
   { address = "10.1.1.112/24" },
 ]
@@ -94,7 +94,7 @@ of them
 36: groups[0].auto_failback: this is a text ("no"); make it true or false, without quotes
 38: groups[0].resources[0].type: there is no resource type "filesystem" in this version; remove \
 it, or write "vip"
-39: groups[0].resources[1].provider: "aws" is not known here; remove it, or write "onprem"
+39: groups[0].resources[1].provider: "onprm" is not known here; did you mean "onprem"?
 39: groups[0].resources[1].address: "10.1.1.111" has no prefix length; add that of the network it \
 is in, as in "10.1.1.111/24"
 39: groups[0].resources[1].interface: "" is no interface name; write one, as in "eth0"
