@@ -114,10 +114,26 @@ class Group:
     auto_failback: bool = False
 
 
+FenceOption = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """One method to switch a node off, and how long it may take.
+
+    `options` are sorted by name; a value in a table of its own is named "table.key".
+    """
+
+    method: str
+    options: tuple[tuple[str, FenceOption], ...]
+    timeout_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """The whole file. Nodes are numbered 0 and 1 in the order in which the file names them.
 
+    `fences`: how each node is switched off by the other: levels, tried in this order.
     `control_group`: the user group whose members may give orders to an agent, beside root.
     """
 
@@ -133,6 +149,7 @@ class Cluster:
     ping: Ping = Ping()
     timing: Timing = Timing()
     authority: Authority | None = None
+    fences: tuple[tuple[Fence, ...], tuple[Fence, ...]] = ((), ())
     control_group: str | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 

@@ -14,7 +14,7 @@ from hafw.config.vip_options import Shape, shape_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hafw.config.model import Cluster, Group, Resource
+    from hafw.config.model import Cluster, FenceOption, Group, Resource
 
 _HEADER: Final = """\
 # The cluster file of hafw. It must be the same on both nodes. After a change: copy it to the
@@ -54,8 +54,14 @@ def _head(cluster: Cluster) -> str:
 
 
 def _nodes(cluster: Cluster) -> str:
-    headers = [f"[nodes.{_key(name)}]" for name in cluster.nodes]
-    return "\n".join(["# Names equal `uname -n` on each node; the first is the primary.", *headers])
+    lines = ["# Names equal `uname -n` on each node; the first is the primary."]
+    for name, levels in zip(cluster.nodes, cluster.fences, strict=True):
+        lines.append(f"[nodes.{_key(name)}]")
+        for level in levels:
+            lines += [f"[[nodes.{_key(name)}.fence]]", f"method = {_quoted(level.method)}"]
+            lines += [f"{key} = {_scalar(value)}" for key, value in level.options]
+            lines.append(f"timeout = {_time(level.timeout_ns)}")
+    return "\n".join(lines)
 
 
 def _links(cluster: Cluster) -> Iterable[str]:
@@ -153,6 +159,11 @@ def _resource(cluster: Cluster, resource: Resource) -> str:
 def _each(cluster: Cluster, texts: tuple[str, ...]) -> str:
     named = zip(cluster.nodes, texts, strict=True)
     return "{ " + ", ".join(f"{_key(node)} = {_quoted(text)}" for node, text in named) + " }"
+
+
+def _scalar(value: FenceOption) -> str:
+    """JSON spells numbers, truth values and texts as TOML does."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _time(duration_ns: int) -> str:
