@@ -55,12 +55,28 @@ _TABLES: Final = Key(
     shape=Shape.LIST, pattern=r"rtb-[0-9a-f]{8,17}", example="rtb-0123456789abcdef0"
 )
 _ALLOCATION: Final = Key(pattern=r"eipalloc-[0-9a-f]{8,17}", example="eipalloc-0123456789abcdef0")
+_NAME: Final = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+_GCE: Final = {
+    "project": Key(pattern=r"[a-z][-a-z0-9.:]{4,62}[a-z0-9]", example="my-project"),
+    "zone": Key(shape=Shape.EACH, pattern=r"[a-z]+-[a-z]+\d+-[a-z]", example="europe-west1-b"),
+    "instance": Key(own=True, shape=Shape.EACH, pattern=_NAME, example="store-alpha"),
+    "endpoint": Key(
+        pattern=r"https?://\S{1,56}", example="https://compute.acme.test", optional=True
+    ),
+}
+_NIC: Final = Key(shape=Shape.EACH, pattern=r"nic\d", example="nic0", optional=True)
+_RANGE: Final = Key(pattern=_NAME, example="vips", optional=True)
+_NETWORK: Final = Key(pattern=_NAME, example="default", optional=True)
 
 VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
     "aws": {
         "private-ip": {"eni": _ENI, "region": _REGION},
         "route": {"eni": _ENI, "route_tables": _TABLES, "region": _REGION},
         "elastic-ip": {"eni": _ENI, "allocation_id": _ALLOCATION, "region": _REGION},
+    },
+    "gcp": {
+        "alias-ip": {**_GCE, "nic": _NIC, "secondary_range": _RANGE},
+        "route": {**_GCE, "network": _NETWORK},
     },
 }
 """The keys by provider and mover. A provider that is not here has one way only, and no keys."""
