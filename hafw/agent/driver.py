@@ -35,6 +35,7 @@ from hafw.core.model import (
     Note,
     Op,
     OpEnded,
+    OpId,
     OpKind,
     Outcome,
     Persist,
@@ -325,27 +326,33 @@ class Driver:
 
     def _hello(self) -> Hello:
         vips = tuple(
-            self._worker_order(0, "hafw_warm", place, 0, 0) for place in self.vips.by_place
+            self._worker_order("hafw_warm", place, OpId(self.settings.node, 0, 0, 0), 0)
+            for place in self.vips.by_place
         )
         providers = {vip.provider for vip in self.vips.by_place.values()}
         plugins = tuple(sorted(providers | self._leases.plugins()))
         return Hello(plugins, vips, self._leases.warm())
 
     def _worker_order(
-        self, number: int, hook: str, place: tuple[int, int], epoch: int, deadline_ns: int
+        self, hook: str, place: tuple[int, int], op: OpId, deadline_ns: int, certificate: str = ""
     ) -> Order:
         vip = self.vips.by_place[place]
         bound = self.settings.group(place[0]).classes
         wanted = Vip(
             cluster_id=self.cluster.id.hex,
             group=place[0],
-            epoch=epoch,
+            epoch=op.epoch,
             address=str(vip.address.ip),
             interface=self.vips.interface(vip),
             deadline_ns=deadline_ns,
             lifetime_s=self.vips.lifetime_s() if bound else None,
+            op="/".join(str(part) for part in op),
+            certificate=certificate,
+            node=self.settings.node,
+            nodes=self.cluster.nodes,
+            options=dict(vip.options),
         )
-        return Order(number, vip.provider, hook, wanted)
+        return Order(op.n, vip.provider, hook, wanted)
 
     def _order(self, op: Op) -> None:
         place = (op.group, op.index)
@@ -359,7 +366,8 @@ class Driver:
             self._later(OpEnded(op.id, outcome, trouble))
             return
         self._ops[op.id.n] = op
-        order = self._worker_order(op.id.n, hook, place, op.id.epoch, op.deadline_ns)
+        starting = self.engine.groups[op.group].certificate if op.kind is OpKind.START else None
+        order = self._worker_order(hook, place, op.id, op.deadline_ns, str(starting or ""))
         self.supervisor.order(order, op.deadline_ns)
 
     def _later(self, event: Event) -> None:

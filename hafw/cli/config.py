@@ -25,9 +25,10 @@ def config() -> None:
 def check(config: Path) -> None:
     """Say everything that is wrong with the cluster file, or what it means.
 
-    Exit status: 0 the file (and its key file, if it is there) is right, 9 it is not.
+    Exit status: 0 the file (and each file with a secret that is there) is right, 9 it is not.
     """
     from hafw.config.explain import explain
+    from hafw.config.fences import check_secrets
     from hafw.config.identity import config_hash
     from hafw.config.keys import load_keys
     from hafw.config.loading import load
@@ -37,9 +38,11 @@ def check(config: Path) -> None:
         load_keys(cluster.key_file)
     else:
         click.echo(f"warning: there is no key file {cluster.key_file} on this machine", err=True)
+    for missing in check_secrets(cluster):
+        click.echo(f"warning: {missing}", err=True)
     if cluster.control_group is not None and not _is_group(cluster.control_group):
-        missing = f'there is no group "{cluster.control_group}" on this machine'
-        click.echo(f"warning: {missing}, so only root may give orders to the agent", err=True)
+        nobody = f'there is no group "{cluster.control_group}" on this machine'
+        click.echo(f"warning: {nobody}, so only root may give orders to the agent", err=True)
     for warning in cluster.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(explain(cluster))

@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, dict[str, Lazy]]] = {
         "takeover": Lazy("operate", "takeover", "Take groups over from the other node."),
         "failback": Lazy("operate", "failback", "Bring every group to its preferred node."),
         "release": Lazy("operate", "release", "Emergency: stop and close what this node holds."),
+        "fence": Lazy("fence", "fence", "Switch the other node off, or ask whether it is off."),
         "reload": Lazy("operate", "reload", "Let the agent read the cluster file again."),
         "start": Lazy("daemon", "start", "Start the agent of this node."),
         "stop": Lazy("daemon", "stop", "Stop the agent; the other node takes over at once."),

@@ -22,7 +22,7 @@ HASH_BYTES: Final = 8
 
 OF_ONE_NODE: Final = frozenset({"control_group", "warnings"})
 """What is none of the other node's business."""
-ADDED_LATER: Final = frozenset({"authority"})
+ADDED_LATER: Final = frozenset({"authority", "fences"})
 """What counts only where it is written, so that a rolling upgrade is no drift."""
 
 
@@ -33,7 +33,12 @@ def canonical(cluster: Cluster) -> bytes:
         for field in dataclasses.fields(cluster)
         if field.name not in OF_ONE_NODE and not _is_unknown_to_some(cluster, field)
     }
-    return msgspec.json.encode(shared, enc_hook=str, order="sorted")
+    plain = msgspec.to_builtins(shared, enc_hook=str)
+    for group in plain["groups"]:
+        for resource in group["resources"]:
+            if not resource["options"]:  # added later too
+                del resource["options"]
+    return msgspec.json.encode(plain, order="sorted")
 
 
 def _is_unknown_to_some(cluster: Cluster, field: dataclasses.Field[object]) -> bool:

@@ -83,13 +83,20 @@ class Authority:
         return self.lease.partition(":")[0]
 
 
+VipOption = str | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vip:
-    """A virtual IP. `interfaces` names where it goes on each node, in the order of the nodes."""
+    """A virtual IP. `interfaces` names where it goes on each node, in the order of the nodes.
+
+    `options`: what the provider needs, sorted by key; what differs by node in the nodes' order.
+    """
 
     provider: str
     address: IPInterface
     interfaces: tuple[str, str]
+    options: tuple[tuple[str, VipOption], ...] = ()
     type: str = "vip"
 
 
@@ -107,10 +114,26 @@ class Group:
     auto_failback: bool = False
 
 
+FenceOption = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """One method to switch a node off, and how long it may take.
+
+    `options` are sorted by name; a value in a table of its own is named "table.key".
+    """
+
+    method: str
+    options: tuple[tuple[str, FenceOption], ...]
+    timeout_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """The whole file. Nodes are numbered 0 and 1 in the order in which the file names them.
 
+    `fences`: how each node is switched off by the other: levels, tried in this order.
     `control_group`: the user group whose members may give orders to an agent, beside root.
     """
 
@@ -126,6 +149,7 @@ class Cluster:
     ping: Ping = Ping()
     timing: Timing = Timing()
     authority: Authority | None = None
+    fences: tuple[tuple[Fence, ...], tuple[Fence, ...]] = ((), ())
     control_group: str | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 

@@ -9,11 +9,12 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import format_duration
+from hafw.config.vip_options import Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hafw.config.model import Cluster, Group, Resource
+    from hafw.config.model import Cluster, FenceOption, Group, Resource
 
 _HEADER: Final = """\
 # The cluster file of hafw. It must be the same on both nodes. After a change: copy it to the
@@ -53,8 +54,14 @@ def _head(cluster: Cluster) -> str:
 
 
 def _nodes(cluster: Cluster) -> str:
-    headers = [f"[nodes.{_key(name)}]" for name in cluster.nodes]
-    return "\n".join(["# Names equal `uname -n` on each node; the first is the primary.", *headers])
+    lines = ["# Names equal `uname -n` on each node; the first is the primary."]
+    for name, levels in zip(cluster.nodes, cluster.fences, strict=True):
+        lines.append(f"[nodes.{_key(name)}]")
+        for level in levels:
+            lines += [f"[[nodes.{_key(name)}.fence]]", f"method = {_quoted(level.method)}"]
+            lines += [f"{key} = {_scalar(value)}" for key, value in level.options]
+            lines.append(f"timeout = {_time(level.timeout_ns)}")
+    return "\n".join(lines)
 
 
 def _links(cluster: Cluster) -> Iterable[str]:
@@ -131,17 +138,32 @@ def _group(cluster: Cluster, group: Group) -> str:
 
 def _resource(cluster: Cluster, resource: Resource) -> str:
     first, second = resource.interfaces
-    if first == second:
-        interface = _quoted(first)
-    else:
-        named = zip(cluster.nodes, resource.interfaces, strict=True)
-        interface = (
-            "{ " + ", ".join(f"{_key(node)} = {_quoted(name)}" for node, name in named) + " }"
-        )
-    return (
-        f"{{ type = {_quoted(resource.type)}, provider = {_quoted(resource.provider)}, "
-        f"address = {_quoted(resource.address)}, interface = {interface} }}"
-    )
+    each = _quoted(first) if first == second else _each(cluster, resource.interfaces)
+    values = {
+        "type": _quoted(resource.type),
+        "provider": _quoted(resource.provider),
+        "address": _quoted(resource.address),
+        "interface": each,
+    }
+    for name, value in resource.options:
+        match shape_of(resource.options, name, resource.provider), value:
+            case Shape.TEXT, str():
+                values[name] = _quoted(value)
+            case Shape.EACH, tuple():
+                values[name] = _each(cluster, value)
+            case _, texts:
+                values[name] = "[" + ", ".join(_quoted(text) for text in texts) + "]"
+    return "{ " + ", ".join(f"{name} = {text}" for name, text in values.items()) + " }"
+
+
+def _each(cluster: Cluster, texts: tuple[str, ...]) -> str:
+    named = zip(cluster.nodes, texts, strict=True)
+    return "{ " + ", ".join(f"{_key(node)} = {_quoted(text)}" for node, text in named) + " }"
+
+
+def _scalar(value: FenceOption) -> str:
+    """JSON spells numbers, truth values and texts as TOML does."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _time(duration_ns: int) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.config.addresses import Addresses, read_interface
 from hafw.config.model import Resource, Vip
 from hafw.config.table import Table
+from hafw.config.vip_options import read_options
 
 if TYPE_CHECKING:
     from hafw.config.model import IPInterface
@@ -26,6 +27,8 @@ Reader = Callable[[Table, tuple[str, str] | None, Addresses], Resource | None]
 class VipProvider(StrEnum):
     """Providers of virtual IPs that exist."""
 
+    AWS = "aws"
+    GCP = "gcp"
     ONPREM = "onprem"
 
 
@@ -38,17 +41,17 @@ class ResourceType:
 
 
 def read_vip(table: Table, nodes: tuple[str, str] | None, addresses: Addresses) -> Vip | None:
-    """A virtual IP behind the gate: provider, address with its prefix, interface on each node."""
+    """A virtual IP: address with its prefix, interfaces, and what its provider needs to move it."""
     provider = table.choice("provider", VipProvider, VipProvider.ONPREM)
     text = table.text("address")
     address = None if text is None else _parse_vip(table.at("address"), text)
     if address is not None:
         addresses.claim(table.at("address"), address.ip, "a VIP")
     interfaces = _read_interfaces(table, nodes)
-    table.finish()
-    if provider is None or address is None or interfaces is None:
+    options = None if provider is None else read_options(table, provider, nodes)
+    if provider is None or address is None or interfaces is None or options is None:
         return None
-    return Vip(provider=provider, address=address, interfaces=interfaces)
+    return Vip(provider=provider, address=address, interfaces=interfaces, options=options)
 
 
 RESOURCE_TYPES: Final[dict[str, ResourceType]] = {

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from hafw.config.addresses import Addresses
 from hafw.config.authority import read_authority
+from hafw.config.fences import read_fences
 from hafw.config.groups import read_groups
 from hafw.config.links import read_links, read_ping
 from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
@@ -20,7 +21,10 @@ from hafw.config.table import given
 from hafw.config.timing import read_timing
 
 if TYPE_CHECKING:
+    from hafw.config.model import Fence
     from hafw.config.table import Table
+
+    _Node = tuple[str, tuple[Fence, ...]]
 
 NODES: Final = 2
 """hafw is for two machines."""
@@ -43,7 +47,8 @@ def read_cluster(root: Table) -> Cluster | None:
     head.finish()
 
     addresses = Addresses()
-    nodes = _read_nodes(root)
+    fenced = _read_nodes(root)
+    nodes = None if fenced is None else (fenced[0][0], fenced[1][0])
     links = read_links(root, nodes, addresses)
     ping = read_ping(root.table_or_empty("ping"), addresses)
     timing = read_timing(root.table_or_empty("timing"))
@@ -75,6 +80,7 @@ def read_cluster(root: Table) -> Cluster | None:
         ping=given(ping),
         timing=given(timing),
         authority=authority,
+        fences=(given(fenced)[0][1], given(fenced)[1][1]),
         control_group=control_group,
         groups=given(groups),
     )
@@ -121,12 +127,11 @@ def _check_mode(head: Table, mode: Mode, preferred: set[int]) -> None:
         )
 
 
-def _read_nodes(root: Table) -> tuple[str, str] | None:
-    """The two names, in the order of the file. A malformed name still names its node."""
+def _read_nodes(root: Table) -> tuple[_Node, _Node] | None:
+    """The two nodes, in the order of the file. A malformed name still names its node."""
     table = root.table_or_empty("nodes")
     names = table.rest()
-    for name in names:
-        _read_node(table, name)
+    nodes = [(name, _read_node(table, name)) for name in names]
     if len(names) != NODES:
         listed = ", ".join(names) or "none"
         table.place.error(
@@ -134,33 +139,28 @@ def _read_nodes(root: Table) -> tuple[str, str] | None:
             "write one [nodes.NAME] table for each of the two, with its `uname -n` as NAME",
         )
         return None
-    first, second = names
-    if first.casefold() == second.casefold():
-        table.at(second).error("both nodes have this name", "use the `uname -n` of each node")
+    first, second = nodes
+    if first[0].casefold() == second[0].casefold():
+        table.at(second[0]).error("both nodes have this name", "use the `uname -n` of each node")
     return first, second
 
 
-def _read_node(nodes: Table, name: str) -> None:
-    """One node: so far only the places for its fence."""
+def _read_node(nodes: Table, name: str) -> tuple[Fence, ...]:
+    """One node: how the other switches it off."""
     if _NODE_NAME.fullmatch(name) is None:
         nodes.at(name).error(f'"{name}" is no host name', "write what `uname -n` says there")
     node = nodes.table(name)
     if node is None:
-        return
-    fence = node.table("fence")
-    method = fence.text("method") if fence is not None else None
-    if method is not None:
-        node.at("fence").error(
-            f'there is no fence method "{method}" in this version',
-            "remove the table; protection then comes from ping.reflect, or is best-effort",
-        )
+        return ()
+    fences = read_fences(node, name)
     for key in node.rest():
         if node.holds_table(key):
             node.table(key)
             node.at(key).error(
                 "a node has no such table", f'quote a name with dots: [nodes."{name}.{key}"]'
             )
-    node.finish()
+    node.finish(known=["fence"])
+    return fences
 
 
 def _read_agent(root: Table) -> str | None:

@@ -86,6 +86,16 @@ class Table:
         value = self._take(key, bool, required=False)
         return value if isinstance(value, bool) else self._unless_written(key, default)
 
+    def scalar(self, key: str) -> str | int | bool | None:
+        """A text, a whole number or a truth value, whichever stands there."""
+        self._asked.add(key)
+        value = self._values.get(key)
+        if isinstance(value, str | int):  # a truth value is a whole number to Python
+            return value
+        remedy = f"make it {_WANTED[str]}, or a whole number, or true or false"
+        self.at(key).error(f"this is {_describe(value)}", remedy)
+        return None
+
     def duration(self, key: str, low_ns: int, high_ns: int, default_ns: int) -> int | None:
         """A duration with its unit, in nanoseconds."""
         number = self._values.get(key)

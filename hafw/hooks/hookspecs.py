@@ -22,6 +22,12 @@ PROJECT = "hafw"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
+PROOFS = frozenset({"fenced", "leased", "released"})
+"""Certificates that say that the old holder cannot act, not merely that it has let go."""
+
+
+VipOption = str | tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VipRequest:
@@ -29,7 +35,10 @@ class VipRequest:
 
     `address`: without prefix length; a VIP is always a host address. `deadline_ns`: BOOTTIME.
     `lifetime_s`: the kernel removes the address by itself after this long unless it is renewed;
-    None: for ever.
+    None: for ever. `op`: which operation this is (node/incarnation/epoch/n). `certificate`: what an
+    attach rests on ("fenced", "released" …); empty for every other order. `nodes`: the names of
+    both, `node` the number of this one. `options`: what the cluster file says beyond that; a value
+    for each node is a tuple in the order of `nodes`.
     """
 
     cluster_id: str
@@ -39,6 +48,24 @@ class VipRequest:
     interface: str
     deadline_ns: int
     lifetime_s: int | None = None
+    op: str = ""
+    certificate: str = ""
+    node: int = 0
+    nodes: tuple[str, str] = ("", "")
+    options: Mapping[str, VipOption] = field(default_factory=dict)
+
+    @property
+    def old_holder_is_off(self) -> bool:
+        """Whether it is proved, not only inferred, that nobody else moves the VIP meanwhile."""
+        return self.certificate in PROOFS
+
+    def own(self, option: str) -> str:
+        """This node's value of an option that has one for each node."""
+        return self.options[option][self.node]
+
+    def peers(self, option: str) -> str:
+        """The other node's value of an option that has one for each node."""
+        return self.options[option][1 - self.node]
 
 
 class Holder(StrEnum):

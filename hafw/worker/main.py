@@ -163,6 +163,11 @@ def _request(order: Order) -> VipRequest:
         interface=vip.interface,
         deadline_ns=vip.deadline_ns,
         lifetime_s=vip.lifetime_s,
+        op=vip.op,
+        certificate=vip.certificate,
+        node=vip.node,
+        nodes=vip.nodes,
+        options=vip.options,
     )
 
 

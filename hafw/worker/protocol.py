@@ -1,6 +1,6 @@
 """What agent and worker say to each other over a socketpair: length-prefixed msgpack frames.
 
-One rule: a frame is at most 1 MiB; a longer or torn one ends the conversation.
+One rule: a frame is at most 4 MiB; a longer or torn one ends the conversation.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import msgspec
 
 from hafw.core.model import Outcome  # noqa: TC001 - msgspec needs it at run time
 
-MAX_FRAME: Final = 1024 * 1024
-"""The largest cluster's `Hello` is a third of it."""
+MAX_FRAME: Final = 4 * 1024 * 1024
+"""The largest cluster's `Hello` is three quarters of it."""
 LENGTH: Final = struct.Struct("!I")
 READY: Final = 0
 """The reply with this number says that the worker is warm (or, failed, why it is not)."""
@@ -29,6 +29,11 @@ class Vip(msgspec.Struct, frozen=True):
     interface: str
     deadline_ns: int
     lifetime_s: int | None = None
+    op: str = ""
+    certificate: str = ""
+    node: int = 0
+    nodes: tuple[str, str] = ("", "")
+    options: dict[str, str | tuple[str, ...]] = {}
 
 
 class Order(msgspec.Struct, frozen=True, tag=True):

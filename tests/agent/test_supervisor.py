@@ -13,6 +13,7 @@ import pytest
 
 from hafw.agent import clock, supervisor
 from hafw.agent.supervisor import COMMAND, Supervisor
+from hafw.config.vip_options import MAX_CHARS, MAX_LISTED
 from hafw.core.model import Outcome
 from hafw.worker.protocol import MAX_FRAME, Hello, Order, Reply, Vip, frame
 from tests.hooks.plugins import AUDIT, PROVIDER, install
@@ -453,7 +454,22 @@ def test_the_largest_clusters_greeting_fits_into_a_frame() -> None:
             0,
             "onprem",
             "hafw_warm",
-            Vip("0" * 32, 255, 2**63, "2001:db8:1111:2222:3333:4444:5555:6666", "x" * 15, 2**63, 9),
+            Vip(
+                "0" * 32,
+                255,
+                2**63,
+                "2001:db8:1111:2222:3333:4444:5555:6666",
+                "x" * 15,
+                2**63,
+                9,
+                op=f"1/{2**63}/{2**63}/{2**63}",
+                certificate="best-effort",
+                nodes=("n" * 64, "m" * 64),
+                options={
+                    **{f"each{number}": ("v" * MAX_CHARS, "w" * MAX_CHARS) for number in range(4)},
+                    "listed": ("l" * MAX_CHARS,) * MAX_LISTED,
+                },
+            ),
         )
         for _ in range(20 * 64)
     )

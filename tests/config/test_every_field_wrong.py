@@ -43,7 +43,7 @@ preferred = "gamma"
 auto_failback = "no"
 resources = [
   { type = "filesystem", device = "/dev/vg0/data" },
-  { type = "vip", provider = "aws", address = "10.1.1.111", interface = "" },
+  { type = "vip", provider = "onprm", address = "10.1.1.111", interface = "" },
   { type = "vip", address = "10.1.1.255/24" },
   { address = "10.1.1.112/24" },
 ]
@@ -70,8 +70,11 @@ EXPECTED = """\
 "port", "protection"
 10: nodes.server1.local: a node has no such table; quote a name with dots: [nodes."server1.local"]
 11: nodes."bad name": "bad name" is no host name; write what `uname -n` says there
-12: nodes."bad name".fence: there is no fence method "ipmi" in this version; remove the table; \
-protection then comes from ping.reflect, or is best-effort
+12: nodes."bad name".fence.address: this is missing; add it: a text in quotes, as in "eth0"
+12: nodes."bad name".fence.password_file: this is missing; add it: a text in quotes, as in "eth0"
+12: nodes."bad name".fence.username: this is missing; add it: a text in quotes, as in "eth0"
+12: nodes."bad name".fence.bmc: there is no such key here; choose from "address", "cipher_suite", \
+"guid", "method", "password_file", "port", "timeout", "username"
 15: links[0].server1.interface: "an-interface-name-too-long" is no interface name; write one, as \
 in "eth0"
 15: links[0].server1.address: "10.1.1.300" is no IP address; write one, as in "10.1.1.100"
@@ -94,7 +97,7 @@ of them
 36: groups[0].auto_failback: this is a text ("no"); make it true or false, without quotes
 38: groups[0].resources[0].type: there is no resource type "filesystem" in this version; remove \
 it, or write "vip"
-39: groups[0].resources[1].provider: "aws" is not known here; remove it, or write "onprem"
+39: groups[0].resources[1].provider: "onprm" is not known here; did you mean "onprem"?
 39: groups[0].resources[1].address: "10.1.1.111" has no prefix length; add that of the network it \
 is in, as in "10.1.1.111/24"
 39: groups[0].resources[1].interface: "" is no interface name; write one, as in "eth0"

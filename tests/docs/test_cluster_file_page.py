@@ -9,6 +9,7 @@ import pytest
 
 from hafw.config import ConfigError
 from hafw.config.loading import parse
+from hafw.config.vip_options import MOVER, VIP_KEYS
 
 PAGE = Path(__file__).parents[2] / "docs" / "cluster-file.md"
 
@@ -39,6 +40,13 @@ def known(section: str) -> set[str]:
         parse(text, "cluster.toml")
     line = next(line for line in str(refused.value).splitlines() if "no_such_key_at_all" in line)
     return set(re.findall(r'"(\w+)"', line.partition("; ")[2]))
+
+
+@pytest.mark.parametrize("provider", VIP_KEYS)
+def test_the_page_names_what_each_provider_needs(provider: str) -> None:
+    keys = {name for mover in VIP_KEYS[provider].values() for name in mover}
+
+    assert documented(f'Resources: a VIP with `provider = "{provider}"`') == keys | {MOVER}
 
 
 @pytest.mark.parametrize("section", HEADINGS)

@@ -6,21 +6,17 @@ announcement is one order, checked against its deadline just before it is sent.
 
 from __future__ import annotations
 
-import errno
 import select
 import threading
-from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Final
 
-from hafw.hooks.errors import Denied, Misconfigured, ProviderError, UnknownOutcome
+from hafw import hostaddress
+from hafw.hooks.errors import Denied, Misconfigured, ProviderError
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest, hookimpl
 from hafw.net import bpf, frames
 from hafw.net.clock import boot_ns
-from hafw.net.netlink import NetlinkError
 from hafw.net.packet import PacketSocket
-from hafw.net.rtnetlink import Change, Rtnl
-from hafw.net.sockdiag import destroy_connections
 
 if TYPE_CHECKING:
     from hafw.net.rtmessages import IPAddress
@@ -30,10 +26,6 @@ _PROBES: Final = 3
 
 _sockets: dict[tuple[str, int], PacketSocket] = {}
 _sockets_lock = threading.Lock()
-
-
-def _prefix_len(address: IPAddress) -> int:
-    return address.max_prefixlen
 
 
 def _sender(interface: str, address: IPAddress) -> PacketSocket:
@@ -68,68 +60,19 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 @hookimpl
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Look at the interface."""
-    address = ip_address(request.address)
-    with Rtnl() as rtnl:
-        try:
-            found = any(held.ip == address for held in rtnl.addresses(request.interface))
-        except (NetlinkError, TimeoutError) as problem:
-            return VipObservation(holder=Holder.UNKNOWN, who=str(problem))
-    return VipObservation(holder=Holder.MINE if found else Holder.FREE)
+    return hostaddress.observe(request)
 
 
 @hookimpl
 def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Add the host address, with a lifetime, and read it back."""
-    address = ip_address(request.address)
-    with Rtnl() as rtnl:
-        try:
-            made = rtnl.add_address(
-                request.interface,
-                address,
-                _prefix_len(address),
-                valid_s=request.lifetime_s,
-                # Deprecated from the start: the kernel does not pick it as source by itself.
-                preferred_s=0,
-                replace=True,
-            )
-            held = any(found.ip == address for found in rtnl.addresses(request.interface))
-        except NetlinkError as problem:
-            raise _refused(f"attach {address} to {request.interface}", problem) from problem
-        except TimeoutError as problem:
-            raise UnknownOutcome(f"attach {address}: the kernel did not answer") from problem
-    if not held:
-        raise UnknownOutcome(f"{address} is not on {request.interface} after adding it")
-    return VipReceipt(changed=made is Change.MADE)
-
-
-def _refused(what: str, problem: NetlinkError) -> ProviderError:
-    """What the kernel's refusal means to an operator."""
-    if problem.errno == errno.ENODEV:
-        return Misconfigured(f"{what}: there is no such interface on this machine")
-    if problem.errno in (errno.EPERM, errno.EACCES):
-        return Denied(f"{what}: CAP_NET_ADMIN is missing")
-    return ProviderError(f"{what}: {problem}")
+    return hostaddress.attach(request)
 
 
 @hookimpl
 def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     """Remove the host address, read back, close the connections that ended there."""
-    address = ip_address(request.address)
-    with Rtnl() as rtnl:
-        try:
-            made = rtnl.delete_address(request.interface, address, _prefix_len(address))
-            still = any(found.ip == address for found in rtnl.addresses(request.interface))
-        except NetlinkError as problem:
-            if problem.errno == errno.ENODEV:  # with its interface the address is gone
-                return VipReceipt(changed=False)
-            raise _refused(f"detach {address} from {request.interface}", problem) from problem
-        except TimeoutError as problem:
-            raise UnknownOutcome(f"detach {address}: the kernel did not answer") from problem
-    if still:
-        raise UnknownOutcome(f"{address} is still on {request.interface} after removing it")
-    with suppress(NetlinkError, TimeoutError):  # the address is off, whatever becomes of these
-        destroy_connections(address)
-    return VipReceipt(changed=made is Change.MADE)
+    return hostaddress.detach(request)
 
 
 @hookimpl

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Final
 
 from hafw_sim.clouds.gce.state import OperationFailed
-from hafw_sim.clouds.gce.values import Guest, Instance, Nic
+from hafw_sim.clouds.gce.values import Alias, Guest, Instance, Nic
 from hafw_sim.clouds.gce.wire import ApiError, Reply, text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def stop(state: State, ask: Ask) -> Reply:
         now = _find(state.things, ask)
         state.put(replace(now, status="TERMINATED"), at_s)
 
-    hangs = instance.guest is Guest.HANGS and not hard
+    hangs = instance.guest is Guest.NEVER_STOPS or (instance.guest is Guest.HANGS and not hard)
     lasts_s = math.inf if hangs else None if hard else STOP_S
     return state.begin(ask, _path(ask), land, lasts_s=lasts_s)
 
@@ -73,7 +73,10 @@ def update_network_interface(state: State, ask: Ask) -> Reply:
         raise ApiError(400, "resourceNotReady", f"The resource '{touched}' is not ready")
     wanted = nic.aliases  # as PATCH has it: what is not in the body stays
     if "aliasIpRanges" in body:
-        wanted = tuple(text(one, "ipCidrRange") for one in body["aliasIpRanges"])
+        wanted = tuple(
+            Alias(text(one, "ipCidrRange"), str(one.get("subnetworkRangeName", "")))
+            for one in body["aliasIpRanges"]
+        )
     for alias in wanted:
         _check_range(nic, alias)
 
@@ -81,8 +84,8 @@ def update_network_interface(state: State, ask: Ask) -> Reply:
         now = _find(state.things, ask)
         taken = _taken(state.things, nic.network, but=(now.zone, now.name, nic.name))
         for alias in wanted:
-            if any(ip_network(alias).overlaps(other) for other in taken):
-                address = alias.removesuffix("/32")
+            if any(ip_network(alias.cidr).overlaps(other) for other in taken):
+                address = alias.cidr.removesuffix("/32")
                 raise OperationFailed(
                     "IP_IN_USE_BY_ANOTHER_RESOURCE",
                     f"IP '{address}' is already being used by another resource.",
@@ -107,7 +110,7 @@ def holders(things: Things, address: str) -> list[str]:
         instance.name
         for instance in things.instances.values()
         for nic in instance.nics
-        if any(ip_network(address).overlaps(ip_network(alias)) for alias in nic.aliases)
+        if any(ip_network(address).overlaps(ip_network(alias.cidr)) for alias in nic.aliases)
     ]
 
 
@@ -117,21 +120,24 @@ def _taken(things: Things, network: str, but: tuple[str, str, str]) -> list[IPv4
         for (zone, name), instance in things.instances.items()
         for nic in instance.nics
         if nic.network == network
-        for taken in (nic.address, *(() if (zone, name, nic.name) == but else nic.aliases))
+        for taken in (
+            nic.address,
+            *(alias.cidr for alias in nic.aliases if (zone, name, nic.name) != but),
+        )
     ]
 
 
-def _check_range(nic: Nic, alias: str) -> None:
+def _check_range(nic: Nic, alias: Alias) -> None:
+    whole = dict(nic.ranges).get(alias.secondary)
+    if whole is None:
+        raise ApiError(400, "invalid", f"Subnetwork range '{alias.secondary}' does not exist")
     try:
-        inside = IPv4Network(alias).subnet_of(IPv4Network(nic.subnet))
+        inside = IPv4Network(alias.cidr).subnet_of(IPv4Network(whole))
     except ValueError as problem:
-        raise ApiError(
-            400, "invalid", f"Invalid value for field 'ipCidrRange': {problem}"
-        ) from None
+        message = f"Invalid value for field 'ipCidrRange': {problem}"
+        raise ApiError(400, "invalid", message) from None
     if not inside:
-        raise ApiError(
-            400, "invalid", f"Alias IP range '{alias}' is not in subnetwork {nic.subnet}"
-        )
+        raise ApiError(400, "invalid", f"Alias IP range '{alias.cidr}' is not in {whole}")
 
 
 def _nic(instance: Instance, name: str) -> Nic:

@@ -69,7 +69,7 @@ class State:
         self._by_request_id: dict[str, Operation] = {}
         given = [one if one.id else replace(one, id=self.next_id()) for one in instances]
         self.things = Things({(one.zone, one.name): one for one in given}, {})
-        self._past: deque[tuple[float, Things]] = deque(maxlen=PAST)
+        self.past: deque[tuple[float, Things]] = deque(maxlen=PAST)
 
     def next_id(self) -> int:
         """A number that nothing else has."""
@@ -89,7 +89,7 @@ class State:
         self._become(Things(self.things.instances, routes), now_s)
 
     def _become(self, things: Things, now_s: float) -> None:
-        self._past.append((now_s, self.things))
+        self.past.append((now_s, self.things))
         self.things = things
 
     def seen(self, ask: Ask) -> Things:
@@ -97,7 +97,7 @@ class State:
         if Kind.STALE_READ not in ask.met:
             return self.things
         since_s = ask.now_s - ask.met[Kind.STALE_READ]
-        return next((old for until_s, old in self._past if until_s > since_s), self.things)
+        return next((old for until_s, old in self.past if until_s > since_s), self.things)
 
     def advance(self, now_s: float) -> None:
         """End what has to end by now."""

@@ -22,17 +22,36 @@ class Guest(StrEnum):
 
     OBEYS = "obeys"
     HANGS = "hangs"
+    """It ignores the request; a stop without a graceful shutdown ends it."""
+    NEVER_STOPS = "never stops"
+    """Neither ends it: whether real ones can be like that is not known; see `docs/gcp.md`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An alias IP range; `secondary`: the subnetwork's range that it comes from, or its primary."""
+
+    cidr: str
+    secondary: str = ""
+
+    def json(self) -> Json:
+        """As a network interface shows it."""
+        shown: Json = {"ipCidrRange": self.cidr}
+        return shown | ({"subnetworkRangeName": self.secondary} if self.secondary else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A network interface; `serial` rises at every change and makes the fingerprint."""
+    """A network interface; `serial` rises at every change and makes the fingerprint.
+
+    `ranges`: the subnetwork's, by name; its primary has none.
+    """
 
     address: str
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[Alias, ...] = ()
     name: str = "nic0"
     network: str = "default"
-    subnet: str = "10.0.0.0/24"
+    ranges: tuple[tuple[str, str], ...] = (("", "10.0.0.0/24"), ("pods", "10.8.0.0/24"))
     serial: int = 1
 
     @property
@@ -52,7 +71,7 @@ class Nic:
             "fingerprint": self.fingerprint,
         }
         if self.aliases:
-            shown["aliasIpRanges"] = [{"ipCidrRange": alias} for alias in self.aliases]
+            shown["aliasIpRanges"] = [alias.json() for alias in self.aliases]
         return shown
 
 

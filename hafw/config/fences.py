@@ -1,0 +1,219 @@
+"""The fences of a node: which methods switch it off, in which order, and what each has to know.
+
+One rule: a method that comes with hafw knows its options, and refuses every other; a method of
+another package is accepted when that package is installed, and judges its options itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hafw.config.model import Fence
+from hafw.config.problems import ConfigError, Problem
+from hafw.config.table import suggest
+from hafw.config.timing import LONGEST_NS
+from hafw.core.settings import SECOND
+from hafw.secretfile import SecretMissing, SecretProblem, read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hafw.config.model import Cluster, FenceOption
+    from hafw.config.table import Table
+
+MAX_LEVELS: Final = 4
+"""More ways to switch one machine off than anybody has."""
+MINUTE: Final = 60 * SECOND
+MAX_PORT: Final = 65535
+
+
+class Kind(Enum):
+    """What an option is; the tables hold texts, numbers and flags, or files with a secret."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    FLAG = auto()
+    PATH = auto()
+    SECRET_FILE = auto()
+    TABLE = auto()
+    SECRET_FILES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a method; `low` and `high` bound a number."""
+
+    kind: Kind
+    required: bool = False
+    low: int = 0
+    high: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method: how long it may take unless the file says otherwise, and its options.
+
+    `confirms`: a takeover may rest on it.
+    """
+
+    timeout_ns: int
+    options: Mapping[str, Option]
+    confirms: bool = True
+
+
+_TEXT: Final = Option(Kind.TEXT)
+_NEEDED: Final = Option(Kind.TEXT, required=True)
+_FLAG: Final = Option(Kind.FLAG)
+_PATH: Final = Option(Kind.PATH)
+_SECRET: Final = Option(Kind.SECRET_FILE, required=True)
+_PORT: Final = Option(Kind.NUMBER, low=1, high=MAX_PORT)
+
+METHODS: Final[Mapping[str, Method]] = {
+    "ipmi": Method(
+        20 * SECOND,
+        {
+            "address": _NEEDED,
+            "port": _PORT,
+            "username": _NEEDED,
+            "password_file": _SECRET,
+            "cipher_suite": Option(Kind.NUMBER, low=0, high=255),
+            "guid": _TEXT,
+        },
+    ),
+}
+"""The methods that come with hafw."""
+
+
+def read_fences(node: Table, name: str) -> tuple[Fence, ...]:
+    """The levels of one node: a table, or an array of tables that are tried in order."""
+    if "fence" not in node:
+        return ()
+    if node.holds_table("fence"):
+        tables = [node.table_or_empty("fence")]
+    else:
+        tables = node.tables("fence", MAX_LEVELS)
+    levels = [_read_level(table) for table in tables]
+    found = tuple(level for level in levels if level is not None)
+    if found:
+        _warn(node, name, found)
+    return found
+
+
+def secret_files(cluster: Cluster) -> Iterator[tuple[str, Path]]:
+    """The files with secrets that the other node needs to switch each node off."""
+    for name, levels in zip(cluster.nodes, cluster.fences, strict=True):
+        for level in levels:
+            known = METHODS.get(level.method)
+            for key, value in level.options:
+                option = known.options.get(key.partition(".")[0]) if known else None
+                if option and option.kind in (Kind.SECRET_FILE, Kind.SECRET_FILES):
+                    yield name, Path(str(value))
+
+
+def check_secrets(cluster: Cluster) -> list[str]:
+    """What is missing on this machine, in sentences. Raises `ConfigError` for what is wrong."""
+    missing, wrong = [], []
+    for name, path in secret_files(cluster):
+        try:
+            read_secret(path)
+        except SecretMissing as problem:
+            missing.append(f"this machine cannot switch {name} off: {problem}")
+        except SecretProblem as problem:
+            wrong.append(Problem(str(path), 1, "", problem.what, problem.remedy))
+    if wrong:
+        raise ConfigError(wrong)
+    return missing
+
+
+def _read_level(table: Table) -> Fence | None:
+    method = table.text("method")
+    known = METHODS.get(method or "")
+    timeout_ns = table.duration(
+        "timeout", SECOND, LONGEST_NS, known.timeout_ns if known else MINUTE
+    )
+    if method is None:
+        return None
+    if known is not None:
+        options = _read_options(table, known)
+    elif method in {point.name for point in entry_points(group="hafw")}:
+        options = sorted(_scalars(table, ""))
+    else:
+        remedy = suggest(method, sorted(METHODS))
+        table.at("method").error(f'there is no fence method "{method}"', remedy)
+        return None
+    return None if timeout_ns is None else Fence(method, tuple(options), timeout_ns)
+
+
+def _read_options(table: Table, method: Method) -> list[tuple[str, FenceOption]]:
+    found: list[tuple[str, FenceOption]] = []
+    for key, option in sorted(method.options.items()):
+        if key not in table and not option.required:
+            continue
+        if option.kind in (Kind.TABLE, Kind.SECRET_FILES):
+            inner = table.table(key)
+            found += _scalars(inner, f"{key}.", option) if inner else []
+            continue
+        value = _value(table, key, option)
+        if value is not None:
+            found.append((key, value))
+    table.finish(known=method.options)
+    return sorted(found)
+
+
+def _scalars(
+    table: Table, prefix: str, option: Option = _TEXT
+) -> Iterator[tuple[str, FenceOption]]:
+    """Every value of a table whose keys nobody here knows."""
+    for key in table.rest():
+        if option.kind is Kind.SECRET_FILES:
+            value: FenceOption | None = _path(table, key)
+        else:
+            value = table.scalar(key)
+        if value is not None:
+            yield f"{prefix}{key}", value
+
+
+def _value(table: Table, key: str, option: Option) -> FenceOption | None:
+    match option.kind:
+        case Kind.NUMBER:
+            return table.integer(key, option.low, option.high)
+        case Kind.FLAG:
+            return table.flag(key, default=False)
+        case Kind.PATH | Kind.SECRET_FILE:
+            return _path(table, key)
+        case _:
+            return _text(table, key)
+
+
+def _text(table: Table, key: str) -> str | None:
+    text = table.text(key)
+    if text is None or (text and text.isprintable() and not text.startswith("-")):
+        return text
+    table.at(key).error(f'"{text}" cannot be meant', "write it as the device wants it")
+    return None
+
+
+def _path(table: Table, key: str) -> str | None:
+    text = table.text(key)
+    if text is None or text.startswith("/"):
+        return text
+    table.at(key).error(f'"{text}" is not an absolute path', 'begin it with "/"')
+    return None
+
+
+def _warn(node: Table, name: str, levels: tuple[Fence, ...]) -> None:
+    """What a person may expect of the fences and does not get."""
+    node.at("fence").warning(
+        "no takeover rests on a fence in this version",
+        f"`hafw fence off {name}` uses it; protection comes from ping.reflect, or is best-effort",
+    )
+    if not any(METHODS[level.method].confirms for level in levels if level.method in METHODS):
+        methods = ", ".join(level.method for level in levels)
+        node.at("fence").warning(
+            f"{methods} is a courtesy: it never proves that {name} is off",
+            "add a level that reads a device",
+        )

@@ -1,0 +1,158 @@
+"""What a VIP says beyond address and interface: the keys that its provider needs to move it.
+
+One rule: every key is listed here, with what it may look like; a provider gets no other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from hafw.config.table import suggest
+
+if TYPE_CHECKING:
+    from hafw.config.model import VipOption
+    from hafw.config.problems import Place
+    from hafw.config.table import Table
+
+MAX_LISTED: Final = 16
+"""Values of one list; with `MAX_CHARS` it bounds what the agent tells its worker at the start."""
+MAX_CHARS: Final = 64
+MOVER: Final = "mover"
+
+
+class Shape(StrEnum):
+    """What stands behind a key."""
+
+    TEXT = "text"
+    EACH = "each"
+    """A text for each node: `{ alpha = "…", beta = "…" }`."""
+    LIST = "list"
+    """One text or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key, the pattern of its texts with an example, and whether it may be left out.
+
+    `own`: what belongs to one node cannot belong to the other.
+    """
+
+    shape: Shape = Shape.TEXT
+    pattern: str = rf"\S{{1,{MAX_CHARS}}}"
+    example: str
+    optional: bool = False
+    own: bool = False
+
+
+_REGION: Final = Key(pattern=r"[a-z]{2}(-[a-z]+)+-\d", example="eu-central-1", optional=True)
+_ENI: Final = Key(
+    own=True, shape=Shape.EACH, pattern=r"eni-[0-9a-f]{8,17}", example="eni-0123456789abcdef0"
+)
+_TABLES: Final = Key(
+    shape=Shape.LIST, pattern=r"rtb-[0-9a-f]{8,17}", example="rtb-0123456789abcdef0"
+)
+_ALLOCATION: Final = Key(pattern=r"eipalloc-[0-9a-f]{8,17}", example="eipalloc-0123456789abcdef0")
+_NAME: Final = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+_GCE: Final = {
+    "project": Key(pattern=r"[a-z][-a-z0-9.:]{4,62}[a-z0-9]", example="my-project"),
+    "zone": Key(shape=Shape.EACH, pattern=r"[a-z]+-[a-z]+\d+-[a-z]", example="europe-west1-b"),
+    "instance": Key(own=True, shape=Shape.EACH, pattern=_NAME, example="store-alpha"),
+    "endpoint": Key(
+        pattern=r"https?://\S{1,56}", example="https://compute.acme.test", optional=True
+    ),
+}
+_NIC: Final = Key(shape=Shape.EACH, pattern=r"nic\d", example="nic0", optional=True)
+_RANGE: Final = Key(pattern=_NAME, example="vips", optional=True)
+_NETWORK: Final = Key(pattern=_NAME, example="default", optional=True)
+
+VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
+    "aws": {
+        "private-ip": {"eni": _ENI, "region": _REGION},
+        "route": {"eni": _ENI, "route_tables": _TABLES, "region": _REGION},
+        "elastic-ip": {"eni": _ENI, "allocation_id": _ALLOCATION, "region": _REGION},
+    },
+    "gcp": {
+        "alias-ip": {**_GCE, "nic": _NIC, "secondary_range": _RANGE},
+        "route": {**_GCE, "network": _NETWORK},
+    },
+}
+"""The keys by provider and mover. A provider that is not here has one way only, and no keys."""
+
+Options = tuple[tuple[str, "VipOption"], ...]
+
+
+def read_options(table: Table, provider: str, nodes: tuple[str, str] | None) -> Options | None:
+    """The mover and its keys, sorted by name; None, and a report, where something is wrong.
+
+    They are the last to be read: what is left then nobody knows, and is reported.
+    """
+    movers = VIP_KEYS.get(provider)
+    if movers is None:
+        table.finish()
+        return ()
+    mover = table.text(MOVER)
+    if mover is None:
+        return None
+    keys = movers.get(mover)
+    if keys is None:
+        table.at(MOVER).error(f'"{mover}" is no mover of {provider}', suggest(mover, [*movers]))
+        return None
+    found: dict[str, VipOption | None] = {MOVER: mover}
+    for name, key in keys.items():
+        if not (key.optional and name not in table):
+            found[name] = _read(table, name, key, nodes)
+    table.finish(known=keys)
+    options = tuple((name, value) for name, value in sorted(found.items()) if value is not None)
+    return options if len(options) == len(found) else None
+
+
+def shape_of(options: Options, name: str, provider: str) -> Shape:
+    """The shape of a key that was read."""
+    if name == MOVER:
+        return Shape.TEXT
+    return VIP_KEYS[provider][str(dict(options)[MOVER])][name].shape
+
+
+def _read(table: Table, name: str, key: Key, nodes: tuple[str, str] | None) -> VipOption | None:
+    match key.shape:
+        case Shape.TEXT:
+            return _fitting(table.at(name), table.text(name), key)
+        case Shape.EACH:
+            return _read_each(table, name, key, nodes)
+        case Shape.LIST:
+            return _read_list(table, name, key)
+
+
+def _read_each(
+    table: Table, name: str, key: Key, nodes: tuple[str, str] | None
+) -> tuple[str, ...] | None:
+    each = table.table(name, required=True)
+    if each is None:
+        return None
+    texts = [_fitting(each.at(node), each.text(node), key) for node in nodes or each.rest()]
+    each.finish()
+    found = tuple(text for text in texts if text is not None)
+    if key.own and len(set(found)) < len(found):
+        table.at(name).error("both nodes have the same", "name each node's own")
+        return None
+    return found if len(found) == len(texts) == len(nodes or ()) else None
+
+
+def _read_list(table: Table, name: str, key: Key) -> tuple[str, ...] | None:
+    listed = table.texts(name, MAX_LISTED)
+    if not listed:
+        table.at(name).error("at least one is needed", f'list them, as in ["{key.example}"]')
+        return None
+    found = tuple(_fitting(place, text, key) for place, text in listed)
+    sure = tuple(sorted({text for text in found if text is not None}))
+    return sure if None not in found else None
+
+
+def _fitting(place: Place, text: str | None, key: Key) -> str | None:
+    if text is None or re.fullmatch(key.pattern, text):
+        return text
+    place.error(f'"{text}" is none of these', f'write one, as in "{key.example}"')
+    return None

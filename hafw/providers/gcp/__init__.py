@@ -1,0 +1,136 @@
+"""The provider `gcp`: moves a VIP by calls to Compute Engine; the fence `gcp` stops instances.
+
+One rule: Google's SDK is imported by the first hook that needs it, which is the warm-up: it takes
+seconds, and whoever only wants to know the calls has no use for it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from hafw import hostaddress
+from hafw.hooks.errors import Misconfigured, ProviderError, Retryable
+from hafw.hooks.hookspecs import (
+    FenceReceipt,
+    FenceRequest,
+    Holder,
+    VipObservation,
+    VipReceipt,
+    VipRequest,
+    hookimpl,
+)
+from hafw.net.clock import boot_ns
+from hafw.providers.gcp import fence
+from hafw.providers.gcp.errors import decided
+from hafw.providers.gcp.orders import check_identity, endpoint_of, move_of, mover_of
+
+if TYPE_CHECKING:
+    from hafw.providers.gcp.api import Compute
+
+WARM_S: Final = 20.0
+"""How long the first call of a warm-up may take."""
+
+
+@hookimpl
+def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
+    """Import the SDK, see who this instance is, fetch a token, connect."""
+    until_ns = boot_ns() + int(WARM_S * 1e9)
+    for request in requests:
+        mover_of(request)
+        move = move_of(request, until_ns)
+        with suppress(Retryable):  # an API that is away now may be back when it is needed
+            check_identity(move.me)
+            _compute(endpoint_of(request)).server(move.me, until_ns)
+
+
+@hookimpl
+def hafw_vip_observe(request: VipRequest) -> VipObservation:
+    """Ask Compute Engine; an error is no answer."""
+    try:
+        move = move_of(request)
+        found: VipObservation = mover_of(request).observe(_compute(endpoint_of(request)), move)
+    except ProviderError as problem:
+        return VipObservation(holder=Holder.UNKNOWN, who=str(problem))
+    if found.holder is not Holder.MINE:
+        return found
+    here = hostaddress.observe(request)
+    if here.holder is Holder.FREE:
+        who = f"{request.address} leads here and is not on {request.interface}"
+        return VipObservation(holder=Holder.UNKNOWN, who=who)
+    return here
+
+
+@hookimpl
+def hafw_vip_attach(request: VipRequest) -> VipReceipt:
+    """Move the address here in the cloud, then put it on the interface, behind the gate."""
+    mover, move = mover_of(request), move_of(request)
+    check_identity(move.me)
+    compute = _compute(endpoint_of(request))
+    moved = decided(lambda: bool(mover.attach(compute, move)), move.deadline_ns)
+    return VipReceipt(changed=hostaddress.attach(request).changed or moved)
+
+
+@hookimpl
+def hafw_vip_detach(request: VipRequest) -> VipReceipt:
+    """Take the address off the interface, then give it up in the cloud."""
+    mover, move = mover_of(request), move_of(request)
+    check_identity(move.me)
+    gone = hostaddress.detach(request).changed
+    compute = _compute(endpoint_of(request))
+    moved = decided(lambda: bool(mover.detach(compute, move)), move.deadline_ns)
+    return VipReceipt(changed=gone or moved)
+
+
+@hookimpl
+def hafw_vip_announce(request: VipRequest) -> VipReceipt:  # noqa: ARG001 - as the hook has it
+    """Nothing to do: Google's network learns from calls alone, and ignores ARP."""
+    return VipReceipt(changed=False)
+
+
+@hookimpl
+def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
+    """The calls of an attach, and what it does on this machine."""
+    calls: tuple[str, ...] = mover_of(request).plan(move_of(request))
+    return (
+        *calls,
+        f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
+        "open the gate (nftables)",
+    )
+
+
+@hookimpl
+def hafw_fence_warm(request: FenceRequest) -> None:
+    """Import the SDK, and see that the target is another machine, and the one that is meant."""
+    target = fence.target_of(request)
+    with suppress(Retryable):
+        fence.check_other(target)
+        fence.status(_fencing(request), target, request.deadline_ns)
+
+
+@hookimpl
+def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
+    """Stop the target, and read its state until it is off or the deadline comes."""
+    target = fence.target_of(request)
+    fence.check_other(target)
+    op = f"{request.cluster_id}/{request.op}"
+    return fence.off(_fencing(request), target, op, request.deadline_ns)
+
+
+@hookimpl
+def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
+    """Read the target's state."""
+    target = fence.target_of(request)
+    return fence.status(_fencing(request), target, request.deadline_ns)
+
+
+def _fencing(request: FenceRequest) -> Compute:
+    return _compute(str(request.options.get("endpoint", "")))
+
+
+def _compute(endpoint: str) -> Compute:
+    try:
+        from hafw.providers.gcp.api import compute  # noqa: PLC0415 - it takes seconds
+    except ModuleNotFoundError as problem:
+        raise Misconfigured(f"{problem}; install it with: pip install 'hafw[gcp]'") from None
+    return compute(endpoint)

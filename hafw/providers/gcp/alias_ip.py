@@ -1,0 +1,87 @@
+"""The mover `alias-ip`: the VIP is an alias IP range of the holder's network interface.
+
+One rule: a range has one owner, and Google sees to that; so an address is first taken from the
+peer, on the fingerprint under which it was seen there, and then claimed, which fails if somebody
+else was quicker. Ranges that are not the VIP's stay as they were.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.hooks.errors import Misconfigured, UnknownOutcome
+from hafw.hooks.hookspecs import Holder, VipObservation
+from hafw.providers.gcp.errors import Missing
+from hafw.providers.gcp.values import Alias, Interface
+
+if TYPE_CHECKING:
+    from hafw.providers.gcp.api import Compute
+    from hafw.providers.gcp.values import Machine, Move
+
+
+def observe(compute: Compute, move: Move) -> VipObservation:
+    """Look at both interfaces; whoever else may have the address is not seen by that."""
+    mine = _interface(compute, move.me, move).has(move.cidr)
+    theirs = _interface_of_peer(compute, move).has(move.cidr)
+    if mine and theirs:
+        who = f"both instances show {move.cidr}: one answer is out of date"
+        return VipObservation(holder=Holder.UNKNOWN, who=who)
+    if theirs:
+        return VipObservation(holder=Holder.PEER, who=move.peer.name)
+    return VipObservation(holder=Holder.MINE if mine else Holder.FREE)
+
+
+def attach(compute: Compute, move: Move) -> bool:
+    """Take the address from the peer, if it has it, and claim it. Says whether that was needed."""
+    mine = _interface(compute, move.me, move)
+    if mine.has(move.cidr):
+        return False
+    theirs = _interface_of_peer(compute, move)
+    if theirs.has(move.cidr):
+        without = theirs.without(move.cidr)
+        compute.set_aliases(move.peer, theirs, without, move.op, move.deadline_ns)
+    claimed = (*mine.aliases, Alias(move.cidr, move.secondary))
+    compute.set_aliases(move.me, mine, claimed, move.op, move.deadline_ns)
+    if not _interface(compute, move.me, move).has(move.cidr):
+        raise UnknownOutcome(f"{move.cidr} is not on {move.me} after the change was DONE")
+    return True
+
+
+def detach(compute: Compute, move: Move) -> bool:
+    """Give the address up. Says whether it was here."""
+    mine = _interface(compute, move.me, move)
+    if not mine.has(move.cidr):
+        return False
+    without = mine.without(move.cidr)
+    compute.set_aliases(move.me, mine, without, move.op, move.deadline_ns)
+    if _interface(compute, move.me, move).has(move.cidr):
+        raise UnknownOutcome(f"{move.cidr} is still on {move.me} after the change was DONE")
+    return True
+
+
+def plan(move: Move) -> tuple[str, ...]:
+    """The calls of an attach."""
+    return (
+        f"instances.get {move.me}",
+        f"instances.get {move.peer}",
+        f"instances.updateNetworkInterface {move.peer} {move.peer.nic}: without {move.cidr}",
+        "zoneOperations.wait, until it is DONE",
+        f"instances.updateNetworkInterface {move.me} {move.me.nic}: with {move.cidr}",
+        "zoneOperations.wait, until it is DONE",
+        f"instances.get {move.me}, to see it there",
+    )
+
+
+def _interface(compute: Compute, machine: Machine, move: Move) -> Interface:
+    found = compute.server(machine, move.deadline_ns).interfaces.get(machine.nic)
+    if found is None:
+        raise Misconfigured(f"{machine} has no network interface {machine.nic}")
+    return found
+
+
+def _interface_of_peer(compute: Compute, move: Move) -> Interface:
+    """What the peer has; a peer that was deleted has nothing."""
+    try:
+        return _interface(compute, move.peer, move)
+    except Missing:
+        return Interface("", ())

@@ -1,0 +1,60 @@
+"""The errors between the calls and the movers, and what a mover does about the passing ones.
+
+One rule: whoever is overtaken reads again and decides again; the same change is never sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from hafw.hooks.errors import Conflict, Misconfigured, Retryable, UnknownOutcome
+from hafw.net.clock import boot_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+ROUNDS: Final = 5
+"""Fresh starts before being overtaken is a conflict."""
+_PAUSE_S: Final = 0.5
+"""Before looking again at what another operation is changing."""
+
+
+class Changed(Conflict):
+    """What was read is not so any more."""
+
+
+class Busy(Retryable):
+    """Another operation is changing the same thing."""
+
+
+class Missing(Misconfigured):
+    """There is no such thing."""
+
+
+class Unanswered(UnknownOutcome):
+    """The request may have arrived; `after_s`: when to ask again, 0: as the caller likes."""
+
+    def __init__(self, message: str, after_s: float = 0.0) -> None:
+        """Keep the pause that the service asked for, in seconds."""
+        super().__init__(message)
+        self.after_s = after_s
+
+
+def decided(once: Callable[[], T], until_ns: int) -> T:
+    """What `once` returns: it reads, decides and acts, from the beginning each time it is run."""
+    for round_ in range(ROUNDS):
+        last = round_ == ROUNDS - 1
+        try:
+            return once()
+        except Changed:
+            if last:
+                raise
+        except Busy as problem:
+            pause_s = problem.after_s or _PAUSE_S
+            if last or (until_ns - boot_ns()) / 1e9 <= pause_s:
+                raise
+            time.sleep(pause_s)
+    raise AssertionError("the last round returns or raises")

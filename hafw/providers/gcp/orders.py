@@ -1,0 +1,77 @@
+"""Reads what the worker asks for: which machines, which mover, and that this is one of them.
+
+One rule: an instance acts only for the node that the cluster file gives its name to.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from hafw.hooks.errors import Misconfigured
+from hafw.providers.gcp import alias_ip, metadata, route
+from hafw.providers.gcp.values import Machine, Move
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from hafw.hooks.hookspecs import VipRequest
+
+MOVERS: Final[dict[str, ModuleType]] = {"alias-ip": alias_ip, "route": route}
+NIC: Final = "nic0"
+NETWORK: Final = "default"
+
+
+def endpoint_of(request: VipRequest) -> str:
+    """Where the API is; empty: where Google has it."""
+    return str(request.options.get("endpoint", ""))
+
+
+def mover_of(request: VipRequest) -> ModuleType:
+    """The module that moves this VIP. Raises Misconfigured."""
+    name = str(request.options.get("mover", ""))
+    if name not in MOVERS:
+        raise Misconfigured(f'"{name}" is no mover of gcp: there are {" and ".join(MOVERS)}')
+    if name == "alias-ip" and ip_address(request.address).version != 4:  # noqa: PLR2004
+        raise Misconfigured(f"{request.address}: alias IP ranges are IPv4; use the mover route")
+    return MOVERS[name]
+
+
+def move_of(request: VipRequest, deadline_ns: int | None = None) -> Move:
+    """The order as the movers want it. Raises Misconfigured where it does not say enough."""
+    try:
+        return Move(
+            address=request.address,
+            me=_machine(request, request.node),
+            peer=_machine(request, 1 - request.node),
+            epoch=request.epoch,
+            owner=f"{request.cluster_id}/{request.group}",
+            op=f"{request.cluster_id}/{request.group}/{request.address}/{request.op}",
+            deadline_ns=request.deadline_ns if deadline_ns is None else deadline_ns,
+            secondary=str(request.options.get("secondary_range", "")),
+            network=str(request.options.get("network", NETWORK)),
+        )
+    except KeyError as problem:
+        raise Misconfigured(f"the VIP {request.address} has no key {problem}") from None
+
+
+@lru_cache(maxsize=4)
+def check_identity(me: Machine) -> None:
+    """See that this instance is `me`; once is enough. Raises Misconfigured or Retryable."""
+    found = metadata.identity()
+    if (found.project, found.zone, found.name) != (me.project, me.zone, me.name):
+        raise Misconfigured(
+            f"this instance is {found.name} in {found.zone} of {found.project}; the cluster file "
+            f"says that this node is {me.name} in {me.zone} of {me.project}"
+        )
+
+
+def _machine(request: VipRequest, node: int) -> Machine:
+    options = request.options
+    return Machine(
+        project=str(options["project"]),
+        zone=options["zone"][node],
+        name=options["instance"][node],
+        nic=options["nic"][node] if "nic" in options else NIC,
+    )

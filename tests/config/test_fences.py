@@ -1,0 +1,182 @@
+"""The fences of the cluster file: levels, options, and the files with secrets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.config import ConfigError, config_hash
+from hafw.config.fences import check_secrets
+from hafw.config.model import Fence
+from hafw.config.render import render
+from hafw.core.settings import SECOND
+from tests.config.samples import changed, errors, read, warnings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hafw.config.model import Cluster
+
+IPMI = """
+[nodes.beta.fence]
+method = "ipmi"
+address = "10.9.9.2"
+username = "hafw"
+password_file = "/etc/hafw/beta.bmc"
+"""
+LEVELS = """
+[[nodes.beta.fence]]
+method = "ipmi"
+timeout = "5s"
+address = "10.9.9.2"
+username = "hafw"
+password_file = "/etc/hafw/beta.bmc"
+port = 624
+[[nodes.beta.fence]]
+method = "ipmi"
+address = "10.9.9.3"
+username = "hafw"
+password_file = "/etc/hafw/pdu"
+"""
+
+
+def fenced(tables: str) -> str:
+    return changed("[nodes.beta]\n", f"[nodes.beta]\n{tables}")
+
+
+def beta(text: str) -> tuple[Fence, ...]:
+    cluster = read(text)
+    assert cluster.fences[0] == ()
+    return cluster.fences[1]
+
+
+def test_one_table_is_one_level_with_the_time_that_its_method_takes() -> None:
+    assert beta(fenced(IPMI)) == (
+        Fence(
+            "ipmi",
+            (
+                ("address", "10.9.9.2"),
+                ("password_file", "/etc/hafw/beta.bmc"),
+                ("username", "hafw"),
+            ),
+            20 * SECOND,
+        ),
+    )
+
+
+def test_several_tables_are_levels_in_their_order() -> None:
+    first, second = beta(fenced(LEVELS))
+
+    assert (dict(first.options)["port"], first.timeout_ns) == (624, 5 * SECOND)
+    assert dict(second.options)["address"] == "10.9.9.3"
+
+
+@pytest.mark.parametrize("tables", [IPMI, LEVELS])
+def test_what_is_written_is_read_back(tables: str) -> None:
+    cluster = read(fenced(tables))
+
+    assert read(render(cluster)) == cluster
+
+
+def test_a_fence_is_a_decision_that_both_nodes_share() -> None:
+    hashes = {config_hash(read(text)) for text in (changed("", ""), fenced(IPMI), fenced(LEVELS))}
+
+    assert len(hashes) == 3
+
+
+def test_that_no_takeover_rests_on_it_is_said() -> None:
+    (told,) = warnings(fenced(IPMI))
+
+    assert told == (
+        "11: nodes.beta.fence: no takeover rests on a fence in this version; `hafw fence off beta` "
+        "uses it; protection comes from ping.reflect, or is best-effort"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ('"ipmi"', '"ipmo"', '12: nodes.beta.fence.method: there is no fence method "ipmo"; did'),
+        ('"ipmi"', "7", "12: nodes.beta.fence.method: this is a number (7)"),
+        ("address", "adress", "11: nodes.beta.fence.address: this is missing"),
+        ("address", 'timeout = "5"\naddress', '13: nodes.beta.fence.timeout: "5" has no unit'),
+        (
+            "address",
+            'timeout = "2h"\naddress',
+            '13: nodes.beta.fence.timeout: "2h" is out of range',
+        ),
+        ("address", "port = 0\naddress", "13: nodes.beta.fence.port: 0 is out of range"),
+        ("/etc/hafw/beta.bmc", "beta.bmc", '15: nodes.beta.fence.password_file: "beta.bmc" is not'),
+        (
+            '"10.9.9.2"',
+            '"-oProxyCommand=x"',
+            '13: nodes.beta.fence.address: "-oProxyCommand=x" can',
+        ),
+        ("[nodes.beta.fence]", "[nodes.beta.fense]", "a node has no such table"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(old: str, new: str, wrong: str) -> None:
+    found = errors(fenced(IPMI.replace(old, new, 1)))
+
+    assert any(wrong in error for error in found), found
+
+
+def test_there_are_so_many_levels_at_most() -> None:
+    assert "there are 6 of these; keep at most 4" in errors(fenced(LEVELS * 3))[0]
+
+
+def test_a_method_of_another_package_judges_its_options_itself() -> None:
+    """As every installed plugin is one, a lease store stands for it here."""
+    table = '[nodes.beta.fence]\nmethod = "etcd"\nslot = 7\nname = "x"\nquick = true\n'
+
+    (level,) = beta(fenced(table))
+
+    assert level.options == (("name", "x"), ("quick", True), ("slot", 7))
+
+
+def test_a_value_that_no_method_could_use_is_refused() -> None:
+    table = '[nodes.beta.fence]\nmethod = "etcd"\nslots = [7]\n'
+
+    assert "this is a list; make it a text" in errors(fenced(table))[0]
+
+
+# --- files with secrets -------------------------------------------------------------------------
+
+
+def with_secret(path: Path) -> Cluster:
+    return read(fenced(IPMI.replace("/etc/hafw/beta.bmc", str(path))))
+
+
+def test_a_secret_that_is_there_and_nobody_elses_is_all_right(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("secret\n")
+    path.chmod(0o600)
+
+    assert check_secrets(with_secret(path)) == []
+
+
+def test_a_secret_that_is_missing_here_is_told(tmp_path: Path) -> None:
+    (told,) = check_secrets(with_secret(tmp_path / "secret"))
+
+    assert told.startswith(f"this machine cannot switch beta off: there is no file {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "wrong"),
+    [
+        (b"secret", 0o640, "has mode 0640, so others than its owner can use it; run: chmod 600"),
+        (b"\nsecret", 0o600, "the first line of"),
+        (b"\xff\xfe", 0o600, "is no text"),
+        (b"x" * 5000, 0o600, "is longer than 4096 bytes"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused(
+    tmp_path: Path, content: bytes, mode: int, wrong: str
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    path.chmod(mode)
+
+    with pytest.raises(ConfigError, match=wrong):
+        check_secrets(with_secret(path))
