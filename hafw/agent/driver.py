@@ -28,6 +28,7 @@ from hafw.core.model import (
     Effect,
     Event,
     Exit,
+    FencePeer,
     ForeignAnnounced,
     GateFailed,
     HoldGate,
@@ -54,7 +55,7 @@ from hafw.core.model import (
     WorkerChanged,
 )
 from hafw.net.netlink import NetlinkError
-from hafw.worker.protocol import Hello, Order, Reply, Vip
+from hafw.worker.protocol import FenceLevel, FenceOrder, Hello, Order, Reply, Vip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,11 +139,19 @@ class Driver:
         for group, epoch, _certificate in state.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
         incarnation = state.incarnation + 1
-        fresh = type(state)(incarnation, tuple(epochs.items()), ())
+        fresh = type(state)(incarnation, tuple(epochs.items()), (), state.met)
         statefile.save(self._state_dir, fresh)
         if loaded.distrust:
             self.timeline.add(Note("state.distrusted", 0, f"joining as standby: {loaded.distrust}"))
-        return Engine(settings, incarnation, clock.now(), epochs=epochs, distrust=loaded.distrust)
+        return Engine(
+            settings,
+            incarnation,
+            clock.now(),
+            epochs=epochs,
+            distrust=loaded.distrust,
+            salt=int.from_bytes(os.urandom(8)),
+            met_before=state.met,
+        )
 
     # --- sockets ------------------------------------------------------------------------------
 
@@ -270,6 +279,9 @@ class Driver:
                 self._gate(group, lambda: self.vips.shut(group))
             case StartOp(op):
                 self._order(op)
+            case FencePeer(op):
+                self._ops[op.id.n] = op
+                self.supervisor.order(self._fence(op), op.deadline_ns)
             case ReadLease(op) | SwapLease(op):
                 self._ops[op.id.n] = op
                 self.supervisor.order(self._leases.order(effect), op.deadline_ns)
@@ -330,8 +342,27 @@ class Driver:
             for place in self.vips.by_place
         )
         providers = {vip.provider for vip in self.vips.by_place.values()}
-        plugins = tuple(sorted(providers | self._leases.plugins()))
-        return Hello(plugins, vips, self._leases.warm())
+        nothing = OpId(self.settings.node, 0, 0, 0)
+        fence = self._fence(Op(nothing, OpKind.FENCE, 0, 0, 0))
+        methods = {level.method for level in fence.levels}
+        plugins = tuple(sorted(providers | self._leases.plugins() | methods))
+        return Hello(plugins, vips, self._leases.warm(), fence if methods else None)
+
+    def _fence(self, op: Op) -> FenceOrder:
+        """The order to switch the other node off."""
+        peer = self.settings.peer
+        return FenceOrder(
+            number=op.id.n,
+            cluster_id=self.cluster.id.hex,
+            sender=self.cluster.nodes[self.settings.node],
+            target=self.cluster.nodes[peer],
+            op="/".join(str(part) for part in op.id),
+            deadline_ns=op.deadline_ns,
+            levels=tuple(
+                FenceLevel(level.method, level.options, level.timeout_ns)
+                for level in self.cluster.fences[peer]
+            ),
+        )
 
     def _worker_order(
         self, hook: str, place: tuple[int, int], op: OpId, deadline_ns: int, certificate: str = ""

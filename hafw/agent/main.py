@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import lock, log, realtime, statefile
@@ -154,7 +155,7 @@ class Agent:
     def _reincarnate(self, incarnation: int) -> None:
         """The peer remembers more of us than our disk does: start again above that."""
         state = statefile.load(self._state_dir).state
-        raised = type(state)(max(incarnation, state.incarnation), state.epochs, state.intents)
+        raised = replace(state, incarnation=max(incarnation, state.incarnation))
         code = RESTART
         try:
             statefile.save(self._state_dir, raised)

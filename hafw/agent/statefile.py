@@ -5,18 +5,18 @@ One rule: what cannot be read whole is not guessed: the node then joins as stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
 from hafw import durable
 from hafw.core.model import Durable
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 FILE_NAME: Final = "state.json"
 FORMAT: Final = 1
 MAX_BYTES: Final = 65_536
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Drawn anew by the kernel at each boot (proc(5)); a container has that of its host."""
 LIMIT: Final = 1 << 63
 """Incarnations and epochs are below this: they travel in 64 bits, and only ever rise."""
 
@@ -41,9 +41,18 @@ def load(state_dir: Path) -> Loaded:
     except OSError as problem:
         return Loaded(nothing, f"{path} cannot be read: {problem.strerror}")
     try:
-        return Loaded(decode(data), "")
+        state, boot = decode(data)
     except ValueError as problem:
         return Loaded(nothing, f"{path} is damaged: {problem}")
+    return Loaded(replace(state, met=state.met and boot == this_boot()), "")
+
+
+def this_boot() -> str:
+    """What names this boot of the machine; '' where the kernel does not say."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def save(state_dir: Path, state: Durable) -> None:
@@ -66,22 +75,25 @@ def encode(state: Durable) -> bytes:
         "incarnation": state.incarnation,
         "epochs": state.epochs,
         "intents": state.intents,
+        "met": state.met,
+        "boot": this_boot(),
     }
     return durable.encode(body)
 
 
-def decode(data: bytes) -> Durable:
-    """The state in a file's content. Raises ValueError, which says what is wrong."""
+def decode(data: bytes) -> tuple[Durable, str]:
+    """The state in a file's content, and in which boot it was written. Raises ValueError."""
     body = durable.decode(data, form=FORMAT, max_bytes=MAX_BYTES)
     try:
         state = Durable(
             int(body["incarnation"]),
             tuple((int(group), int(epoch)) for group, epoch in body["epochs"]),
             tuple((int(group), int(epoch), str(why)) for group, epoch, why in body["intents"]),
+            bool(body.get("met")) and bool(body.get("boot")),
         )
     except (KeyError, TypeError) as problem:
         raise ValueError(f"a field is missing or of another kind: {problem}") from problem
     epochs = [epoch for _, epoch in state.epochs] + [epoch for _, epoch, _ in state.intents]
     if not all(0 <= number < LIMIT for number in (state.incarnation, *epochs)):
         raise ValueError("a number is out of range")
-    return state
+    return state, str(body.get("boot", ""))

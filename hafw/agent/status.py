@@ -97,7 +97,7 @@ def _group(group: Group, driver: Driver) -> Json:
         "state": state,
         "epoch": epoch,
         "certificate": str(group.certificate) if group.certificate else None,
-        "protection": protection(group.settings.classes),
+        "protection": protection(group.settings.classes, both=group.settings.both),
         "assumptions": assumptions(group.settings.classes, engine.settings),
         "blocked": group.blocked_why or None,
         "armed": group.armed,
@@ -155,6 +155,7 @@ def _node(number: int, driver: Driver) -> Json:
         "active": bool(held),
         "owns": "transition" if moving else _owns(number, held, driver),
         "incarnation": engine.incarnation if mine else engine.peer.incarnation,
+        "fenced": not mine and engine.fencing.off,
     }
 
 
@@ -248,6 +249,12 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
         yield (
             "no heartbeat comes by way of the ping node, so no takeover can rest on reflection",
             "see that it answers pings for both nodes, and that no switch drops foreign sources",
+        )
+    if engine.fencing.trouble:
+        peer = engine.settings.names[engine.settings.peer]
+        yield (
+            f"{peer} could not be switched off: {engine.fencing.trouble}",
+            f"hafw fence status {peer}",
         )
     if driver.control_trouble:
         yield driver.control_trouble, "see control_group under [agent] in the cluster file"

@@ -17,7 +17,17 @@ import msgspec
 
 from hafw.agent import clock
 from hafw.core.model import Outcome
-from hafw.worker.protocol import MAX_FRAME, READY, Frames, Hello, LeaseOrder, Order, Reply, frame
+from hafw.worker.protocol import (
+    MAX_FRAME,
+    READY,
+    FenceOrder,
+    Frames,
+    Hello,
+    LeaseOrder,
+    Order,
+    Reply,
+    frame,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -151,7 +161,7 @@ class Supervisor:
 
     # --- orders and replies -------------------------------------------------------------------
 
-    def order(self, order: Order | LeaseOrder, deadline_ns: int) -> None:
+    def order(self, order: Order | LeaseOrder | FenceOrder, deadline_ns: int) -> None:
         """Give an order; it is answered by `deadline_ns` (BOOTTIME) at the latest."""
         if not self.warm:
             self._answer(order.number, Outcome.FAILED_NO_EFFECT, f"no worker: {self.trouble}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import format_duration
-from hafw.config.model import DEFAULT_LEASE_TTL_NS, Authority
+from hafw.config.model import DEFAULT_FENCE_DELAY_NS, DEFAULT_LEASE_TTL_NS, Authority
 from hafw.config.table import suggest
 from hafw.config.timing import LONGEST_NS, SHORTEST_NS
 from hafw.core.settings import shortest_lease_ns
@@ -29,11 +29,17 @@ EXAMPLES: Final = {
 """One URL for each store that comes with hafw; the scheme of any other is its plugin's name."""
 
 
-def read_authority(root: Table, timing: Timing | None) -> Authority | None:
-    """The lease store of the file; None: there is none, or what is written is wrong."""
-    table = root.table("authority")
-    if table is None:
-        return None
+def read_authority(root: Table, timing: Timing | None) -> tuple[Authority | None, int | None]:
+    """The lease store of the file, and how long the node waits that did not serve.
+
+    None: there is none, or what is written is wrong.
+    """
+    table = root.table_or_empty("authority")
+    delay_ns = table.duration("fence_delay", SHORTEST_NS, LONGEST_NS, DEFAULT_FENCE_DELAY_NS)
+    return _read_lease_store(table, timing), delay_ns
+
+
+def _read_lease_store(table: Table, timing: Timing | None) -> Authority | None:
     lease = _read_lease(table)
     ttl_ns = table.duration("lease_ttl", SHORTEST_NS, LONGEST_NS, DEFAULT_LEASE_TTL_NS)
     if lease is None and "lease_ttl" in table and "lease" not in table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from hafw.config.fences import confirms
 from hafw.config.identity import config_hash
 from hafw.config.model import Protection, Vip
 from hafw.config.resources import RESOURCE_TYPES
@@ -17,6 +18,8 @@ from hafw.core.settings import SECOND, Classes, GroupSettings, Settings
 if TYPE_CHECKING:
     from hafw.config.model import Cluster, Group
 
+LEVEL_SLACK_NS: Final = 3 * SECOND
+"""What a level may take beyond its timeout, until it is given up."""
 _CLOCK_MONOTONIC_COARSE: Final = 6  # linux/time.h; it moves with the tick
 
 
@@ -35,10 +38,19 @@ def to_settings(cluster: Cluster, node_name: str, *, gate_absolute: bool = False
         groups=tuple(_group_settings(cluster, group) for group in cluster.groups),
         config_hash=config_hash(cluster),
         timing=cluster.timing,
+        fence_delay_ns=cluster.fence_delay_ns,
+        fence_budget_ns=fence_budget_ns(cluster),
         lease_ttl_ns=cluster.authority.lease_ttl_ns if cluster.authority is not None else 0,
         gate_absolute=gate_absolute,
         tick_ns=kernel_tick_ns(),
         ping_switchover=cluster.ping.switchover,
+    )
+
+
+def fence_budget_ns(cluster: Cluster) -> int:
+    """How long it may take to switch a node off: all its levels, one after the other."""
+    return max(
+        sum(level.timeout_ns + LEVEL_SLACK_NS for level in levels) for levels in cluster.fences
     )
 
 
@@ -50,6 +62,8 @@ def kernel_tick_ns() -> int:
 def classes_of(cluster: Cluster, group: Group) -> Classes:
     """The certificate classes that the file allows for the group."""
     classes = Classes.NONE if cluster.authority is None else Classes.LEASED
+    if any(confirms(levels) for levels in cluster.fences):
+        classes |= Classes.FENCED
     if not all(RESOURCE_TYPES[resource.type].overlap_is_harmless for resource in group.resources):
         return classes
     if cluster.ping.reflect is not None:
@@ -66,6 +80,7 @@ def _group_settings(cluster: Cluster, group: Group) -> GroupSettings:
         vips=_vips(group),
         classes=classes_of(cluster, group),
         auto_failback=group.auto_failback,
+        both=cluster.protection is Protection.FENCED_AND_LEASED,
     )
 
 

@@ -55,6 +55,11 @@ def forgiven(settings: Settings) -> Forgiven:
 def assumptions(classes: Classes, settings: Settings) -> list[str]:
     """What has to be true for the protection to be as good as its name, in sentences."""
     found: list[str] = []
+    if Classes.FENCED in classes:
+        found.append(
+            "a device that says, twice, that a machine is off says the truth of the right machine, "
+            "and the machine does not come back with its resources running"
+        )
     if Classes.LEASED in classes:
         hold, ttl = round_duration(settings.lease_hold_ns), round_duration(settings.lease_ttl_ns)
         found.append(
@@ -79,7 +84,7 @@ def assumptions(classes: Classes, settings: Settings) -> list[str]:
             "in a split one node loses the ping nodes, or hears the other answer for the address; "
             "where neither is so, both own it until they hear each other"
         )
-    if found:
+    if classes & ~Classes.FENCED:
         late, shut = round_duration(settings.max_delay_ns), round_duration(settings.shut_ns)
         found += [
             f"the nodes' clocks are less than {CLOCK_RATE_ERROR:.0%} too fast or too slow",
@@ -125,9 +130,25 @@ def _timing(cluster: Cluster, settings: Settings) -> list[str]:
         "forgiven": f"{_count(beats.keep_open, 'lost beat')} in a row shut no address, "
         f"{beats.stay} move no group",
     }
+    if any(cluster.fences):
+        rows |= _fences(cluster)
     if cluster.authority is not None:
         rows |= _lease(cluster.authority, settings)
     return [f"{name:<12} {text}" for name, text in rows.items()]
+
+
+def _fences(cluster: Cluster) -> dict[str, str]:
+    told = [
+        f"{name} by {', then by '.join(level.method for level in levels)}"
+        for name, levels in zip(cluster.nodes, cluster.fences, strict=True)
+        if levels
+    ]
+    delay = format_duration(cluster.fence_delay_ns)
+    return {
+        "a fence": f"switches off {'; '.join(told)}",
+        "who shoots": f"the node that serves, at once; the other after {delay}; nobody who has not "
+        "heard the other since it booted, but with the lease in its hand",
+    }
 
 
 def _lease(authority: Authority, settings: Settings) -> dict[str, str]:
@@ -145,7 +166,8 @@ def _groups(cluster: Cluster, settings: Settings) -> list[str]:
     lines: list[str] = []
     for group in cluster.groups:
         classes = classes_of(cluster, group)
-        lines += ["", _heading(cluster, group), f"  protection: {protection(classes)}"]
+        both = settings.group(group.id).both
+        lines += ["", _heading(cluster, group), f"  protection: {protection(classes, both=both)}"]
         for certificate in routes(classes):
             duty = DUTIES[certificate]
             lines.append(f"  {certificate}, the owner: {duty.holder}")

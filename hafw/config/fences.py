@@ -103,6 +103,11 @@ def read_fences(node: Table, name: str) -> tuple[Fence, ...]:
     return found
 
 
+def confirms(levels: tuple[Fence, ...]) -> bool:
+    """Whether a takeover may rest on one of these; a plugin of others is believed to confirm."""
+    return any(level.method not in METHODS or METHODS[level.method].confirms for level in levels)
+
+
 def secret_files(cluster: Cluster) -> Iterator[tuple[str, Path]]:
     """The files with secrets that the other node needs to switch each node off."""
     for name, levels in zip(cluster.nodes, cluster.fences, strict=True):
@@ -207,11 +212,7 @@ def _path(table: Table, key: str) -> str | None:
 
 def _warn(node: Table, name: str, levels: tuple[Fence, ...]) -> None:
     """What a person may expect of the fences and does not get."""
-    node.at("fence").warning(
-        "no takeover rests on a fence in this version",
-        f"`hafw fence off {name}` uses it; protection comes from ping.reflect, or is best-effort",
-    )
-    if not any(METHODS[level.method].confirms for level in levels if level.method in METHODS):
+    if not confirms(levels):
         methods = ", ".join(level.method for level in levels)
         node.at("fence").warning(
             f"{methods} is a courtesy: it never proves that {name} is off",

@@ -27,6 +27,9 @@ DEFAULT_PORT: Final = 7410
 DEFAULT_LEASE_TTL_NS: Final = 20 * SECOND
 """Twice the default deadtime: the store may be away for one of them."""
 
+DEFAULT_FENCE_DELAY_NS: Final = 5 * SECOND
+"""Longer than a device needs to switch a machine off."""
+
 DEFAULT_KEY_FILE: Final = "/etc/hafw/cluster.key"
 
 
@@ -38,9 +41,10 @@ class Mode(StrEnum):
 
 
 class Protection(StrEnum):
-    """What the operator accepts beyond what the cluster can prove."""
+    """What the operator accepts beyond what the cluster can prove, or demands of each proof."""
 
     BEST_EFFORT = "best-effort"
+    FENCED_AND_LEASED = "fenced+leased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +153,7 @@ class Cluster:
     ping: Ping = Ping()
     timing: Timing = Timing()
     authority: Authority | None = None
+    fence_delay_ns: int = DEFAULT_FENCE_DELAY_NS
     fences: tuple[tuple[Fence, ...], tuple[Fence, ...]] = ((), ())
     control_group: str | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)

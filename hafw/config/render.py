@@ -109,6 +109,9 @@ def _authority(cluster: Cluster) -> str:
         ttl = _time(cluster.authority.lease_ttl_ns)
         lines.append(f"lease = {_quoted(cluster.authority.lease)}")
         lines.append(f"lease_ttl = {ttl}   # nobody renewed it for so long: it is free")
+    if any(cluster.fences):
+        delay = _time(cluster.fence_delay_ns)
+        lines.append(f"fence_delay = {delay}   # who did not serve waits before it shoots")
     return "\n".join(lines)
 
 

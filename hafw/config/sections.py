@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hafw.config.addresses import Addresses
 from hafw.config.authority import read_authority
-from hafw.config.fences import read_fences
+from hafw.config.fences import confirms, read_fences
 from hafw.config.groups import read_groups
 from hafw.config.links import read_links, read_ping
 from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
@@ -52,17 +52,23 @@ def read_cluster(root: Table) -> Cluster | None:
     links = read_links(root, nodes, addresses)
     ping = read_ping(root.table_or_empty("ping"), addresses)
     timing = read_timing(root.table_or_empty("timing"))
-    authority = read_authority(root, timing)
+    authority, fence_delay_ns = read_authority(root, timing)
     control_group = _read_agent(root)
     groups = read_groups(root, nodes, addresses)
     root.finish()
 
-    unproven = ping is not None and ping.reflect is None and authority is None
-    if unproven and "protection" not in head:
+    confirmed = fenced is not None and any(confirms(levels) for _, levels in fenced)
+    if protection is Protection.FENCED_AND_LEASED and not (confirmed and authority):
+        head.at("protection").error(
+            "this needs fences that confirm and a lease store",
+            "add [nodes.NAME.fence] for both nodes and authority.lease, or remove this",
+        )
+    reflects = ping is None or ping.reflect is not None
+    if not (reflects or authority or confirmed or "protection" in head):
         head.at("protection").warning(
             "nothing proves the death of a node, so a silent one is never taken over from",
-            "name the ping node that reflects (ping.reflect) or a lease store (authority.lease), "
-            'or write protection = "best-effort"',
+            "name the ping node that reflects (ping.reflect), a lease store (authority.lease) or a "
+            'fence (nodes.NAME.fence), or write protection = "best-effort"',
         )
     if mode is not None and groups is not None:
         _check_mode(head, mode, {group.preferred for group in groups})
@@ -80,6 +86,7 @@ def read_cluster(root: Table) -> Cluster | None:
         ping=given(ping),
         timing=given(timing),
         authority=authority,
+        fence_delay_ns=given(fence_delay_ns),
         fences=(given(fenced)[0][1], given(fenced)[1][1]),
         control_group=control_group,
         groups=given(groups),

@@ -102,6 +102,13 @@ def switch_off(registry: Registry, levels: Sequence[Level], aim: Aim) -> Record:
     return Record(attempts=tuple(attempts))
 
 
+def warm(registry: Registry, levels: Sequence[Level], aim: Aim) -> None:
+    """Let every level prepare. Raises Misconfigured or Denied for what no retry can cure."""
+    _check(levels, aim)
+    for level in levels:
+        registry.warm_fence(level.method, _request(level, aim))
+
+
 def look(registry: Registry, levels: Sequence[Level], aim: Aim) -> Record:
     """Ask every level for the target's state, and change nothing. Raises Misconfigured."""
     _check(levels, aim)

@@ -64,6 +64,12 @@ class Registry:
         with suppress(Retryable):  # that it does not answer now is none of a warm-up's business
             self.call(store, "hafw_lease_read", request=request)
 
+    def warm_fence(self, method: str, request: hookspecs.FenceRequest) -> None:
+        """Let one fence method prepare; one that need not has no such hook."""
+        caller = self._caller(method, "hafw_fence_warm")
+        if caller is not None:
+            caller(request=request)
+
     def call(self, provider: str, hook: str, **arguments: object) -> object:
         """Call `hook` of one provider, inside every wrapper that is registered.
 

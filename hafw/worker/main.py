@@ -23,8 +23,8 @@ from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
 from hafw.net.clock import boot_ns
-from hafw.worker import leases
-from hafw.worker.protocol import READY, Frames, Hello, LeaseOrder, Order, Reply, frame
+from hafw.worker import fencing, leases
+from hafw.worker.protocol import READY, FenceOrder, Frames, Hello, LeaseOrder, Order, Reply, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ _ANSWERS: Final = {
     "hafw_vip_observe": VipObservation,
     "hafw_vip_probe": VipObservation,
 }
+AnyOrder = Order | LeaseOrder | FenceOrder
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
@@ -57,11 +58,11 @@ class Worker:
         messages = self._messages()
         hello = msgspec.msgpack.decode(next(messages), type=Hello)
         self._reply(self._warm(hello))
-        # A store that is away must not keep a VIP waiting for a thread.
+        # A store or a device that is away must not keep a VIP waiting for a thread.
         with ThreadPoolExecutor(THREADS) as changes, ThreadPoolExecutor(THREADS) as requests:
             for message in messages:
-                order = msgspec.msgpack.decode(message, type=Order | LeaseOrder)
-                pool = requests if isinstance(order, LeaseOrder) else changes
+                order = msgspec.msgpack.decode(message, type=AnyOrder)
+                pool = changes if isinstance(order, Order) else requests
                 pool.submit(self._carry_out, order)
 
     def _messages(self) -> Iterator[bytes]:
@@ -77,6 +78,8 @@ class Worker:
                 self._registry.warm(name, theirs)
             for lease in hello.leases:
                 leases.warm(lease, self._registry)
+            if hello.fence is not None:
+                fencing.warm(hello.fence, self._registry)
         except ProviderError as problem:
             return Reply(READY, Outcome.FAILED_NO_EFFECT, _detail(problem))
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
@@ -86,14 +89,16 @@ class Worker:
         gc.freeze()
         return Reply(READY, Outcome.OK)
 
-    def _carry_out(self, order: Order | LeaseOrder) -> None:
+    def _carry_out(self, order: AnyOrder) -> None:
         self._reply(self._run(order))
 
-    def _run(self, order: Order | LeaseOrder) -> Reply:
+    def _run(self, order: AnyOrder) -> Reply:
         try:
             with self._locks.setdefault(_lane(order), threading.Lock()):
                 if isinstance(order, LeaseOrder):
                     return leases.run(order, self._registry)
+                if isinstance(order, FenceOrder):
+                    return fencing.run(order, self._registry)
                 return self._change(order)
         except UnknownOutcome as problem:
             return Reply(order.number, Outcome.UNKNOWN, _detail(problem))
@@ -118,13 +123,15 @@ class Worker:
             self._channel.sendall(frame(reply))
 
 
-def _lane(order: Order | LeaseOrder) -> tuple[str, str]:
+def _lane(order: AnyOrder) -> tuple[str, str]:
     """What waits for what: one at a time for each lease, and for each VIP.
 
     Probes and announcements must not wait behind an attach or detach of the same VIP.
     """
     if isinstance(order, LeaseOrder):
         return f"group {order.group}", "lease"
+    if isinstance(order, FenceOrder):
+        return order.target, "fence"
     beside = order.hook in ("hafw_vip_probe", "hafw_vip_announce")
     return order.vip.address, order.hook if beside else "change"
 

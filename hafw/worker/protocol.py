@@ -77,6 +77,26 @@ class LeaseOrder(msgspec.Struct, frozen=True, tag=True):
     new: LeaseValue | None = None
 
 
+class FenceLevel(msgspec.Struct, frozen=True):
+    """One method to switch the other node off, as the cluster file has it."""
+
+    method: str
+    options: tuple[tuple[str, str | int | bool], ...]
+    timeout_ns: int
+
+
+class FenceOrder(msgspec.Struct, frozen=True, tag=True):
+    """Switch `target` off, by the first of its levels that confirms it."""
+
+    number: int
+    cluster_id: str
+    sender: str
+    target: str
+    op: str
+    deadline_ns: int
+    levels: tuple[FenceLevel, ...]
+
+
 class Reply(msgspec.Struct, frozen=True):
     """How order `number` ended; `detail` says why, or who was seen.
 
@@ -96,12 +116,13 @@ class Hello(msgspec.Struct, frozen=True):
     plugins: tuple[str, ...]
     vips: tuple[Order, ...]
     leases: tuple[LeaseOrder, ...] = ()
+    fence: FenceOrder | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def frame(message: Order | LeaseOrder | Reply | Hello) -> bytes:
+def frame(message: Order | LeaseOrder | FenceOrder | Reply | Hello) -> bytes:
     """The bytes that carry a message."""
     body = _encode(message)
     assert len(body) <= MAX_FRAME, "a message of ours never is that long"

@@ -52,6 +52,8 @@ class Outcome:
     trace: str = ""
 
 
+SHOT_NS: Final = 2 * SECOND
+"""A device in fair weather has switched a machine off and said so within this time."""
 SOMETIMES: Final = (
     "certificate released",
     "certificate reflected",
@@ -204,7 +206,7 @@ class Player:
         number = self.schedule.pair.seed % 2
         world.crash(number)
         world.net.cut_links()
-        world.run_until(world.now_ns + 3 * deadtime_ns // 2 + SECOND)
+        world.run_until(world.now_ns + 3 * deadtime_ns // 2 + SECOND + self._authority_ns())
         survivor = world.nodes[1 - number].name
         for group in world.nodes[0].settings.groups:
             expected = survivor if group.classes else None
@@ -212,6 +214,14 @@ class Player:
             mine_already = expected is None and owner == survivor
             if owner != expected and not mine_already and not self._held_off(1 - number, group.id):
                 world.violate(f"L1 {survivor} is alone and well, but group {group.id} is {owner}'s")
+
+    def _authority_ns(self) -> int:
+        """What the proof takes beyond silence: a lease that runs out, a shot after the delay."""
+        settings = self.world.nodes[0].settings
+        needed_ns = settings.lease_ttl_ns + settings.renew_ns
+        if any(group.fenced for group in settings.groups):
+            needed_ns += settings.fence_delay_ns + SHOT_NS
+        return needed_ns
 
     def _held_off(self, number: int, group: int) -> bool:
         """Whether that node says that a person took the group off it."""

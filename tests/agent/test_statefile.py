@@ -8,6 +8,7 @@ import json
 import os
 import resource
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hafw import durable
-from hafw.agent.statefile import FILE_NAME, LIMIT, MAX_BYTES, decode, encode, initialise, load, save
+from hafw.agent import statefile
+from hafw.agent.statefile import (
+    FILE_NAME,
+    LIMIT,
+    MAX_BYTES,
+    decode,
+    encode,
+    initialise,
+    load,
+    save,
+    this_boot,
+)
 from hafw.core.model import Durable
 from tests.agent.users import as_nobody
 from tests.net.hosts import isolated
@@ -35,6 +47,7 @@ states = st.builds(
     numbers,
     st.lists(st.tuples(groups, numbers), max_size=20).map(tuple),
     st.lists(st.tuples(groups, numbers, st.text(max_size=20)), max_size=20).map(tuple),
+    st.booleans(),
 )
 
 
@@ -54,7 +67,7 @@ def sealed(body: object) -> bytes:
 
 @given(states)
 def test_a_state_reads_back_as_written(state: Durable) -> None:
-    assert decode(encode(state)) == state
+    assert decode(encode(state)) == (state, this_boot())
 
 
 def test_what_was_saved_is_loaded_and_trusted(tmp_path: Path) -> None:
@@ -64,6 +77,19 @@ def test_what_was_saved_is_loaded_and_trusted(tmp_path: Path) -> None:
 
     assert loaded.state == STATE
     assert not loaded.distrust
+
+
+def test_whom_this_machine_met_counts_until_it_boots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statefile, "BOOT_ID", tmp_path / "boot_id")
+    statefile.BOOT_ID.write_text("before\n")
+    save(tmp_path, replace(STATE, met=True))
+    same_boot = load(tmp_path).state
+    statefile.BOOT_ID.write_text("after\n")
+
+    assert same_boot.met
+    assert load(tmp_path).state == replace(STATE, met=False)
 
 
 def test_a_missing_state_is_distrusted(tmp_path: Path) -> None:

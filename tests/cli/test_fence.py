@@ -180,4 +180,3 @@ def test_the_check_of_the_file_says_what_is_missing_here(hafw: Callable[..., Res
 
     assert result.exit_code == 0
     assert "warning: this machine cannot switch beta off: there is no file" in result.stderr
-    assert "no takeover rests on a fence in this version" in result.stderr

@@ -65,7 +65,7 @@ EXPECTED = """\
 4: cluster.port: 99999 is out of range; use a number from 1 to 65535
 5: cluster.mode: "active-pasive" is not known here; did you mean "active-passive"?
 6: cluster.key_file: "cluster.key" is not an absolute path; begin it with "/"
-7: cluster.protection: "yes" is not known here; remove it, or write "best-effort"
+7: cluster.protection: "yes" is not known here; choose from "best-effort", "fenced+leased"
 8: cluster.colour: there is no such key here; choose from "id", "key_file", "mode", "name", \
 "port", "protection"
 10: nodes.server1.local: a node has no such table; quote a name with dots: [nodes."server1.local"]

@@ -11,7 +11,7 @@ from hafw.config.fences import check_secrets
 from hafw.config.model import Fence
 from hafw.config.render import render
 from hafw.core.settings import SECOND
-from tests.config.samples import changed, errors, read, warnings
+from tests.config.samples import changed, errors, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,15 +83,6 @@ def test_a_fence_is_a_decision_that_both_nodes_share() -> None:
     hashes = {config_hash(read(text)) for text in (changed("", ""), fenced(IPMI), fenced(LEVELS))}
 
     assert len(hashes) == 3
-
-
-def test_that_no_takeover_rests_on_it_is_said() -> None:
-    (told,) = warnings(fenced(IPMI))
-
-    assert told == (
-        "11: nodes.beta.fence: no takeover rests on a fence in this version; `hafw fence off beta` "
-        "uses it; protection comes from ping.reflect, or is best-effort"
-    )
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def test_the_explanation_says_the_figures_and_the_protection_in_words() -> None:
     ("classes", "assumed"),
     [
         (Classes.NONE, []),
-        (Classes.FENCED, []),
+        (Classes.FENCED, ["says the truth"]),
+        (Classes.LEASED, ["forgets none", "paused, unseen", "1% too fast"]),
         (Classes.REFLECTED, ["one single box", "2 reflected heartbeats", "1% too fast"]),
         (Classes.BEST_EFFORT, ["hears the other answer", "1% too fast"]),
         (Classes.REFLECTED | Classes.BEST_EFFORT, ["one single box", "hears the other answer"]),

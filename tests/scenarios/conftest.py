@@ -55,10 +55,11 @@ def a_stage(tmp_path: Path) -> Iterator[Stage]:
             vips = [vip for group in chosen.vips for vip in group]
             watch = stack.enter_context(Watch(lab, vips))
             agents = pair(lab, tmp_path, chosen)
+            switch = stack.enter_context(agents.power_switch()) if chosen.power else None
             stack.callback(lambda: print(agents.last_words()))  # noqa: T201 - shown if it failed
             if steady:
                 agents.start_steady()
-            return Scene(lab, watch, agents)
+            return Scene(lab, watch, agents, switch)
 
         yield stage
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hafw_sim.lab.lab import Lab
     from hafw_sim.lab.node import Node
     from hafw_sim.lab.pair import Pair, Status
+    from hafw_sim.lab.power import PowerSwitch
     from hafw_sim.lab.watch import Watch
 
     Address = IPv4Address | IPv6Address
@@ -37,6 +38,7 @@ class Scene:
     lab: Lab
     watch: Watch
     pair: Pair
+    switch: PowerSwitch | None = None
 
     @property
     def alpha(self) -> Node:

@@ -21,6 +21,7 @@ from hafw.config.keys import new_key, render_keys
 from hafw.config.model import (
     Authority,
     Cluster,
+    Fence,
     Group,
     IPAddress,
     IPInterface,
@@ -33,6 +34,7 @@ from hafw.config.model import (
 )
 from hafw.config.render import render
 from hafw.core.settings import MS, SECOND, Timing
+from hafw_sim.lab.power import METHOD, PowerSwitch
 from hafw_sim.lab.topology import ALPHA, BETA, GATEWAY, VIP, Lan
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ Status = dict[str, object]
 class Design:
     """What a pair's cluster file says. Group n prefers alpha if n is odd, beta if it is even.
 
-    `witness`: the gateway is the host of a witness, which keeps the groups' leases.
+    `witness`: the gateway is the host of a witness, which keeps the groups' leases. `power`: each
+    node can switch the other off, by the lab's power switch.
     """
 
     vips: tuple[tuple[IPAddress, ...], ...] = ((VIP,),)
@@ -72,6 +75,8 @@ class Design:
     ping: bool = True
     witness: bool = False
     lease_ttl_ns: int = 2 * SECOND
+    power: bool = False
+    protection: Protection | None = None
 
     def cluster(self, directory: Path) -> Cluster:
         """The cluster, with its key beside its file in `directory`."""
@@ -85,14 +90,20 @@ class Design:
             links=tuple(_link(lan) for lan in self.lans),
             groups=tuple(self._group(number) for number in range(1, len(self.vips) + 1)),
             mode=both,
-            protection=Protection.BEST_EFFORT if self.best_effort else None,
+            protection=Protection.BEST_EFFORT if self.best_effort else self.protection,
             ping=Ping(
                 addresses=(gateway,) if self.ping else (),
                 reflect=gateway if self.ping and self.reflect else None,
             ),
             timing=self.timing,
             authority=self._authority(gateway) if self.witness else None,
+            fences=(self._fence(directory), self._fence(directory)),
+            fence_delay_ns=500 * MS,
         )
+
+    def _fence(self, directory: Path) -> tuple[Fence, ...]:
+        options = (("directory", str(directory / "power")),)
+        return (Fence(METHOD, options, timeout_ns=5 * SECOND),) if self.power else ()
 
     def _authority(self, gateway: IPAddress) -> Authority:
         url = f"witness://{gateway}:{WITNESS_PORT}"
@@ -164,6 +175,10 @@ class Pair:
     def log(self, name: str) -> Path:
         """What a node's agents wrote to stderr."""
         return self.directory / name / "agent.log"
+
+    def power_switch(self) -> PowerSwitch:
+        """The switch that the nodes' fences reach: to be entered before it is needed."""
+        return PowerSwitch(self.lab, self.directory / "power", NAMES)
 
     @property
     def witness_dir(self) -> Path:
