@@ -12,6 +12,7 @@ import sys
 import click
 
 from hafw_sim.clouds_command import clouds
+from hafw_sim.clouds_gcp_command import gcp
 from hafw_sim.explore_command import explore
 from hafw_sim.predict_commands import predict, tune
 from hafw_sim.run_commands import replay, scenario
@@ -77,6 +78,7 @@ def list_() -> None:
         click.echo(f"  {mutant.name}: {mutant.rule}")
 
 
+clouds.add_command(gcp)
 sim.add_command(campaign)
 sim.add_command(clouds)
 sim.add_command(explore)

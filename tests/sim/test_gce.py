@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import Request as HttpRequest
+from urllib.request import urlopen
 
 import pytest
 
@@ -293,3 +300,47 @@ def test_permissions_are_told_to_who_asks(client: Client, gce: Gce) -> None:
 )
 def test_a_fault_is_read_from_a_word(text: str, fault: Fault) -> None:
     assert Fault.parse(text) == fault
+
+
+def test_the_command_serves_the_model_until_it_is_told_to_end() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "hafw.cli.main",
+        "sim",
+        "clouds",
+        "gcp",
+        "--fault",
+        "throttled",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        told = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+        here = HttpRequest(
+            f"http://{told['HAFW_BETA']}/computeMetadata/v1/instance/name",
+            headers={"Metadata-Flavor": "Google"},
+        )
+        url = f"{told['HAFW_ENDPOINT']}/compute/v1/projects/hafw-model/global/routes"
+
+        with pytest.raises(HTTPError) as throttled:
+            urlopen(url, timeout=10)
+        with urlopen(f"{told['HAFW_ENDPOINT']}/model/faults", b"", timeout=10) as answer:
+            ended = answer.read()
+        with urlopen(url, timeout=10) as answer:
+            status = answer.status
+        with urlopen(here, timeout=10) as answer:
+            name = answer.read()
+        process.terminate()
+
+        throttled.value.close()
+        assert (throttled.value.code, ended, status) == (429, b"0 faults added\n", 200)
+        assert name == b"vm-b"
+        assert process.wait(10) == 0
+
+
+def test_the_page_names_every_failure_of_the_model() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gcp.md").read_text()
+    section = page.partition("## Without a project\n")[2].partition("\n## ")[0]
+
+    assert {str(kind) for kind in Kind} <= set(re.findall(r"`([a-z-]+)`", section))

@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 
 from hafw.hooks.errors import Misconfigured, Retryable
-from hafw.stores.disk.sectors import SIZE, UNIT, Disk
+from hafw.sectors import UNIT
+from hafw.stores.disk.sectors import SIZE, Disk
 from hafw.testing.contender import Contender
 from hafw.testing.leases import LeaseConformance
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
-from hafw.hooks.errors import Misconfigured, ProviderError, Retryable
+from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
     FenceReceipt,
     FenceRequest,
@@ -22,8 +22,16 @@ from hafw.hooks.hookspecs import (
 )
 from hafw.net.clock import boot_ns
 from hafw.providers.gcp import fence
-from hafw.providers.gcp.errors import decided
-from hafw.providers.gcp.orders import check_identity, endpoint_of, move_of, mover_of
+from hafw.providers.gcp.calls import FENCE_CALLS
+from hafw.providers.gcp.errors import Missing, decided
+from hafw.providers.gcp.orders import (
+    check_identity,
+    check_permissions,
+    endpoint_of,
+    move_of,
+    mover_calls,
+    mover_of,
+)
 
 if TYPE_CHECKING:
     from hafw.providers.gcp.api import Compute
@@ -41,12 +49,16 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
         move = move_of(request, until_ns)
         with suppress(Retryable):  # an API that is away now may be back when it is needed
             check_identity(move.me)
-            _compute(endpoint_of(request)).server(move.me, until_ns)
+            compute = _compute(endpoint_of(request))
+            compute.server(move.me, until_ns)
+            check_permissions(compute, move.me, mover_calls(request), until_ns)
+            with suppress(Missing):  # a peer that is not there yet needs nothing
+                check_permissions(compute, move.peer, mover_calls(request), until_ns)
 
 
 @hookimpl
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
-    """Ask Compute Engine; an error is no answer."""
+    """Ask Compute Engine and look at the interface: MINE only if both have it."""
     try:
         move = move_of(request)
         found: VipObservation = mover_of(request).observe(_compute(endpoint_of(request)), move)
@@ -55,9 +67,9 @@ def hafw_vip_observe(request: VipRequest) -> VipObservation:
     if found.holder is not Holder.MINE:
         return found
     here = hostaddress.observe(request)
-    if here.holder is Holder.FREE:
-        who = f"{request.address} leads here and is not on {request.interface}"
-        return VipObservation(holder=Holder.UNKNOWN, who=who)
+    if here.holder is Holder.FREE:  # as after a restart of the machine: nobody answers for it
+        who = f"it leads here, and is not on {request.interface}"
+        return VipObservation(holder=Holder.FREE, who=who)
     return here
 
 
@@ -68,7 +80,11 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     check_identity(move.me)
     compute = _compute(endpoint_of(request))
     moved = decided(lambda: bool(mover.attach(compute, move)), move.deadline_ns)
-    return VipReceipt(changed=hostaddress.attach(request).changed or moved)
+    try:
+        added = hostaddress.attach(request).changed
+    except ProviderError as problem:  # the cloud has moved: it is not without effect
+        raise UnknownOutcome(str(problem)) from problem
+    return VipReceipt(changed=added or moved)
 
 
 @hookimpl
@@ -77,8 +93,13 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     gone = hostaddress.detach(request).changed
-    compute = _compute(endpoint_of(request))
-    moved = decided(lambda: bool(mover.detach(compute, move)), move.deadline_ns)
+    try:
+        compute = _compute(endpoint_of(request))
+        moved = decided(lambda: bool(mover.detach(compute, move)), move.deadline_ns)
+    except ProviderError as problem:
+        raise UnknownOutcome(
+            f"{request.address} is off {request.interface}, and may still lead here: {problem}"
+        ) from problem
     return VipReceipt(changed=gone or moved)
 
 
@@ -86,6 +107,13 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
 def hafw_vip_announce(request: VipRequest) -> VipReceipt:  # noqa: ARG001 - as the hook has it
     """Nothing to do: Google's network learns from calls alone, and ignores ARP."""
     return VipReceipt(changed=False)
+
+
+@hookimpl
+def hafw_vip_probe(request: VipRequest) -> VipObservation:
+    """Nobody can be asked: Google's network answers every ARP request itself."""
+    who = f"whether anybody answers for {request.address} cannot be asked in Google's network"
+    return VipObservation(holder=Holder.UNKNOWN, who=who)
 
 
 @hookimpl
@@ -105,7 +133,9 @@ def hafw_fence_warm(request: FenceRequest) -> None:
     target = fence.target_of(request)
     with suppress(Retryable):
         fence.check_other(target)
-        fence.status(_fencing(request), target, request.deadline_ns)
+        compute = _fencing(request)
+        fence.status(compute, target, request.deadline_ns)
+        check_permissions(compute, target.machine, FENCE_CALLS, request.deadline_ns)
 
 
 @hookimpl

@@ -104,5 +104,5 @@ MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
     "route": (INSTANCE_GET, ROUTES_LIST, ROUTE_INSERT, ROUTE_DELETE, GLOBAL_WAIT, TEST_PERMISSIONS),
 }
 """The calls of each mover."""
-FENCE_CALLS: Final = (INSTANCE_GET, STOP)
+FENCE_CALLS: Final = (INSTANCE_GET, STOP, TEST_PERMISSIONS)
 """The calls of the fence."""

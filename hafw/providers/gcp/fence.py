@@ -25,6 +25,8 @@ FINAL: Final = ("TERMINATED", "STOPPED")
 """Not SUSPENDED: what is resumed goes on where it was. Not STOPPING: that can last for ever."""
 READS: Final = 2
 PAUSE_S: Final = 0.5
+ORDER_S: Final = 3.0
+"""How long an order that is not answered is given again; then its effect is looked for."""
 NEEDED: Final = ("project", "zone", "instance", "instance_id")
 OPTIONS: Final = (*NEEDED, "discard_local_ssd", "endpoint")
 KEPT: Final = 64
@@ -83,7 +85,11 @@ def off(compute: Compute, target: Target, op: str, until_ns: int) -> FenceReceip
     One that is off is stopped as well: the middle of a restart looks like that.
     """
     seen = [_look(compute, target, until_ns)]
-    compute.stop(target.machine, op, until_ns, discard_local_ssd=target.discard_local_ssd)
+    order_until_ns = min(until_ns, boot_ns() + int(ORDER_S * 1e9))
+    try:
+        compute.stop(target.machine, op, order_until_ns, discard_local_ssd=target.discard_local_ssd)
+    except UnknownOutcome as problem:
+        seen.append(Sighting(f"ordered off, without an answer: {problem}", boot_ns()))
     since = len(seen)
     while not _is_off(seen[since:]):
         if (until_ns - boot_ns()) / 1e9 <= PAUSE_S:

@@ -9,14 +9,17 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from hafw.hooks.errors import Misconfigured
+from hafw.hooks.errors import Denied, Misconfigured
 from hafw.providers.gcp import alias_ip, metadata, route
+from hafw.providers.gcp.calls import MOVER_CALLS
 from hafw.providers.gcp.values import Machine, Move
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from hafw.hooks.hookspecs import VipRequest
+    from hafw.providers.gcp.api import Compute
+    from hafw.providers.gcp.calls import Call
 
 MOVERS: Final[dict[str, ModuleType]] = {"alias-ip": alias_ip, "route": route}
 NIC: Final = "nic0"
@@ -64,6 +67,28 @@ def check_identity(me: Machine) -> None:
         raise Misconfigured(
             f"this instance is {found.name} in {found.zone} of {found.project}; the cluster file "
             f"says that this node is {me.name} in {me.zone} of {me.project}"
+        )
+
+
+def mover_calls(request: VipRequest) -> tuple[Call, ...]:
+    """The calls that this VIP's mover makes."""
+    return MOVER_CALLS[str(request.options["mover"])]
+
+
+def check_permissions(
+    compute: Compute, machine: Machine, calls: tuple[Call, ...], until_ns: int
+) -> None:
+    """See that what `calls` need on an instance is granted, before it is needed. Raises Denied.
+
+    What they need on a network or on the project cannot be asked.
+    """
+    every = {permission for call in calls for permission in call.permissions}
+    wanted = tuple(sorted(one for one in every if one.startswith("compute.instances.")))
+    lacking = compute.lacking(machine, wanted, until_ns)
+    if lacking:
+        raise Denied(
+            f"this node lacks {', '.join(lacking)} on {machine.link}: grant its service account "
+            "the role of docs/gcp.md"
         )
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 from hafw.hooks.errors import Conflict, Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import LeaseReading, LeaseRequest, LeaseSwap, LeaseValue, hookimpl
 from hafw.net.clock import boot_ns
+from hafw.sectors import Damaged
 from hafw.stores.address import remaining_s
 from hafw.stores.disk import ballots
 from hafw.stores.disk.ballots import Block, Step, Value
-from hafw.stores.disk.sectors import ID_LEN, MAX_HOLDER, Damaged, Disk
+from hafw.stores.disk.sectors import ID_LEN, MAX_HOLDER, Disk
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from subprocess import run
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from hafw.hooks.errors import Conflict, Misconfigured
+from hafw.hooks.errors import Conflict, Denied, Misconfigured
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import gcp as provider
@@ -104,7 +105,7 @@ def test_a_vip_that_the_cloud_refused_is_not_put_on_the_interface(gce: Gce) -> N
 
 
 @isolated
-def test_a_vip_that_leads_to_a_host_without_it_is_in_doubt(gce: Gce) -> None:
+def test_a_vip_that_leads_to_a_host_without_it_is_held_by_nobody(gce: Gce) -> None:
     (host,) = lan(100)
 
     with on(host, gce) as server:
@@ -115,8 +116,7 @@ def test_a_vip_that_leads_to_a_host_without_it_is_in_doubt(gce: Gce) -> None:
             )
         seen = provider.hafw_vip_observe(request(server))
 
-    assert seen.holder is Holder.UNKNOWN
-    assert "leads here and is not on eth0" in seen.who
+    assert seen == VipObservation(holder=Holder.FREE, who="it leads here, and is not on eth0")
 
 
 @pytest.fixture
@@ -145,10 +145,41 @@ def test_what_the_peer_has_is_the_peers(here: Server) -> None:
     assert seen == VipObservation(holder=Holder.PEER, who="vm-b")
 
 
-def test_warming_asks_once_who_and_once_what(here: Server) -> None:
+def test_warming_changes_nothing(here: Server) -> None:
+    before = here.gce.state.things
+
     provider.hafw_warm((request(here),))
 
-    assert here.gce.made == ["instances.get"]
+    assert here.gce.state.things is before
+
+
+@pytest.mark.parametrize(
+    ("mover", "permission"),
+    [
+        ("alias-ip", "compute.instances.updateNetworkInterface"),
+        ("route", "compute.instances.use"),
+    ],
+)
+def test_a_missing_permission_is_found_before_it_is_needed(
+    here: Server, mover: str, permission: str
+) -> None:
+    here.gce.denied.add(permission)
+
+    with pytest.raises(Denied, match=f"this node lacks {permission} on projects/p/"):
+        provider.hafw_warm((request(here, mover=mover),))
+
+
+def test_a_peer_that_is_not_there_yet_keeps_no_node_from_being_ready(here: Server) -> None:
+    asked = request(here)
+    lone = replace(asked, options={**asked.options, "instance": ("vm-a", "vm-z")})
+
+    provider.hafw_warm((lone,))
+
+    assert here.gce.made[-1] == "instances.testIamPermissions"
+
+
+def test_nobody_can_be_asked_by_arp(here: Server) -> None:
+    assert provider.hafw_vip_probe(request(here)).holder is Holder.UNKNOWN
 
 
 def test_an_instance_that_is_another_is_refused(

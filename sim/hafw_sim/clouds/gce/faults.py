@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """The service acts; the connection ends without an answer."""
     STALE_READ = "stale-read"
     """A read shows the state of `seconds` ago."""
+    WRONG_STATE = "wrong-state"
+    """A read of an instance shows TERMINATED, whatever it is."""
     STUCK_OPERATION = "stuck-operation"
     """The change is accepted and never ends."""
     THROTTLED = "throttled"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.clouds.gce.faults import Kind
 from hafw_sim.clouds.gce.state import OperationFailed
 from hafw_sim.clouds.gce.values import Alias, Guest, Instance, Nic
 from hafw_sim.clouds.gce.wire import ApiError, Reply, text
@@ -25,7 +26,10 @@ _OFF: Final = ("TERMINATED", "STOPPED")
 
 def get(state: State, ask: Ask) -> Reply:
     """`instances.get`."""
-    return Reply(200, _find(state.seen(ask), ask).json(state.project))
+    found = _find(state.seen(ask), ask)
+    if Kind.WRONG_STATE in ask.met:
+        found = replace(found, status="TERMINATED")
+    return Reply(200, found.json(state.project))
 
 
 def list_(state: State, ask: Ask) -> Reply:

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from hafw_sim.clouds.gce.faults import Fault
 from hafw_sim.clouds.gce.wire import Answer, Later, Lost, Reply, Request
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hafw_sim.clouds.gce.model import Gce
     from hafw_sim.clouds.gce.values import Instance
 
+FAULTS: Final = "/model/faults"
 METADATA: Final = "/computeMetadata/v1/"
 STOP_S: Final = 5.0
 
@@ -99,6 +101,9 @@ def _api_handler(server: Server) -> type[_Handler]:
             length = int(self.headers.get("Content-Length") or 0)
             data = self.rfile.read(length)
             parts = urlsplit(self.path)
+            if parts.path == FAULTS:
+                self.break_(data.decode())
+                return
             request = Request(
                 method=self.command,
                 path=parts.path,
@@ -111,6 +116,19 @@ def _api_handler(server: Server) -> type[_Handler]:
                 return
             headers = {"Content-Type": "application/json", **answer.headers}
             self.reply(answer.status, json.dumps(answer.body).encode(), headers)
+
+        def break_(self, text: str) -> None:
+            try:
+                found = [Fault.parse(line) for line in text.split()]
+            except ValueError as problem:
+                self.reply(400, f"{problem}\n".encode(), {})
+                return
+            with server.lock:
+                if not found:
+                    server.gce.faults.end()
+                for one in found:
+                    server.gce.faults.add(one)
+            self.reply(200, f"{len(found)} faults added\n".encode(), {})
 
         do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server's names
 

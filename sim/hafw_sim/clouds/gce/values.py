@@ -103,6 +103,18 @@ class Instance:
         }
 
 
+def pair() -> tuple[Instance, Instance]:
+    """Two instances in two zones of one subnetwork, with aliases that are not hafw's."""
+    return (
+        Instance(name="vm-a", nics=(Nic("10.0.0.2", (Alias("10.0.0.90/32"),)),)),
+        Instance(
+            name="vm-b",
+            nics=(Nic("10.0.0.3", (Alias("10.8.0.7/32", "pods"),)),),
+            zone="europe-west1-c",
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A static route; traffic goes by the one with the lowest priority number."""
