@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.config import Cluster, load, load_keys
+from hafw.config import Cluster, Protection, load, load_keys
 from hafw.core.wire import Key
 
 if TYPE_CHECKING:
@@ -40,5 +40,6 @@ def _fixed(cluster: Cluster) -> dict[str, object]:
         "links": cluster.links,
         "ping nodes": cluster.ping,
         "lease store": cluster.authority,
+        "fences": (cluster.fences, cluster.protection is Protection.FENCED_AND_LEASED),
         **groups,
     }

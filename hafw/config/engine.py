@@ -61,6 +61,8 @@ def kernel_tick_ns() -> int:
 
 def classes_of(cluster: Cluster, group: Group) -> Classes:
     """The certificate classes that the file allows for the group."""
+    if cluster.protection is Protection.FENCED_AND_LEASED:
+        return Classes.FENCED | Classes.LEASED
     classes = Classes.NONE if cluster.authority is None else Classes.LEASED
     if any(confirms(levels) for levels in cluster.fences):
         classes |= Classes.FENCED

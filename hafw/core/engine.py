@@ -99,7 +99,8 @@ class Engine:
         self.peer = Peer(settings, self.now_ns)
         self.sent = SentLog()
         self.echoes = [Echoes() for _ in range(settings.pings)]
-        self.fencing = fencing.Fencing(met_before=met_before)
+        used = any(group.fenced for group in settings.groups)
+        self.fencing = fencing.Fencing(used=used, met_before=met_before)
         self.groups: dict[int, Group] = {}
         for group in settings.groups:
             known = (epochs or {}).get(group.id, 0)

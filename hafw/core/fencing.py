@@ -46,11 +46,13 @@ class Fencing:
         "proved_ns",
         "retry_ns",
         "trouble",
+        "used",
         "wanted",
     )
 
-    def __init__(self, *, met_before: bool) -> None:
-        """`met_before`: the other node was heard since this machine booted, by an earlier start."""
+    def __init__(self, *, used: bool, met_before: bool) -> None:
+        """`used`: some group may rest on it. `met_before`: see `Engine`."""
+        self.used = used
         self.met_before = met_before
         self.noted = met_before
         # the order in flight, and the reason why the last one failed
@@ -133,6 +135,8 @@ def ended(event: OpEnded, engine: Engine) -> None:
 def judge(engine: Engine) -> None:
     """End the proof when the other node is heard again; make it durable that it was heard."""
     fencing, peer = engine.fencing, engine.peer
+    if not fencing.used:
+        return
     if fencing.off and peer.last_ns > fencing.off_ns:
         fencing.off, fencing.proved_ns = False, engine.now_ns
     if peer.met() and not fencing.noted and engine.may_persist():
@@ -143,6 +147,8 @@ def judge(engine: Engine) -> None:
 def run(engine: Engine) -> None:
     """Order it when it is wanted, and has been for long enough."""
     fencing = engine.fencing
+    if not fencing.used:
+        return
     wanted = fencing.wanted or _holder_defends(engine)
     fencing.wanted = False
     if fencing.off or not wanted:
@@ -193,5 +199,7 @@ def _delay_ns(engine: Engine) -> int:
 def next_ns(engine: Engine) -> int:
     """When the clock alone makes something of it due."""
     fencing, now_ns = engine.fencing, engine.now_ns
+    if not fencing.used:
+        return FOREVER
     instants = (fencing.due_ns, fencing.retry_ns, *(at_ns + WINDOW_NS for at_ns in fencing.done))
     return min((at_ns for at_ns in instants if at_ns > now_ns), default=FOREVER)

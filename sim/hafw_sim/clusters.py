@@ -23,7 +23,7 @@ def as_pair(cluster: Cluster) -> Pair:
             Member(
                 id=group.id,
                 preferred=group.preferred,
-                protection=protection(group.classes),
+                protection=protection(group.classes, both=group.both),
                 vips=group.vips,
                 auto_failback=group.auto_failback,
             )
@@ -35,6 +35,9 @@ def as_pair(cluster: Cluster) -> Pair:
         warntime_ns=settings.timing.warntime_ns,
         deadtime_ns=settings.timing.deadtime_ns,
         initdead_ns=settings.timing.initdead_ns,
+        lease_ttl_ns=settings.lease_ttl_ns,
+        fence_delay_ns=settings.fence_delay_ns,
+        fence_budget_ns=settings.fence_budget_ns,
         ping_switchover=settings.ping_switchover,
         tick_ns=settings.tick_ns,
     )

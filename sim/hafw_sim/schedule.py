@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from hafw.core.duties import protection
 from hafw.core.settings import Classes, GroupSettings, Settings, Timing
 from hafw_sim.faults import Refused, check
 from hafw_sim.world.files import sealed
@@ -22,19 +23,10 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "hafw.schedule/1"
 CLASSES: Final = {
-    "reflected": Classes.REFLECTED,
-    "best-effort": Classes.BEST_EFFORT,
-    "reflected|best-effort": Classes.REFLECTED | Classes.BEST_EFFORT,
-    "leased": Classes.LEASED,
-    "leased|reflected": Classes.LEASED | Classes.REFLECTED,
-    "leased|best-effort": Classes.LEASED | Classes.BEST_EFFORT,
-    "fenced": Classes.FENCED,
-    "fenced|leased": Classes.FENCED | Classes.LEASED,
+    **{protection(Classes(number)): Classes(number) for number in range(16)},
     "fenced+leased": Classes.FENCED | Classes.LEASED,
-    "fenced|reflected": Classes.FENCED | Classes.REFLECTED,
-    "fenced|best-effort": Classes.FENCED | Classes.BEST_EFFORT,
-    "none": Classes.NONE,
 }
+"""Every protection by its name."""
 
 Value = bool | int | float | str
 Ending = Literal["whole", "core", "survivor"]
@@ -73,6 +65,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     initdead_ns: int = 30_000_000_000
     lease_ttl_ns: int = 20_000_000_000
     fence_delay_ns: int = 5_000_000_000
+    fence_budget_ns: int = 60_000_000_000
     rates_ppm: tuple[int, int] = (0, 0)
     seed: int = 0
     steady: bool = False
@@ -113,6 +106,7 @@ class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             ),
             lease_ttl_ns=self.lease_ttl_ns if any(group.leased for group in groups) else 0,
             fence_delay_ns=self.fence_delay_ns,
+            fence_budget_ns=self.fence_budget_ns,
             tick_ns=self.tick_ns,
             ping_switchover=self.ping_switchover,
         )

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from hafw.cli.exits import Exit
 from hafw.cli.main import main
 from hafw.config.engine import to_settings
+from hafw.config.model import Protection
 from hafw.config.render import render
 from hafw_sim.clusters import as_pair
 from hafw_sim.lab.pair import Design
@@ -31,6 +32,9 @@ DESIGNS = {
     "both classes, two groups": Design(
         vips=(TWO_ADDRESSES[:1], TWO_ADDRESSES[1:]), best_effort=True, auto_failback=True
     ),
+    "leased": Design(witness=True),
+    "fenced or leased": Design(reflect=False, witness=True, power=True),
+    "fenced and leased": Design(witness=True, power=True, protection=Protection.FENCED_AND_LEASED),
     "none, a group with two addresses": Design(vips=(TWO_ADDRESSES,), reflect=False),
 }
 

@@ -36,11 +36,20 @@ TINY = {name: replace(model, faults=1, depth=12) for name, model in SMALL.items(
 ISOLATION = TINY["small-isolation"]
 ACCOUNTED = {
     "": {"clockwork", "kernels", "net", "nodes", "weather", "workers"}
-    | {"asked", "files", "resumed_ns", "store", "taps", "violations"},
+    | {"asked", "files", "resumed_ns", "devices", "store", "taps", "violations"},
     "net": {"links", "to_ping", "from_ping", "ping_up", "ping_reflects", "service_lan", "doomed"}
     | {"_clockwork", "_weather", "answer", "deliver", "sent"},
     "workers": {"started", "recent", "stale_landings", "feed"}
-    | {"_clockwork", "_kernels", "_machines", "_network", "_store", "_violate", "_weather"},
+    | {
+        "_clockwork",
+        "_kernels",
+        "_machines",
+        "_devices",
+        "_network",
+        "_store",
+        "_violate",
+        "_weather",
+    },
     "kernels": {"_clockwork", "_machines", "_spans", "both_ns", "frozen_within", "overlaps"},
     "clockwork": {"_heap", "_seq", "_streams", "events", "now_ns", "seed", "steady", "watch"},
 }

@@ -191,6 +191,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "settings": nothing,
         "incarnation": number("incarnation"),
         "salt": nothing,
+        "fencing": nothing,  # no model has a fence
         "now": _clocks,
         "now_ns": aged("pause"),
         "sent": nothing,  # its dates are written where its numbers are
@@ -317,6 +318,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "notes": nothing,
         "answers": nothing,
         "tick_no": nothing,
+        "booted": nothing,  # only a fence asks
     },
 }
 """By class and field; the rest is as it is, and what is called `…_ns` a date without bound."""

@@ -100,7 +100,7 @@ class World:
             self.violate,
         )
         self.workers.feed = self.store.feed = self.devices.feed = self.feed
-        self.devices.cut = lambda machine: self.crash(machine.number)
+        self.devices.cut = self._cut_power
         self.taps: list[Tap] = []
         self.asked = 0
         self.resumed_ns: list[int] = []
@@ -209,6 +209,9 @@ class World:
         node.addresses.clear()
         node.gate_ns.clear()
         self.kernels.settle(node)
+
+    def _cut_power(self, machine: Machine) -> None:
+        self.crash(machine.number)
 
     def freeze(self, number: int) -> None:
         """SIGSTOP the agent; the kernel and what it holds go on."""
