@@ -27,17 +27,19 @@ PAUSE_S: Final = 0.5
 class Options:
     """The options of one request."""
 
-    def __init__(self, request: FenceRequest, known: Collection[str], prefix: str = "") -> None:
+    def __init__(
+        self, request: FenceRequest, known: Collection[str], prefixes: tuple[str, ...] = ()
+    ) -> None:
         """Raises Misconfigured for an option that is not among `known`.
 
-        `prefix`: whatever begins with it is known as well.
+        `prefixes`: whatever begins with one of them is known as well.
         """
         self._options = request.options
         self._where = f"the fence of {request.target}"
         if request.sender.casefold() == request.target.casefold():
             raise Misconfigured(f"{self._where}: a node never switches itself off")
         for key in self._options:
-            if key not in known and not (prefix and key.startswith(prefix)):
+            if key not in known and not key.startswith(prefixes):
                 close = difflib.get_close_matches(key, known, n=1)
                 listed = f'did you mean "{close[0]}"?' if close else f"there are {sorted(known)}"
                 raise Misconfigured(f'{self._where} has no option "{key}"; {listed}')
@@ -48,6 +50,10 @@ class Options:
         if isinstance(value, str) and value:
             return value
         raise Misconfigured(f'{self._where} needs "{key}", a text')
+
+    def text_or_none(self, key: str) -> str | None:
+        """A text that need not be there."""
+        return self.text(key) if key in self._options else None
 
     def number(self, key: str, default: int) -> int:
         """A whole number."""

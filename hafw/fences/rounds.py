@@ -124,8 +124,8 @@ def look(device: Device, request: FenceRequest) -> FenceReceipt:
     return watch.receipt(power)
 
 
-def check_identity(request: FenceRequest, *, pinned: str, found: str, what: str) -> str:
-    """The machine's identity; Misconfigured when the file names another. Empty: it names none."""
+def check_identity(request: FenceRequest, *, pinned: str | None, found: str, what: str) -> str:
+    """The machine's identity. Raises Misconfigured when the file names another (`pinned`)."""
     if pinned and pinned.casefold() != found.casefold():
         raise Misconfigured(
             f"the fence of {request.target} leads to another machine: its {what} is {found}, the "
