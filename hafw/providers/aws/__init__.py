@@ -1,4 +1,4 @@
-"""The provider `aws`: moves a VIP by calls to EC2; the host holds it as it does on premises.
+"""The provider `aws`: moves a VIP by calls to EC2; the fence `aws` stops instances.
 
 One rule: Amazon's SDK is imported by the first hook that needs it, which is the warm-up: whoever
 only wants to know the calls has no use for it.
@@ -12,8 +12,18 @@ from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
-from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest, hookimpl
+from hafw.hooks.hookspecs import (
+    FenceReceipt,
+    FenceRequest,
+    Holder,
+    PolicyRequest,
+    VipObservation,
+    VipReceipt,
+    VipRequest,
+    hookimpl,
+)
 from hafw.net.clock import boot_ns
+from hafw.providers.aws.policy import policy
 
 if TYPE_CHECKING:
     from hafw.providers.aws.api import Ec2
@@ -31,7 +41,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
         mover, ec2 = _mover(request), _ec2(request, until_ns)
         _check_identity(request)
         with suppress(Retryable):  # an API that is away now may be back when it is needed
-            mover.seen(request, ec2)
+            mover.rehearse(request, ec2)
 
 
 @hookimpl
@@ -81,6 +91,13 @@ def hafw_vip_announce(request: VipRequest) -> VipReceipt:
 
 
 @hookimpl
+def hafw_vip_probe(request: VipRequest) -> VipObservation:
+    """Nobody can be asked: a VPC answers every ARP request itself."""
+    who = f"whether anybody answers for {request.address} cannot be asked in a VPC"
+    return VipObservation(holder=Holder.UNKNOWN, who=who)
+
+
+@hookimpl
 def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
     """The calls of an attach, and what it does on this machine."""
     return (
@@ -88,6 +105,44 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
         f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
         "open the gate (nftables)",
     )
+
+
+@hookimpl
+def hafw_fence_warm(request: FenceRequest) -> None:
+    """Import the SDK, and see that the target is another machine, and may be stopped."""
+    ec2 = _ec2(request)
+    from hafw.providers.aws import fence  # noqa: PLC0415 - with the SDK
+
+    target = fence.target_of(request)
+    fence.check_other(target)
+    with suppress(Retryable):
+        fence.rehearse(ec2, target)
+
+
+@hookimpl
+def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
+    """Stop the target, and read its state until it is off or the deadline comes."""
+    ec2 = _ec2(request)
+    from hafw.providers.aws import fence  # noqa: PLC0415 - with the SDK
+
+    target = fence.target_of(request)
+    fence.check_other(target)
+    return fence.off(ec2, target)
+
+
+@hookimpl
+def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
+    """Read the target's state."""
+    ec2 = _ec2(request)
+    from hafw.providers.aws import fence  # noqa: PLC0415 - with the SDK
+
+    return fence.status(ec2, fence.target_of(request))
+
+
+@hookimpl
+def hafw_policy_write(request: PolicyRequest) -> str:
+    """An IAM policy, or a Terraform resource with it."""
+    return policy(request)
 
 
 def _check_identity(request: VipRequest) -> None:
@@ -106,14 +161,14 @@ def _check_identity(request: VipRequest) -> None:
         )
 
 
-def _ec2(request: VipRequest, until_ns: int | None = None) -> Ec2:
+def _ec2(request: VipRequest | FenceRequest, until_ns: int | None = None) -> Ec2:
     try:
-        from hafw.providers.aws.api import Ec2  # noqa: PLC0415 - it takes a second
+        from hafw.providers.aws.api import Ec2, Where  # noqa: PLC0415 - it takes a second
     except ModuleNotFoundError as problem:
         raise Misconfigured(f"{problem}; install it with: pip install 'hafw[aws]'") from None
-    region = request.options.get("region")
-    until_ns = request.deadline_ns if until_ns is None else until_ns
-    return Ec2(None if region is None else str(region), until_ns)
+    region, endpoint = (request.options.get(key) for key in ("region", "endpoint_url"))
+    where = Where(str(region) if region else None, str(endpoint) if endpoint else None)
+    return Ec2(where, request.deadline_ns if until_ns is None else until_ns)
 
 
 def _mover(request: VipRequest) -> Mover:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,12 +34,20 @@ _DRAWN: Final = random.SystemRandom()
 _session_lock = threading.Lock()
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The region and endpoint of EC2; None: as the SDK finds them."""
+
+    region: str | None
+    endpoint: str | None
+
+
 class Ec2:
     """EC2 of one region, for one operation that ends at `until_ns` (BOOTTIME)."""
 
-    def __init__(self, region: str | None, until_ns: int) -> None:
+    def __init__(self, where: Where, until_ns: int) -> None:
         """No call is made yet. `made` are those that were: their names and request ids."""
-        self._region = region
+        self._where = where
         self._until_ns = until_ns
         self.made: list[str] = []
 
@@ -63,7 +72,7 @@ class Ec2:
 
     def within(self, seconds: float) -> Ec2:
         """The same, for calls that shall end earlier."""
-        sooner = Ec2(self._region, min(self._until_ns, boot_ns() + int(seconds * 1e9)))
+        sooner = Ec2(self._where, min(self._until_ns, boot_ns() + int(seconds * 1e9)))
         sooner.made = self.made
         return sooner
 
@@ -77,7 +86,7 @@ class Ec2:
             raise Retryable(f"{what.name} was not sent: its deadline had passed", 0.0)
         # Connecting may take one timeout, and the answer another.
         half_s = next((length for length in TIMEOUTS_S if length <= left_s / 2), left_s / 2)
-        client = _client(self._region, half_s)
+        client = _client(self._where, half_s)
         try:
             answer: dict[str, Any] = getattr(client, xform_name(what.name))(**parameters)
         except (ClientError, BotoCoreError) as problem:
@@ -88,7 +97,7 @@ class Ec2:
 
 
 @lru_cache(maxsize=16)
-def _client(region: str | None, timeout_s: float) -> Any:  # noqa: ANN401 - boto3 has no types
+def _client(where: Where, timeout_s: float) -> Any:  # noqa: ANN401 - boto3 has no types
     config = Config(
         connect_timeout=timeout_s,
         read_timeout=timeout_s,
@@ -97,7 +106,9 @@ def _client(region: str | None, timeout_s: float) -> Any:  # noqa: ANN401 - boto
     )
     with _session_lock:  # sessions are not made for several threads; clients are
         try:
-            return _session().client("ec2", region_name=region, config=config)
+            return _session().client(
+                "ec2", region_name=where.region, endpoint_url=where.endpoint, config=config
+            )
         except NoRegionError:
             raise Misconfigured('no region is known; write region = "…" beside the VIP') from None
         except ValueError as problem:

@@ -62,7 +62,7 @@ class Call:
 
 INTERFACES: Final = Call(
     name="DescribeNetworkInterfaces",
-    uses=(Use.PRIVATE_IP, Use.PRIVATE_IPV6, Use.ROUTE, Use.ELASTIC_IP),
+    uses=(Use.PRIVATE_IP, Use.PRIVATE_IPV6, Use.ROUTE),
 )
 ASSIGN: Final = Call(
     name="AssignPrivateIpAddresses",
@@ -112,6 +112,7 @@ DISASSOCIATE: Final = Call(
     retry=Retry.OBSERVE,
 )
 INSTANCES: Final = Call(name="DescribeInstances", uses=(Use.FENCE,))
+PROTECTION: Final = Call(name="DescribeInstanceAttribute", uses=(Use.FENCE,))
 STOP: Final = Call(
     name="StopInstances", uses=(Use.FENCE,), scopes=(Scope.PEER,), retry=Retry.OBSERVE
 )
@@ -128,6 +129,7 @@ CALLS: Final = (
     ASSOCIATE,
     DISASSOCIATE,
     INSTANCES,
+    PROTECTION,
     STOP,
 )
 """All of them."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hafw.hooks.errors import Misconfigured
 from hafw.hooks.hookspecs import Holder
 from hafw.providers.aws import calls
-from hafw.providers.aws.errors import NotThere
+from hafw.providers.aws.errors import Allowed, NotThere
 from hafw.providers.aws.moving import Seen
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 class ElasticIp:
     """Associations of an Elastic IP with the primary address of an interface."""
+
+    def rehearse(self, vip: VipRequest, ec2: Ec2) -> None:
+        """Read, and ask whether the association would be allowed."""
+        self.seen(vip, ec2)
+        with suppress(Allowed):
+            self._associate(vip, ec2, reassign=True, dry=True)
 
     def seen(self, vip: VipRequest, ec2: Ec2) -> Seen:
         """Read the association."""
@@ -45,12 +51,7 @@ class ElasticIp:
 
     def claim(self, vip: VipRequest, ec2: Ec2, *, reassign: bool) -> None:
         """Associate it with this node's interface."""
-        ec2.call(
-            calls.ASSOCIATE,
-            AllocationId=vip.options["allocation_id"],
-            NetworkInterfaceId=vip.own("eni"),
-            AllowReassociation=reassign,
-        )
+        self._associate(vip, ec2, reassign=reassign, dry=False)
 
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Dissolve the association that was seen, and no newer one."""
@@ -66,6 +67,16 @@ class ElasticIp:
         with suppress(NotThere):
             ec2.call(calls.DISASSOCIATE, AssociationId=seen.token)
         return True
+
+    @staticmethod
+    def _associate(vip: VipRequest, ec2: Ec2, *, reassign: bool, dry: bool) -> None:
+        ec2.call(
+            calls.ASSOCIATE,
+            AllocationId=vip.options["allocation_id"],
+            NetworkInterfaceId=vip.own("eni"),
+            AllowReassociation=reassign,
+            DryRun=dry,
+        )
 
     def plan(self, vip: VipRequest) -> tuple[str, ...]:
         """As `attach` does it."""

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ProxyConnectionError,
     TokenRetrievalError,
@@ -52,6 +53,10 @@ _NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnect
 _NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError)
 
 
+class Allowed(ProviderError):
+    """The answer to a dry run: it would have been done."""
+
+
 class Taken(Conflict):
     """Somebody has it: read who, and decide again; never send the same again."""
 
@@ -64,6 +69,8 @@ def meaning(call: Call, problem: Exception) -> ProviderError:
     """The error of the contract."""
     if isinstance(problem, ClientError):
         return _refusal(call, problem)
+    if isinstance(problem, ParamValidationError):
+        return Misconfigured(f"{call.name}: {problem}; update boto3: pip install -U boto3")
     if isinstance(problem, _NO_CREDENTIALS):
         return Denied(f"{call.name}: {problem}; give this instance a role, or credentials")
     if isinstance(problem, _NEVER_SENT):
@@ -75,6 +82,8 @@ def _refusal(call: Call, problem: ClientError) -> ProviderError:
     error, about = problem.response.get("Error", {}), problem.response.get("ResponseMetadata", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     told = f"{call.name}: {code}: {message} (request {about.get('RequestId', 'unknown')})"
+    if code == "DryRunOperation":
+        return Allowed(told)
     if code in _BUSY:
         return Retryable(told, _retry_after_s(about.get("HTTPHeaders", {})))
     if code in _FORBIDDEN:
@@ -88,7 +97,7 @@ def _refusal(call: Call, problem: ClientError) -> ProviderError:
     status = int(about.get("HTTPStatusCode", 0))
     if not code or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _open(call, told)
-    return Misconfigured(f"{told}; check the VIP's keys in the cluster file (docs/aws.md)")
+    return Misconfigured(f"{told}; check the cluster file (docs/aws.md)")
 
 
 def _open(call: Call, told: str) -> ProviderError:

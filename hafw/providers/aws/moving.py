@@ -35,6 +35,9 @@ class Seen:
 class Mover(Protocol):
     """One way to move a VIP. Every method raises the errors of the contract."""
 
+    def rehearse(self, vip: VipRequest, ec2: Ec2) -> None:
+        """See, before it is needed, that it could work; change nothing."""
+
     def seen(self, vip: VipRequest, ec2: Ec2) -> Seen:
         """Read who has it: MINE, PEER (anybody else), or FREE."""
 

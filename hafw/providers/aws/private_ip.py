@@ -26,6 +26,10 @@ class PrivateIp:
         """One for each process: it keeps what this instance said of itself."""
         self.metadata = Metadata()
 
+    def rehearse(self, vip: VipRequest, ec2: Ec2) -> None:
+        """Read. EC2 has no dry run of an assignment."""
+        self.seen(vip, ec2)
+
     def seen(self, vip: VipRequest, ec2: Ec2) -> Seen:
         """Ask which interface has the address."""
         name = "ipv6-addresses.ipv6-address" if _is6(vip) else "addresses.private-ip-address"

@@ -7,11 +7,13 @@ nobody deletes it at a release, since that could hit the next owner's.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hafw.hooks.errors import Misconfigured
 from hafw.hooks.hookspecs import Holder
 from hafw.providers.aws import calls
+from hafw.providers.aws.errors import Allowed
 from hafw.providers.aws.moving import Seen
 
 if TYPE_CHECKING:
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
 
 class Route:
     """Routes of a VIP, one in every table that clients use."""
+
+    def rehearse(self, vip: VipRequest, ec2: Ec2) -> None:
+        """Read, and ask whether the routes may be replaced and would lead anywhere."""
+        self.seen(vip, ec2)
+        own = vip.own("eni")
+        shown = ec2.call(calls.INTERFACES, NetworkInterfaceIds=[own])["NetworkInterfaces"][0]
+        if shown.get("SourceDestCheck", True):
+            raise Misconfigured(
+                f"{own} drops what is not for its own addresses, so no route brings it a VIP; end "
+                "that: aws ec2 modify-network-interface-attribute --no-source-dest-check "
+                f"--network-interface-id {own}"
+            )
+        for table in vip.options["route_tables"]:
+            with suppress(Allowed):
+                self._replace(vip, ec2, table, dry=True)
 
     def seen(self, vip: VipRequest, ec2: Ec2) -> Seen:
         """Read every table: MINE only if all lead here."""
@@ -50,14 +67,8 @@ class Route:
     def claim(self, vip: VipRequest, ec2: Ec2, *, reassign: bool) -> None:
         """Let every table lead here."""
         del reassign
-        block = "DestinationIpv6CidrBlock" if ":" in vip.address else "DestinationCidrBlock"
         for table in vip.options["route_tables"]:
-            ec2.call(
-                calls.REPLACE_ROUTE,
-                RouteTableId=table,
-                NetworkInterfaceId=vip.own("eni"),
-                **{block: _destination(vip)},
-            )
+            self._replace(vip, ec2, table, dry=False)
 
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Leave it: a route cannot be taken away without a gap, and is replaced as it is."""
@@ -68,6 +79,12 @@ class Route:
         """Leave it: it leads to the next owner when that replaces it."""
         del vip, ec2
         return False
+
+    @staticmethod
+    def _replace(vip: VipRequest, ec2: Ec2, table: str, *, dry: bool) -> None:
+        block = "DestinationIpv6CidrBlock" if ":" in vip.address else "DestinationCidrBlock"
+        where = {block: _destination(vip), "NetworkInterfaceId": vip.own("eni")}
+        ec2.call(calls.REPLACE_ROUTE, RouteTableId=table, DryRun=dry, **where)
 
     def plan(self, vip: VipRequest) -> tuple[str, ...]:
         """As `attach` does it."""
