@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError
 from hafw.net.clock import boot_ns
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from hafw.hooks.hookspecs import FenceRequest
-
-PAUSE_S: Final = 0.5
-"""Between two readings of a device: two that agree are two states, not one answer heard twice."""
 
 
 class Options:
@@ -94,6 +91,6 @@ def remaining_s(request: FenceRequest) -> float:
     return left_ns / 1e9
 
 
-def pause(request: FenceRequest, for_s: float = PAUSE_S) -> None:
-    """Wait before the next reading, but not beyond the deadline."""
+def pause(request: FenceRequest, for_s: float) -> None:
+    """Wait, but not beyond the deadline."""
     time.sleep(max(min(for_s, (request.deadline_ns - boot_ns()) / 1e9), 0.0))

@@ -117,7 +117,7 @@ class BlindFenceConformance:
     method: ClassVar[str]
     timeout_s: ClassVar[float] = 10.0
     """Time in which a device that is all right switches its machine off."""
-    patience_s: ClassVar[float] = 1.2
+    patience_s: ClassVar[float] = 1.0
     """Time after which the tests give up a device that is not."""
 
     @pytest.fixture

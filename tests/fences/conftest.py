@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw.fences import rounds
 from tests.fences.chassis import Chassis
 from tests.fences.devices import Controlled, needs, secret
 from tests.stores.servers import free_port, server
@@ -47,6 +48,12 @@ def responds(port: int) -> bool:
             return bool(asking.recv(64))
         except OSError:
             return False
+
+
+@pytest.fixture(autouse=True)
+def readings_follow_each_other_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of a second apart: these devices are as quick as that."""
+    monkeypatch.setattr(rounds, "PAUSE_S", 0.1)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,6 @@ class Target:
     absent: Mapping[str, str | int | bool]
     another: Mapping[str, str | int | bool]
     starts: int = 0
-    acknowledges: bool = True
     frozen: threading.Event = field(default_factory=threading.Event)
     off: threading.Event = field(default_factory=threading.Event)
     petted_ns: int = 0
@@ -85,9 +84,8 @@ class Target:
                 if not self.frozen.is_set():
                     found = pill.decode_pill(disk.read(pill.pill_unit(SLOT)))
                     if pill.judge(guard, found) is Verdict.DIE:
-                        if self.acknowledges:
-                            last = pill.encode_guard(pill.dying(guard, found))
-                            disk.write(pill.guard_unit(SLOT), last)
+                        last = pill.encode_guard(pill.dying(guard, found))
+                        disk.write(pill.guard_unit(SLOT), last)
                         break
                     self.petted_ns = boot_ns()
                 self.off.wait(LOOK_S)
@@ -157,19 +155,6 @@ def test_a_target_that_is_frozen_is_struck_by_its_watchdog(
     assert boot_ns() - written_ns >= 2 * WATCHDOG_MS * 10**6
 
 
-def test_a_target_that_does_not_answer_is_waited_for_twice_its_watchdog(
-    target: Target, shooter: Shooter
-) -> None:
-    target.acknowledges = False
-    target.start()
-    written_ns = boot_ns()
-
-    receipt = shooter.off()
-
-    assert (receipt.power, target.on) == (Power.OFF, False)
-    assert boot_ns() - written_ns >= 2 * WATCHDOG_MS * 10**6
-
-
 @pytest.mark.parametrize("written", [False, True], ids=["never armed", "disarmed"])
 def test_a_pill_for_a_target_without_a_watchdog_proves_nothing(
     target: Target, shooter: Shooter, *, written: bool
@@ -205,10 +190,10 @@ def test_a_watchdog_that_is_slower_than_the_deadline_proves_nothing(
 
 
 def test_a_target_that_starts_does_not_take_the_pill_of_its_earlier_life(
-    target: Target, shooter: Shooter
+    target: Target,
 ) -> None:
-    target.arm()
-    shooter.off()
+    with target.disk() as disk:
+        disk.write(pill.pill_unit(SLOT), pill.encode_pill(Pill("alpha/1/1/1")))
 
     guard = target.arm(incarnation=6)
     with target.disk() as disk:
