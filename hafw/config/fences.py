@@ -93,6 +93,7 @@ METHODS: Final[Mapping[str, Method]] = {
             "uuid": _TEXT,
             "ca_file": Option(Kind.PATH),
             "insecure": Option(Kind.FLAG),
+            "session": Option(Kind.FLAG),
         },
     ),
     "agent": Method(

@@ -7,10 +7,10 @@ file says in so many words that it is not.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from hafw.fences.options import Options
-from hafw.fences.rest import Rest
+from hafw.fences.rest import Rest, trust
 from hafw.fences.rounds import check_identity, look, switch_off
 from hafw.hooks.errors import Misconfigured, Retryable
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, hookimpl
@@ -28,6 +28,7 @@ OPTIONS: Final = (
     "uuid",
     "ca_file",
     "insecure",
+    "session",
 )
 PORT: Final = 443
 SYSTEMS: Final = "/redfish/v1/Systems"
@@ -52,11 +53,20 @@ class System:
             request,
             (options.text("address"), options.number("port", PORT)),
             (options.text("username"), options.secret("password_file")),
-            ca_file=options.text_or_none("ca_file"),
-            insecure=options.flag("insecure"),
+            trust(options.text_or_none("ca_file"), insecure=options.flag("insecure")),
+            session=options.flag("session"),
         )
         self._path = ""
         self._target = ""
+
+    def __enter__(self) -> Self:
+        """Log in."""
+        self._rest.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Log out."""
+        self._rest.__exit__()
 
     def identity(self) -> str:
         """The system's UUID; it is found, and asked how it is reset, on the way."""
@@ -107,17 +117,19 @@ class System:
 @hookimpl
 def hafw_fence_warm(request: FenceRequest) -> None:
     """Refuse what cannot work; that the controller leads to another machine too."""
-    with suppress(Retryable):
-        System(request).identity()
+    with suppress(Retryable), System(request) as system:
+        system.identity()
 
 
 @hookimpl
 def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """ForceOff, then the PowerState until it is Off."""
-    return switch_off(System(request), request)
+    with System(request) as system:
+        return switch_off(system, request)
 
 
 @hookimpl
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """The PowerState."""
-    return look(System(request), request)
+    with System(request) as system:
+        return look(system, request)

@@ -15,7 +15,8 @@ import threading
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from hafw.fences.options import remaining_s
 from hafw.hooks.errors import (
@@ -35,26 +36,53 @@ MAX_BYTES: Final = 1024 * 1024
 """Far more than any document of one system."""
 AGAIN_S: Final = 1.0
 """After this long a controller that did not answer may be asked again."""
+SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
+
+
+class Reply(NamedTuple):
+    """An answer, with the headers that a session is known by."""
+
+    status: int
+    body: bytes
+    token: str | None
+    location: str | None
 
 
 class Rest:
-    """One controller, for one request."""
+    """One controller, for one request; a context in which its session is open, if it wants one."""
 
     def __init__(
         self,
         request: FenceRequest,
         address: tuple[str, int],
         login: tuple[str, str],
+        context: ssl.SSLContext,
         *,
-        ca_file: str | None,
-        insecure: bool,
+        session: bool,
     ) -> None:
-        """`login`: user and password. Raises Misconfigured."""
+        """`login`: user and password. `session`: log in once, instead of with every call."""
         self._request = request
         self._address = address
-        self._context = _context(ca_file, insecure=insecure)
-        basic = base64.b64encode(":".join(login).encode()).decode()
-        self._headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
+        self._login = login
+        self._context = context
+        self._wants_session = session
+        self._session: str | None = None
+        self._headers = {"Accept": "application/json"}
+        if not session:
+            basic = base64.b64encode(":".join(login).encode()).decode()
+            self._headers["Authorization"] = f"Basic {basic}"
+
+    def __enter__(self) -> Self:
+        """Open the session. Raises Denied, Retryable."""
+        if self._wants_session:
+            self._open_session()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the session: a controller has room for few, and keeps them for long."""
+        if self._session is not None:
+            with suppress(ProviderError):  # no time left, or no answer: it times out by itself
+                self._exchange("DELETE", self._session, None)
 
     @property
     def where(self) -> str:
@@ -63,24 +91,38 @@ class Rest:
 
     def get(self, path: str) -> Mapping[str, Any]:
         """A document. Raises Retryable when there is no answer."""
-        status, body = self._exchange("GET", path, None)
-        if status != HTTPStatus.OK:
-            raise self._refused(path, status, body)
+        reply = self._exchange("GET", path, None)
+        if reply.status != HTTPStatus.OK:
+            raise self._refused(path, reply)
         with suppress(ValueError):
-            document = json.loads(body)
+            document = json.loads(reply.body)
             if isinstance(document, dict):
                 return document
         raise Retryable(f"{self.where}{path} answered no JSON object", AGAIN_S)
 
     def post(self, path: str, message: Mapping[str, str]) -> None:
         """Order something. Raises UnknownOutcome when it may have been heard."""
-        status, body = self._exchange("POST", path, json.dumps(message).encode())
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
-            raise UnknownOutcome(f"{self.where}{path}: {_told(status, body)}")
-        if status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise self._refused(path, status, body)
+        reply = self._exchange("POST", path, json.dumps(message).encode())
+        if _broke(reply.status):
+            raise UnknownOutcome(f"{self.where}{path}: {_told(reply)}")
+        if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise self._refused(path, reply)
 
-    def _exchange(self, verb: str, path: str, message: bytes | None) -> tuple[int, bytes]:
+    def _open_session(self) -> None:
+        """Log in; the password goes over the line once."""
+        user, password = self._login
+        message = json.dumps({"UserName": user, "Password": password}).encode()
+        try:
+            reply = self._exchange("POST", SESSIONS, message)
+        except UnknownOutcome as problem:
+            raise Retryable(str(problem), AGAIN_S) from None
+        if reply.status not in (HTTPStatus.OK, HTTPStatus.CREATED) or reply.token is None:
+            raise self._refused(SESSIONS, reply)
+        self._headers["X-Auth-Token"] = reply.token
+        if reply.location is not None:
+            self._session = urlsplit(reply.location).path
+
+    def _exchange(self, verb: str, path: str, message: bytes | None) -> Reply:
         connection = http.client.HTTPSConnection(
             *self._address, timeout=remaining_s(self._request), context=self._context
         )
@@ -89,7 +131,9 @@ class Rest:
             with self._cut_off_at_the_deadline(connection):
                 connection.request(verb, path, message, self._headers | _kind(message))
                 reply = connection.getresponse()
-                return reply.status, reply.read(MAX_BYTES)
+                body = reply.read(MAX_BYTES)
+                token, location = reply.getheader("X-Auth-Token"), reply.getheader("Location")
+                return Reply(reply.status, body, token, location)
         except (OSError, http.client.HTTPException, ValueError) as problem:
             told = f"{self.where}{path}: {str(problem) or type(problem).__name__}"
             if message is None:
@@ -127,22 +171,26 @@ class Rest:
         finally:
             timer.cancel()
 
-    def _refused(self, path: str, status: int, body: bytes) -> ProviderError:
-        told = f"{self.where}{path}: {_told(status, body)}"
-        match status:
+    def _refused(self, path: str, reply: Reply) -> ProviderError:
+        told = f"{self.where}{path}: {_told(reply)}"
+        match reply.status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 return Denied(f"{told}; check username, password_file and the user's role")
             case HTTPStatus.NOT_FOUND:
                 return Misconfigured(f"{told}; check address and system")
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 return Retryable(told, AGAIN_S)
-            case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            case status if _broke(status):
                 return Retryable(told, AGAIN_S)
             case _:
                 return ProviderError(told)
 
 
-def _context(ca_file: str | None, *, insecure: bool) -> ssl.SSLContext:
+def trust(ca_file: str | None, *, insecure: bool) -> ssl.SSLContext:
+    """Whose certificates are good: the file's, the system's, or everybody's.
+
+    Raises Misconfigured.
+    """
     if ca_file is not None and not Path(ca_file).is_file():
         raise Misconfigured(f"ca_file: there is no file {ca_file}")
     context = ssl.create_default_context(cafile=ca_file)
@@ -156,9 +204,14 @@ def _kind(message: bytes | None) -> dict[str, str]:
     return {} if message is None else {"Content-Type": "application/json"}
 
 
-def _told(status: int, body: bytes) -> str:
+def _broke(status: int) -> bool:
+    """Did the controller fail over it? It may have done what it was told before."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _told(reply: Reply) -> str:
     """The status, and what a Redfish error says of it."""
     text = ""
     with suppress(ValueError, AttributeError):
-        text = str(json.loads(body)["error"].get("message", ""))[:200]
-    return f"HTTP {status} {text}".rstrip()
+        text = str(json.loads(reply.body)["error"].get("message", ""))[:200]
+    return f"HTTP {reply.status} {text}".rstrip()

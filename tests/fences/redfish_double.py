@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 UUID = "11111111-2222-4333-8444-555555555555"
 SYSTEM = "/redfish/v1/Systems/1"
+SESSIONS = "/redfish/v1/SessionService/Sessions"
+TOKEN = "a-token"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
 
 
@@ -38,6 +40,8 @@ class Controller(ThreadingHTTPServer):
         self.status: int | None = None
         self.drips = threading.Event()
         self.orders: list[object] = []
+        self.basic = True
+        self.sessions: set[str] = set()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -71,6 +75,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == SESSIONS and message == {"UserName": "admin", "Password": "secret"}:
+            self.server.sessions.add(TOKEN)
+            location = f"https://127.0.0.1:{self.server.port}{SESSIONS}/7"
+            self._say(201, {}, {"X-Auth-Token": TOKEN, "Location": location})
+            return
         if self._refused():
             return
         self.server.orders.append(message)
@@ -82,9 +91,20 @@ class _Handler(BaseHTTPRequestHandler):
         chassis.order(on=message["ResetType"] != "ForceOff")
         self._say(204, None)
 
+    def do_DELETE(self) -> None:
+        if not self._refused():
+            assert self.path == f"{SESSIONS}/7"
+            self.server.sessions.clear()
+            self._say(204, None)
+
+    def _known(self) -> bool:
+        if self.server.basic and self.headers.get("Authorization") == self.login:
+            return True
+        return self.headers.get("X-Auth-Token") in self.server.sessions
+
     def _refused(self) -> bool:
         server = self.server
-        if self.headers.get("Authorization") != self.login:
+        if not self._known():
             self._say(401, {"error": {"message": "who are you?"}})
         elif server.status is not None and (self.command == "POST" or server.status < 0):
             self._say(abs(server.status), {"error": {"message": "not now"}})
@@ -94,10 +114,12 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _say(self, status: int, document: object) -> None:
+    def _say(self, status: int, document: object, more: dict[str, str] | None = None) -> None:
         body = b"" if document is None else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

@@ -206,6 +206,36 @@ def test_a_wrong_password_is_denied(bmc: Controlled) -> None:
         shooter(bmc).off()
 
 
+def with_session(bmc: Controlled, controller: Controller) -> Shooter:
+    controller.basic = False
+    return Shooter("redfish", {**bmc.options, "session": True}, 5.0)
+
+
+def test_a_session_is_opened_once_and_closed(bmc: Controlled, controller: Controller) -> None:
+    receipt = with_session(bmc, controller).off()
+
+    assert (receipt.power, bmc.on) == (Power.OFF, False)
+    assert controller.sessions == set()
+
+
+def test_a_session_is_closed_after_a_failure_as_well(
+    bmc: Controlled, controller: Controller
+) -> None:
+    controller.allowed = ["On"]
+
+    with pytest.raises(Misconfigured, match="offers no ForceOff"):
+        with_session(bmc, controller).off()
+
+    assert controller.sessions == set()
+
+
+def test_a_session_that_is_not_granted_is_denied(bmc: Controlled, controller: Controller) -> None:
+    Path(str(bmc.options["password_file"])).write_text("wrong")
+
+    with pytest.raises(Denied, match="HTTP 401"):
+        with_session(bmc, controller).off()
+
+
 def test_a_certificate_of_nobody_is_refused_unless_the_file_says_so(bmc: Controlled) -> None:
     options = {key: value for key, value in bmc.options.items() if key != "ca_file"}
 

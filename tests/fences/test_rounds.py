@@ -26,12 +26,13 @@ STATES = {
 class Scripted:
     """Says one letter of the script at each reading, and the last one for ever.
 
-    `|` is where the order must come; `!` is a reading that fails.
+    `|` is where the order must come; `!` is a reading that fails, `.` one that takes all the time.
     """
 
     script: str
     refuses: Exception | None = None
     method: str = "scripted"
+    deadline_ns: int = 0
     ordered: int = 0
     readings: int = 0
     _letters: Iterator[str] = field(init=False)
@@ -47,9 +48,11 @@ class Scripted:
     def read(self) -> tuple[Power, str]:
         self.readings += 1
         letter = next(self._letters, self._last)
+        while letter == "." and boot_ns() < self.deadline_ns:
+            pass
         if letter == "!":
             raise Retryable("no answer", 0.0)
-        return STATES[letter]
+        return STATES[letter if letter in STATES else "+"]
 
     def order_off(self) -> None:
         self.ordered += 1
@@ -142,6 +145,16 @@ def test_nothing_is_read_or_ordered_after_the_deadline() -> None:
 
     assert not isinstance(refused.value, UnknownOutcome)
     assert (device.readings, device.ordered) == (0, 0)
+
+
+def test_nothing_is_ordered_when_the_first_reading_took_all_the_time() -> None:
+    late = request(0.05)
+    device = Scripted(".|-", deadline_ns=late.deadline_ns)
+
+    with pytest.raises(ProviderError, match="the deadline had passed"):
+        rounds.switch_off(device, late)
+
+    assert (device.readings, device.ordered) == (1, 0)
 
 
 def test_readings_that_agree_are_half_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
