@@ -29,6 +29,8 @@ TIMEOUTS_S: Final = (2.0, 1.0, 0.5, 0.25)
 """Timeouts belong to the client, and clients are dear: so they come in few lengths."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
+LONGEST_LOOK_S: Final = 1.0
+"""EC2 moves an address asynchronously, and shows it when it likes: asking faster is no use."""
 _DRAWN: Final = random.SystemRandom()
 
 _session_lock = threading.Lock()
@@ -49,6 +51,7 @@ class Ec2:
         """No call is made yet. `made` are those that were: their names and request ids."""
         self._where = where
         self._until_ns = until_ns
+        self._look_s = FIRST_PAUSE_S / 2
         self.made: list[str] = []
 
     def call(self, what: Call, **parameters: object) -> dict[str, Any]:
@@ -62,6 +65,11 @@ class Ec2:
                 if not self.pause(wait_s):
                     raise
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def again(self) -> bool:
+        """Wait before another look, longer each time; False: there is no time for one."""
+        self._look_s = min(self._look_s * 2, LONGEST_LOOK_S)
+        return self.pause(self._look_s)
 
     def pause(self, seconds: float) -> bool:
         """Wait, and say whether there is time for another call after that; if not, do not wait."""

@@ -65,6 +65,13 @@ class NotThere(Conflict):
     """It is not where it was expected: read where it is, and decide again."""
 
 
+class Refused(Misconfigured):
+    """A value of a conditional change is wrong, in words that say nothing of who has it.
+
+    It may be one of the two above in other words, so it is worth one more look.
+    """
+
+
 def meaning(call: Call, problem: Exception) -> ProviderError:
     """The error of the contract."""
     if isinstance(problem, ClientError):
@@ -97,7 +104,8 @@ def _refusal(call: Call, problem: ClientError) -> ProviderError:
     status = int(about.get("HTTPStatusCode", 0))
     if not code or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _open(call, told)
-    return Misconfigured(f"{told}; check the cluster file (docs/aws.md)")
+    kind = Refused if call.condition and code == "InvalidParameterValue" else Misconfigured
+    return kind(f"{told}; check the cluster file (docs/aws.md)")
 
 
 def _open(call: Call, told: str) -> ProviderError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hafw.hooks.errors import Conflict, ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder
-from hafw.providers.aws.errors import NotThere
+from hafw.providers.aws.errors import NotThere, Refused
 
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import VipRequest
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 GIVE_UP_S: Final = 3.0
 """How long letting go may take where EC2 does not answer; only the next owner waits for it."""
-PAUSE_S: Final = 0.1
-"""Between two looks: EC2 moves an address asynchronously, and shows it when it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def _claim_at_once(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     """Take it from whoever has it. Says whether that, or what it took instead, changed anything."""
     try:
         mover.claim(vip, ec2, reassign=True)
-    except (Conflict, UnknownOutcome) as problem:
+    except (Conflict, Refused, UnknownOutcome) as problem:
         in_doubt = isinstance(problem, UnknownOutcome)
         return _compare_and_swap(mover, vip, ec2, in_doubt=in_doubt)
     return True
@@ -94,7 +92,7 @@ def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2, *, in_doubt: bool
     Once it was free, whoever has it then was quicker, and keeps it. `in_doubt`: a claim of it was
     sent and not answered.
     """
-    changed, was_free = in_doubt, False
+    changed, was_free, refused = in_doubt, False, False
     while True:
         seen = mover.seen(vip, ec2)
         if seen.holder is Holder.MINE:
@@ -107,9 +105,13 @@ def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2, *, in_doubt: bool
             mover.claim(vip, ec2, reassign=False)
         except NotThere:
             was_free = True
+        except Refused:
+            if refused:
+                raise
+            refused = True
         except (Conflict, UnknownOutcome) as problem:
             in_doubt = in_doubt or isinstance(problem, UnknownOutcome)
-            if not ec2.pause(PAUSE_S):
+            if not ec2.again():
                 raise _in_time(vip, problem, in_doubt=in_doubt) from None
         else:
             return True
@@ -140,7 +142,7 @@ def detach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     except UnknownOutcome as problem:
         try:
             while mover.seen(vip, ec2).holder is Holder.MINE:
-                if not ec2.pause(PAUSE_S):
+                if not ec2.again():
                     raise
         except ProviderError:
             raise problem from None
@@ -158,7 +160,7 @@ def _is_here(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
 
 
 def _wait(vip: VipRequest, ec2: Ec2) -> None:
-    if not ec2.pause(PAUSE_S):
+    if not ec2.again():
         told = (
             f"{vip.address} is not seen at {vip.own('eni')} in time, where it was or was moved to"
         )

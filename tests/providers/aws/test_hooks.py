@@ -11,6 +11,7 @@ import pytest
 from hafw.hooks.errors import Denied, Misconfigured, UnknownOutcome
 from hafw.hooks.hookspecs import Holder
 from hafw.providers import aws as provider
+from hafw.providers.aws import errors
 from hafw.providers.aws.calls import Use
 from hafw.providers.aws.metadata import Metadata, Unavailable
 from hafw.testing.movers import Hosts
@@ -186,6 +187,32 @@ def test_an_address_that_is_the_beginning_of_another_is_not_the_other(ec2: Ec2) 
 
     assert ec2.state.things.holders("10.0.1.5") == [ALPHA]
     assert ec2.state.things.holders("10.0.1.50") == [OTHER]
+
+
+@pytest.mark.parametrize("use", [Use.PRIVATE_IP, Use.PRIVATE_IPV6])
+@pytest.mark.parametrize("owner", [0, 1], ids=["it has it already", "the peer has it"])
+def test_refusals_in_unknown_words_are_looked_into(
+    ec2: Ec2, monkeypatch: pytest.MonkeyPatch, use: Use, owner: int
+) -> None:
+    monkeypatch.setattr(errors, "_TAKEN_TEXT", ())
+    monkeypatch.setattr(errors, "_NOT_THERE_TEXT", ())
+    provider.hafw_vip_attach(request=vip(use, owner, "released"))
+
+    provider.hafw_vip_attach(request=vip(use, 0, "fenced"))
+
+    assert ec2.state.things.holders(vip(use).address) == [ALPHA]
+
+
+@pytest.mark.parametrize("certificate", ["fenced", "reflected"])
+def test_an_address_of_another_subnet_is_refused_after_one_more_look(
+    ec2: Ec2, certificate: str
+) -> None:
+    stray = replace(vip(Use.PRIVATE_IP, 0, certificate), address="10.9.9.9")
+
+    with pytest.raises(Misconfigured, match="does not fall within the subnet"):
+        provider.hafw_vip_attach(request=stray)
+
+    assert ec2.made.count("AssignPrivateIpAddresses") <= 3
 
 
 def test_nobody_can_be_asked_in_a_vpc_whether_he_answers() -> None:
