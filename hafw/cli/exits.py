@@ -10,6 +10,7 @@ from enum import IntEnum
 from hafw.agent.client import AgentForbidden, AgentSilent, AgentUnreachable, ControlError
 from hafw.config.model import UnknownNode
 from hafw.config.problems import ConfigError
+from hafw.hooks.errors import Misconfigured
 
 
 class Exit(IntEnum):
@@ -49,7 +50,7 @@ def as_failure(error: Exception) -> Failure | None:
             return Failure(Exit.UNKNOWN, str(error))
         case ControlError():
             return Failure(Exit.UNEXPECTED, str(error))
-        case ConfigError() | UnknownNode():
+        case ConfigError() | UnknownNode() | Misconfigured():
             return Failure(Exit.CONFIG, str(error))
         case PermissionError():
             where = f" {error.filename}" if error.filename else ""

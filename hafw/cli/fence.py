@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,9 +18,9 @@ from hafw.cli.confirm import confirm
 from hafw.cli.exits import Exit, Failure
 from hafw.cli.options import Target, json_option, target_options, yes_option
 from hafw.config.durations import format_duration
-from hafw.fences import levels
+from hafw.fences import acks, levels
 from hafw.fences.levels import Aim, Attempt, Record, Result
-from hafw.hooks.errors import ProviderError
+from hafw.hooks.errors import Denied, ProviderError
 from hafw.hooks.hookspecs import Power
 from hafw.hooks.registry import Registry
 from hafw.net.clock import boot_ns
@@ -78,6 +80,41 @@ def off(target: Target, *, name: str, as_json: bool, yes: bool) -> None:
         said = "nothing was ordered" if record.no_effect else "it may be off, or may go off yet"
         number = Exit.UNEXPECTED if record.no_effect else Exit.UNKNOWN
         raise Failure(number, f"{aim.target} is not confirmed to be off: {said}")
+
+
+@fence.command()
+@target_options
+@target_argument
+@click.option("--reason", required=True, help="How you know that it is off; recorded.")
+@yes_option
+def ack(target: Target, *, name: str, reason: str, yes: bool) -> None:
+    """Vouch that NODE is off: you have looked, and it cannot come back by itself.
+
+    It counts once, within five minutes, for the fence "manual". If NODE is not off, two nodes will
+    own what it runs.
+    """
+    cluster, chosen, _, aim = _prepare(target, name)
+    given = [dict(each.options) for each in chosen if each.method == "manual"]
+    if not given:
+        raise Failure(Exit.CONFIG, f'{target.config} has no fence "manual" for {aim.target}')
+    if len(reason) > acks.MAX_REASON or not reason.isprintable():
+        raise click.UsageError(f"--reason is one line of at most {acks.MAX_REASON} characters")
+    confirm(
+        f"You vouch that {aim.target} is off. If it is not, two nodes will own what it runs.",
+        yes=yes,
+        disruptive=True,
+    )
+    directory = Path(str(given[0].get("directory", acks.DIRECTORY)))
+    word = acks.Ack(pwd.getpwuid(os.getuid()).pw_name, reason, boot_ns())
+    try:
+        acks.give(directory, str(cluster.id), aim.target, word)
+    except Denied as problem:
+        raise Failure(Exit.PERMISSION, str(problem)) from None
+    except FileNotFoundError:
+        raise Failure(
+            Exit.CONFIG, f"there is no directory {directory}; the agent makes {acks.DIRECTORY}"
+        ) from None
+    click.echo(f"{aim.target} counts as off, once, for {acks.VALID_S // 60} minutes")
 
 
 def _prepare(target: Target, wanted: str) -> tuple[Cluster, tuple[Fence, ...], Registry, Aim]:

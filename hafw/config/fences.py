@@ -67,8 +67,6 @@ class Method:
 
 _TEXT: Final = Option(Kind.TEXT)
 _NEEDED: Final = Option(Kind.TEXT, required=True)
-_FLAG: Final = Option(Kind.FLAG)
-_PATH: Final = Option(Kind.PATH)
 _SECRET: Final = Option(Kind.SECRET_FILE, required=True)
 _PORT: Final = Option(Kind.NUMBER, low=1, high=MAX_PORT)
 
@@ -83,6 +81,42 @@ METHODS: Final[Mapping[str, Method]] = {
             "cipher_suite": Option(Kind.NUMBER, low=0, high=255),
             "guid": _TEXT,
         },
+    ),
+    "redfish": Method(
+        30 * SECOND,
+        {
+            "address": _NEEDED,
+            "port": _PORT,
+            "username": _NEEDED,
+            "password_file": _SECRET,
+            "system": _TEXT,
+            "uuid": _TEXT,
+            "ca_file": Option(Kind.PATH),
+            "insecure": Option(Kind.FLAG),
+            "session": Option(Kind.FLAG),
+        },
+    ),
+    "agent": Method(
+        60 * SECOND,
+        {
+            "agent": _NEEDED,
+            "parameters": Option(Kind.TABLE),
+            "secrets": Option(Kind.SECRET_FILES),
+        },
+    ),
+    "sbd": Method(60 * SECOND, {"device": Option(Kind.PATH, required=True)}),
+    "manual": Method(10 * MINUTE, {"directory": Option(Kind.PATH)}),
+    "ssh": Method(
+        10 * SECOND,
+        {
+            "address": _NEEDED,
+            "port": _PORT,
+            "username": _TEXT,
+            "identity_file": _SECRET,
+            "known_hosts_file": Option(Kind.PATH),
+            "command": _TEXT,
+        },
+        confirms=False,
     ),
 }
 """The methods that come with hafw."""
@@ -174,10 +208,13 @@ def _scalars(
 ) -> Iterator[tuple[str, FenceOption]]:
     """Every value of a table whose keys nobody here knows."""
     for key in table.rest():
-        if option.kind is Kind.SECRET_FILES:
-            value: FenceOption | None = _path(table, key)
-        else:
-            value = table.scalar(key)
+        value: FenceOption | None
+        value = _path(table, key) if option.kind is Kind.SECRET_FILES else table.scalar(key)
+        if option.kind is Kind.TABLE and "passw" in key.casefold():
+            table.at(key).error(
+                "a secret does not belong into this file",
+                f'write it into a file of its own: secrets.{key} = "/etc/hafw/…"',
+            )
         if value is not None:
             yield f"{prefix}{key}", value
 

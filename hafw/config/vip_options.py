@@ -55,6 +55,13 @@ _TABLES: Final = Key(
     shape=Shape.LIST, pattern=r"rtb-[0-9a-f]{8,17}", example="rtb-0123456789abcdef0"
 )
 _ALLOCATION: Final = Key(pattern=r"eipalloc-[0-9a-f]{8,17}", example="eipalloc-0123456789abcdef0")
+_EC2: Final = {
+    "eni": _ENI,
+    "region": _REGION,
+    "endpoint_url": Key(
+        pattern=r"https?://\S{1,56}", example="https://ec2.acme.test", optional=True
+    ),
+}
 _NAME: Final = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 _GCE: Final = {
     "project": Key(pattern=r"[a-z][-a-z0-9.:]{4,62}[a-z0-9]", example="my-project"),
@@ -70,9 +77,9 @@ _NETWORK: Final = Key(pattern=_NAME, example="default", optional=True)
 
 VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
     "aws": {
-        "private-ip": {"eni": _ENI, "region": _REGION},
-        "route": {"eni": _ENI, "route_tables": _TABLES, "region": _REGION},
-        "elastic-ip": {"eni": _ENI, "allocation_id": _ALLOCATION, "region": _REGION},
+        "private-ip": _EC2,
+        "route": {**_EC2, "route_tables": _TABLES},
+        "elastic-ip": {**_EC2, "allocation_id": _ALLOCATION},
     },
     "gcp": {
         "alias-ip": {**_GCE, "nic": _NIC, "secondary_range": _RANGE},

@@ -7,6 +7,7 @@ with the password in a file that only its owner can read.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw.fences import programs
@@ -46,7 +47,7 @@ class Bmc:
         options = Options(request, OPTIONS)
         self._request = request
         self._address = options.text("address")
-        self._guid = options.text("guid", "any")
+        self._guid = options.text_or_none("guid")
         self._command = [
             programs.find("ipmitool", "ipmitool"),
             *("-I", "lanplus", "-C", str(options.number("cipher_suite", CIPHER_SUITE))),
@@ -61,8 +62,7 @@ class Bmc:
         ended = self._ask("mc", "guid")
         found = _GUID.search(ended.output)
         guid = found[1] if found else "none"
-        pinned = "" if self._guid == "any" else self._guid
-        return check_identity(self._request, pinned=pinned, found=guid, what="GUID") + (
+        return check_identity(self._request, pinned=self._guid, found=guid, what="GUID") + (
             f" at {self._address}"
         )
 
@@ -108,10 +108,8 @@ class Bmc:
 @hookimpl
 def hafw_fence_warm(request: FenceRequest) -> None:
     """Refuse what cannot work; that the controller leads to another machine too."""
-    try:
+    with suppress(Retryable):
         Bmc(request).identity()
-    except Retryable:
-        return
 
 
 @hookimpl

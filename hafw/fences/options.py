@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError
 from hafw.net.clock import boot_ns
@@ -20,24 +20,23 @@ if TYPE_CHECKING:
 
     from hafw.hooks.hookspecs import FenceRequest
 
-PAUSE_S: Final = 0.5
-"""Between two readings of a device: two that agree are two states, not one answer heard twice."""
-
 
 class Options:
     """The options of one request."""
 
-    def __init__(self, request: FenceRequest, known: Collection[str], prefix: str = "") -> None:
+    def __init__(
+        self, request: FenceRequest, known: Collection[str], prefixes: tuple[str, ...] = ()
+    ) -> None:
         """Raises Misconfigured for an option that is not among `known`.
 
-        `prefix`: whatever begins with it is known as well.
+        `prefixes`: whatever begins with one of them is known as well.
         """
         self._options = request.options
         self._where = f"the fence of {request.target}"
         if request.sender.casefold() == request.target.casefold():
             raise Misconfigured(f"{self._where}: a node never switches itself off")
         for key in self._options:
-            if key not in known and not (prefix and key.startswith(prefix)):
+            if key not in known and not key.startswith(prefixes):
                 close = difflib.get_close_matches(key, known, n=1)
                 listed = f'did you mean "{close[0]}"?' if close else f"there are {sorted(known)}"
                 raise Misconfigured(f'{self._where} has no option "{key}"; {listed}')
@@ -48,6 +47,10 @@ class Options:
         if isinstance(value, str) and value:
             return value
         raise Misconfigured(f'{self._where} needs "{key}", a text')
+
+    def text_or_none(self, key: str) -> str | None:
+        """A text that need not be there."""
+        return self.text(key) if key in self._options else None
 
     def number(self, key: str, default: int) -> int:
         """A whole number."""
@@ -88,6 +91,6 @@ def remaining_s(request: FenceRequest) -> float:
     return left_ns / 1e9
 
 
-def pause(request: FenceRequest, for_s: float = PAUSE_S) -> None:
-    """Wait before the next reading, but not beyond the deadline."""
+def pause(request: FenceRequest, for_s: float) -> None:
+    """Wait, but not beyond the deadline."""
     time.sleep(max(min(for_s, (request.deadline_ns - boot_ns()) / 1e9), 0.0))

@@ -17,6 +17,8 @@ from hafw.net.clock import boot_ns
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import FenceRequest
 
+PAUSE_S: Final = 0.5
+"""Between two readings: two that agree are two states, not one answer heard twice."""
 READINGS: Final = 2
 """How many readings in a row must say off."""
 MAX_SIGHTINGS: Final = 32
@@ -47,6 +49,7 @@ class _Watch:
         self._identity = identity
         self._seen: deque[Sighting] = deque(maxlen=MAX_SIGHTINGS)
         self.off_in_a_row = 0
+        self.last = "nothing"
 
     def read(self) -> Power:
         """One reading. Raises ProviderError."""
@@ -58,6 +61,7 @@ class _Watch:
             self.note(f"unreadable: {problem}")
             raise
         self.off_in_a_row = self.off_in_a_row + 1 if power is Power.OFF else 0
+        self.last = state
         self.note(state)
         return power
 
@@ -66,10 +70,6 @@ class _Watch:
         if [each.state for each in self._seen][-READINGS:] == [state] * READINGS:
             self._seen.pop()
         self._seen.append(Sighting(state, boot_ns()))
-
-    def last(self) -> str:
-        """The last thing that was seen."""
-        return self._seen[-1].state if self._seen else "nothing"
 
     def receipt(self, power: Power) -> FenceReceipt:
         """What is known now."""
@@ -107,10 +107,10 @@ def switch_off(device: Device, request: FenceRequest) -> FenceReceipt:
         else:
             if watch.off_in_a_row >= READINGS:
                 return watch.receipt(Power.OFF)
-        pause(request)
+        pause(request, PAUSE_S)
     raise UnknownOutcome(
         f"{request.target} was ordered off by {device.method} and is not seen to be off in time; "
-        f"last seen: {watch.last()}"
+        f"last seen: {watch.last}"
     )
 
 
@@ -119,13 +119,13 @@ def look(device: Device, request: FenceRequest) -> FenceReceipt:
     watch = _Watch(device, request, device.identity())
     power = watch.read()
     while power is Power.OFF and watch.off_in_a_row < READINGS:
-        pause(request)
+        pause(request, PAUSE_S)
         power = watch.read()
     return watch.receipt(power)
 
 
-def check_identity(request: FenceRequest, *, pinned: str, found: str, what: str) -> str:
-    """The machine's identity; Misconfigured when the file names another. Empty: it names none."""
+def check_identity(request: FenceRequest, *, pinned: str | None, found: str, what: str) -> str:
+    """The machine's identity. Raises Misconfigured when the file names another (`pinned`)."""
     if pinned and pinned.casefold() != found.casefold():
         raise Misconfigured(
             f"the fence of {request.target} leads to another machine: its {what} is {found}, the "

@@ -142,6 +142,28 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...] | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRequest:
+    """What one node needs permissions for.
+
+    `vips`: those that it may hold; none: whatever the plugin can do. `own_fence` and `peer_fence`:
+    the options by which the cluster file names this node and the other one to this plugin's fence.
+    """
+
+    vips: tuple[VipRequest, ...] = ()
+    own_fence: Mapping[str, str | int | bool] | None = None
+    peer_fence: Mapping[str, str | int | bool] | None = None
+    terraform: bool = False
+
+
+@hookspec(firstresult=True)
+def hafw_policy_write(request: PolicyRequest) -> str | None:
+    """Write the least-privilege policy for these, in the form in which its cloud takes it.
+
+    Nothing is asked of the cloud for that.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseValue:
     """What a lease says. Every swap writes a fresh nonce, so no two values are ever equal.
 

@@ -180,3 +180,60 @@ def test_the_check_of_the_file_says_what_is_missing_here(hafw: Callable[..., Res
 
     assert result.exit_code == 0
     assert "warning: this machine cannot switch beta off: there is no file" in result.stderr
+
+
+# --- a person's word ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trusting(tmp_path: Path) -> Path:
+    """A cluster whose last level is a person; the directory of their word."""
+    table = f'\n[[nodes.beta.fence]]\nmethod = "manual"\ndirectory = "{tmp_path}"\n'
+    (tmp_path / "cluster.toml").write_text(changed("[nodes.beta]\n", f"[nodes.beta]{table}"))
+    return tmp_path
+
+
+def test_a_persons_word_counts_once(trusting: Path, hafw: Callable[..., Result]) -> None:
+    given = hafw("fence", "ack", "beta", "--node", "alpha", "--reason", "both plugs", "--yes")
+    first = hafw("fence", "off", "beta", "--node", "alpha", "--yes")
+    second = hafw("fence", "status", "beta", "--node", "alpha")
+
+    assert given.exit_code == 0
+    assert given.stdout == "beta counts as off, once, for 5 minutes\n"
+    assert first.exit_code == 0
+    assert ": both plugs\n" in first.stdout
+    assert second.exit_code == 8
+    assert not (trusting / "fence-ack-beta").exists()
+
+
+def test_nobody_vouches_unasked(trusting: Path, hafw: Callable[..., Result]) -> None:
+    result = hafw("fence", "ack", "beta", "--node", "alpha", "--reason", "both plugs")
+
+    assert result.exit_code == 2
+    assert "If it is not, two nodes will own what it runs." in result.stderr
+    assert not (trusting / "fence-ack-beta").exists()
+
+
+@pytest.mark.usefixtures("trusting")
+@pytest.mark.parametrize("reason", ["x" * 501, "two\nlines"])
+def test_a_reason_is_one_line(hafw: Callable[..., Result], reason: str) -> None:
+    assert hafw("fence", "ack", "beta", "--node", "alpha", "--reason", reason).exit_code == 2
+
+
+@pytest.mark.usefixtures("devices")
+def test_a_word_that_no_fence_waits_for_is_refused(hafw: Callable[..., Result]) -> None:
+    result = hafw("fence", "ack", "beta", "--node", "alpha", "--reason", "x", "--yes")
+
+    assert result.exit_code == 9
+    assert 'has no fence "manual" for beta' in result.stderr
+
+
+def test_a_directory_that_others_may_write_is_refused(
+    trusting: Path, hafw: Callable[..., Result]
+) -> None:
+    trusting.chmod(0o777)
+
+    result = hafw("fence", "ack", "beta", "--node", "alpha", "--reason", "x", "--yes")
+
+    assert result.exit_code == 6
+    assert "may be written by others" in result.stderr

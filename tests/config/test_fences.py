@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hafw.config import ConfigError, config_hash
-from hafw.config.fences import check_secrets
+from hafw.config.fences import METHODS, check_secrets, secret_files
 from hafw.config.model import Fence
 from hafw.config.render import render
 from hafw.core.settings import SECOND
-from tests.config.samples import changed, errors, read
+from tests.config.samples import changed, errors, read, warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,3 +173,88 @@ def test_a_secret_that_is_none_is_refused(
 
     with pytest.raises(ConfigError, match=wrong):
         check_secrets(with_secret(path))
+
+
+# --- the methods that come with hafw ------------------------------------------------------------
+
+TABLES = {
+    "agent": """
+agent = "fence_apc_snmp"
+parameters.ip = "10.9.9.9"
+parameters.plug = 7
+parameters.snmp_auth = true
+secrets.snmp_priv_passwd = "/etc/hafw/apc"
+""",
+    "ipmi": IPMI.partition("\n")[2].partition("\n")[2].partition("\n")[2],
+    "manual": 'directory = "/run/hafw"',
+    "redfish": """
+address = "10.9.9.9"
+username = "hafw"
+password_file = "/etc/hafw/bmc"
+insecure = true
+""",
+    "sbd": 'device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4-part2"',
+    "ssh": 'address = "10.1.1.101"\nidentity_file = "/etc/hafw/id"',
+}
+
+
+def test_every_method_has_a_sample() -> None:
+    assert set(TABLES) == {name for name in METHODS if find_spec(f"hafw.fences.{name}")}
+
+
+@pytest.mark.parametrize("method", TABLES)
+def test_a_method_is_read_and_written_back(method: str) -> None:
+    text = fenced(f'[nodes.beta.fence]\nmethod = "{method}"\n{TABLES[method]}\n')
+
+    cluster = read(text)
+
+    assert cluster.fences[1][0].method == method
+    assert read(render(cluster)) == cluster
+
+
+@pytest.mark.parametrize("method", TABLES)
+def test_the_file_and_the_method_know_the_same_options(method: str) -> None:
+    plugin = import_module(f"hafw.fences.{method}")
+    tables = {prefix.rstrip(".") for prefix in getattr(plugin, "PREFIXES", ())}
+
+    assert set(METHODS[method].options) == {*plugin.OPTIONS, *tables}
+
+
+def test_the_options_of_a_table_are_named_by_their_path() -> None:
+    (level,) = beta(fenced(f'[nodes.beta.fence]\nmethod = "agent"\n{TABLES["agent"]}'))
+
+    assert dict(level.options) == {
+        "agent": "fence_apc_snmp",
+        "parameters.ip": "10.9.9.9",
+        "parameters.plug": 7,
+        "parameters.snmp_auth": True,
+        "secrets.snmp_priv_passwd": "/etc/hafw/apc",
+    }
+
+
+def test_every_file_with_a_secret_is_known() -> None:
+    tables = "".join(
+        f'[[nodes.beta.fence]]\nmethod = "{method}"\n{TABLES[method]}\n'
+        for method in ("agent", "ipmi", "redfish", "ssh")
+    )
+
+    found = [str(path) for _, path in secret_files(read(fenced(tables)))]
+
+    assert found == ["/etc/hafw/apc", "/etc/hafw/beta.bmc", "/etc/hafw/bmc", "/etc/hafw/id"]
+
+
+def test_a_password_does_not_belong_into_the_file() -> None:
+    table = '[nodes.beta.fence]\nmethod = "agent"\nagent = "fence_apc"\nparameters.passwd = "x"\n'
+
+    (told,) = errors(fenced(table))
+
+    assert told == (
+        "13: nodes.beta.fence.parameters.passwd: a secret does not belong into this file; write it "
+        'into a file of its own: secrets.passwd = "/etc/hafw/…"'
+    )
+
+
+def test_a_courtesy_alone_is_warned_of() -> None:
+    table = f'[nodes.beta.fence]\nmethod = "ssh"\n{TABLES["ssh"]}\n'
+
+    assert "ssh is a courtesy: it never proves that beta is off" in warnings(fenced(table))[0]

@@ -78,7 +78,7 @@ def test_what_was_read_is_written_back(keys: str) -> None:
         ),
         (
             f'mover = "private-ip", {ENIS}, route_table = "rtb-1"',
-            'route_table: there is no such key here; choose from "address", "eni", "interface"',
+            'route_table: there is no such key here; choose from "address", "endpoint_url", "eni"',
         ),
         (
             f'mover = "route", {ENIS}, route_table = ["rtb-0123456a"]',

@@ -27,6 +27,8 @@ class Chassis:
         self._write("fault", "")
         self._write("starts", "0")
         self._write("readings", "")
+        self._write("ordered", "")
+        self._write("off_at", "")
 
     @property
     def on(self) -> bool:
@@ -42,6 +44,11 @@ class Chassis:
         """How often the device switched it on."""
         return int(self._read("starts") or 0)
 
+    @property
+    def fault(self) -> str:
+        """What is broken."""
+        return self._read("fault")
+
     def switch(self, *, on: bool) -> None:
         """Behind the device's back."""
         self._write("power", "1" if on else "0")
@@ -52,19 +59,17 @@ class Chassis:
 
     def read(self) -> bool:
         """What the device says."""
-        fault = self._read("fault")
-        while fault == "HANGS":
+        while self.fault == "HANGS":
             time.sleep(0.05)
-            fault = self._read("fault")
-        if fault in {"LIES_ONCE", "FLAPS"} and self._read("ordered"):
+        if self.fault in {"LIES_ONCE", "FLAPS"} and self._read("ordered"):
             number = len(self._read("readings"))
             self._write("readings", "x" * (number + 1))
-            return number > 0 if fault == "LIES_ONCE" else number % 2 == 1
+            return number > 0 if self.fault == "LIES_ONCE" else number % 2 == 1
         return self.on
 
     def order(self, *, on: bool) -> None:
         """What the device does."""
-        fault = self._read("fault")
+        fault = self.fault
         self._write("ordered", "yes")
         if on:
             self._write("starts", str(self.starts + 1))
@@ -73,6 +78,7 @@ class Chassis:
         elif fault not in {"STUCK", "LIES_ONCE", "FLAPS"}:
             self.switch(on=on)
         if fault == "REPLY_LOST":
+            self.break_("")  # the order is repeated, and that one is answered
             time.sleep(LOST_S)
 
     def _read(self, name: str) -> str:

@@ -23,6 +23,7 @@ SPECS: Final = {
 }
 VALUES: Final = [value for value in vars(hookspecs).values() if is_dataclass(value)]
 REQUESTS: Final = {
+    hookspecs.PolicyRequest,
     hookspecs.VipRequest,
     hookspecs.LeaseRequest,
     hookspecs.LeaseSwap,

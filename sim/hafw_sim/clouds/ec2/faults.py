@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """The service acts; the connection ends without an answer."""
     STALE_READ = "stale-read"
     """A read shows the state of `seconds` ago: EC2 is eventually consistent."""
+    WRONG_STATE = "wrong-state"
+    """DescribeInstances shows every instance stopped."""
     THROTTLED = "throttled"
     """RequestLimitExceeded: the service has not acted."""
     INTERNAL_ERROR = "internal-error"

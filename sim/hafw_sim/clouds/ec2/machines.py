@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.clouds.ec2.faults import Kind
 from hafw_sim.clouds.ec2.state import Ask, State, dry
 from hafw_sim.clouds.ec2.values import STATES, Guest, Instance
 from hafw_sim.clouds.ec2.wire import ApiError
@@ -25,6 +26,8 @@ def describe(state: State, ask: Ask) -> Params:
     """DescribeInstances."""
     things = state.seen(ask)
     found = [_instance(things, name) for name in ask.get("InstanceIds") or sorted(things.instances)]
+    if Kind.WRONG_STATE in ask.met:
+        found = [replace(one, state="stopped") for one in found]
     return {"Reservations": [{"Instances": [_shown(one) for one in found]}]}
 
 

@@ -85,6 +85,7 @@ class Ec2:
         return {
             "instance-id": one.instance,
             "mac": one.mac,
+            "network/interfaces/macs/": f"{one.mac}/",
             f"{place}/interface-id": one.id,
             f"{place}/local-ipv4s": "\n".join((one.primary, *one.addresses)),
             f"{place}/ipv6s": "\n".join(one.ipv6),

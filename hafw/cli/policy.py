@@ -1,0 +1,115 @@
+"""`hafw policy` and `hafw plan`: what a provider needs to be allowed, and what it would do.
+
+One rule: neither asks the cloud anything; both say what the plugin's own list of calls says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hafw.cli.options import Target, config_option, node_option
+from hafw.hooks.hookspecs import PolicyRequest, VipRequest
+from hafw.hooks.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hafw.config.model import Cluster, Vip
+
+CERTIFICATES: Final = ("released", "fenced", "leased", "reflected", "best-effort", "operator")
+
+
+@click.command()
+@click.argument("provider")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Narrow it down to the VIPs and fences of this cluster file.",
+)
+@node_option
+@click.option("--terraform", is_flag=True, help="Write a Terraform resource.")
+def policy(provider: str, config: str | None, node: str | None, *, terraform: bool) -> None:
+    """Write the permissions that a provider needs.
+
+    PROVIDER is its plugin, such as aws; what is written is the least-privilege policy of one node.
+
+    Without --config it covers all that the provider can do. With it, each node has a policy of its
+    own: what its VIPs need, the right to stop the other node, and none to stop itself.
+    """
+    request = PolicyRequest(terraform=terraform)
+    if config is not None:
+        cluster, number = _read(config, node)
+        own, peer = (_fence(cluster, each, provider) for each in (number, 1 - number))
+        request = PolicyRequest(
+            vips=tuple(vip for name, vip in _vips(cluster, number, "") if name == provider),
+            own_fence=own,
+            peer_fence=peer,
+            terraform=terraform,
+        )
+        if not request.vips and peer is None:
+            raise click.UsageError(f"{config} has no VIP of {provider}, and no such fence")
+    click.echo(str(Registry([provider]).call(provider, "hafw_policy_write", request=request)))
+
+
+@click.command()
+@config_option
+@node_option
+@click.option(
+    "--certificate",
+    type=click.Choice(CERTIFICATES),
+    default="released",
+    show_default=True,
+    help="What the takeover rests on.",
+)
+def plan(config: Path, node: str | None, certificate: str) -> None:
+    """Show what a takeover by this node would do.
+
+    Each VIP's calls and local steps, in their order; nothing is asked and nothing is changed.
+    """
+    cluster, number = _read(str(config), node)
+    registry = Registry({vip.provider for group in cluster.groups for vip in group.resources})
+    for provider, request in _vips(cluster, number, certificate):
+        click.echo(f"group {request.group}: {request.address} comes to {cluster.nodes[number]}")
+        steps = registry.call(provider, "hafw_vip_plan", request=request)
+        assert isinstance(steps, tuple), "as the hook has it"
+        for count, step in enumerate(steps, 1):
+            click.echo(f"  {count}. {step}")
+
+
+def _read(config: str, node: str | None) -> tuple[Cluster, int]:
+    from pathlib import Path
+
+    target = Target(Path(config).absolute(), Path(), node)
+    cluster = target.cluster()
+    return cluster, cluster.node_number(target.node_name())
+
+
+def _vips(cluster: Cluster, number: int, certificate: str) -> list[tuple[str, VipRequest]]:
+    return [
+        (vip.provider, _request(cluster, group.id, vip, number, certificate))
+        for group in cluster.groups
+        for vip in group.resources
+    ]
+
+
+def _request(cluster: Cluster, group: int, vip: Vip, number: int, certificate: str) -> VipRequest:
+    return VipRequest(
+        cluster_id=cluster.id.hex,
+        group=group,
+        epoch=0,
+        address=str(vip.address.ip),
+        interface=vip.interfaces[number],
+        deadline_ns=0,
+        certificate=certificate,
+        node=number,
+        nodes=cluster.nodes,
+        options=dict(vip.options),
+    )
+
+
+def _fence(cluster: Cluster, number: int, method: str) -> Mapping[str, str | int | bool] | None:
+    found = [dict(level.options) for level in cluster.fences[number] if level.method == method]
+    return found[0] if found else None

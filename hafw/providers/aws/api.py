@@ -1,0 +1,134 @@
+"""The connection to EC2: one call at a time, under the deadline of the operation it belongs to.
+
+One rule: the SDK never tries again by itself. A read is repeated until the deadline; a change is
+repeated only where EC2 said that it had not acted.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+
+from hafw.hooks.errors import Misconfigured, Retryable
+from hafw.net.clock import boot_ns
+from hafw.providers.aws.errors import meaning
+
+if TYPE_CHECKING:
+    from hafw.providers.aws.calls import Call
+
+TIMEOUTS_S: Final = (2.0, 1.0, 0.5, 0.25)
+"""Timeouts belong to the client, and clients are dear: so they come in few lengths."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+LONGEST_LOOK_S: Final = 1.0
+"""EC2 moves an address asynchronously, and shows it when it likes: asking faster is no use."""
+_DRAWN: Final = random.SystemRandom()
+
+_session_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The region and endpoint of EC2; None: as the SDK finds them."""
+
+    region: str | None
+    endpoint: str | None
+
+
+class Ec2:
+    """EC2 of one region, for one operation that ends at `until_ns` (BOOTTIME)."""
+
+    def __init__(self, where: Where, until_ns: int) -> None:
+        """No call is made yet. `made` are those that were: their names and request ids."""
+        self._where = where
+        self._until_ns = until_ns
+        self._look_s = FIRST_PAUSE_S / 2
+        self.made: list[str] = []
+
+    def call(self, what: Call, **parameters: object) -> dict[str, Any]:
+        """Make a call, as often as that is safe. Raises the errors of the contract."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return self._once(what, parameters)
+            except Retryable as busy:
+                wait_s = max(busy.after_s, pause_s * _DRAWN.uniform(0.5, 1.0))
+                if not self.pause(wait_s):
+                    raise
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def again(self) -> bool:
+        """Wait before another look, longer each time; False: there is no time for one."""
+        self._look_s = min(self._look_s * 2, LONGEST_LOOK_S)
+        return self.pause(self._look_s)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait, and say whether there is time for another call after that; if not, do not wait."""
+        if self.left_s() <= seconds + TIMEOUTS_S[-1]:
+            return False
+        time.sleep(seconds)
+        return True
+
+    def within(self, seconds: float) -> Ec2:
+        """The same, for calls that shall end earlier."""
+        sooner = Ec2(self._where, min(self._until_ns, boot_ns() + int(seconds * 1e9)))
+        sooner.made = self.made
+        return sooner
+
+    def left_s(self) -> float:
+        """How long the operation may still take."""
+        return (self._until_ns - boot_ns()) / 1e9
+
+    def _once(self, what: Call, parameters: dict[str, object]) -> dict[str, Any]:
+        left_s = self.left_s()
+        if left_s <= 0:
+            raise Retryable(f"{what.name} was not sent: its deadline had passed", 0.0)
+        # Connecting may take one timeout, and the answer another.
+        half_s = next((length for length in TIMEOUTS_S if length <= left_s / 2), left_s / 2)
+        client = _client(self._where, half_s)
+        try:
+            answer: dict[str, Any] = getattr(client, xform_name(what.name))(**parameters)
+        except (ClientError, BotoCoreError) as problem:
+            raise meaning(what, problem) from None
+        about = answer.pop("ResponseMetadata", {})
+        self.made.append(f"{what.name} {about.get('RequestId', '')}")
+        return answer
+
+
+@lru_cache(maxsize=16)
+def _client(where: Where, timeout_s: float) -> Any:  # noqa: ANN401 - boto3 has no types
+    config = Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+    )
+    with _session_lock:  # sessions are not made for several threads; clients are
+        try:
+            return _session().client(
+                "ec2", region_name=where.region, endpoint_url=where.endpoint, config=config
+            )
+        except NoRegionError:
+            raise Misconfigured('no region is known; write region = "…" beside the VIP') from None
+        except ValueError as problem:
+            raise Misconfigured(f"EC2: {problem}") from None
+
+
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+def forget() -> None:
+    """Forget every connection and credential: the environment says something else now."""
+    _client.cache_clear()
+    _session.cache_clear()

@@ -1,0 +1,479 @@
+"""The conformance class of VIP movers in a cloud: subclass it, and give it a cloud to break.
+
+One rule: a test asks only what the hooks promise, so every mover that passes can carry a cluster.
+
+    class TestMine(ConditionalMoverConformance):     # or MoverConformance, if the last writer wins
+        plugin = "hafw_mycloud"                      # the module with the hooks
+
+        @pytest.fixture
+        def cloud(self): ...                         # a `Cloud`: a model of it, or a sandbox
+
+        @pytest.fixture
+        def options(self): return {"nic": ("nic-a", "nic-b")}
+
+The host's half is replaced by two hosts in memory, so that no privilege is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+
+import pytest
+
+from hafw import hostaddress
+from hafw.hooks.errors import Conflict, Denied, ProviderError, Retryable, UnknownOutcome
+from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
+from hafw.net.clock import boot_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hafw.hooks.hookspecs import VipOption
+
+ALPHA, BETA = 0, 1
+NODES: Final = ("alpha", "beta")
+OTHER: Final = "other"
+LATE_S: Final = 1.0
+"""How much later than its deadline a call may end, on a busy machine."""
+RACES: Final = 12
+STORM: Final = 15
+"""More calls than this in a second and a half are too many."""
+BY_SILENCE: Final = "reflected"
+"""A certificate that says only that the old holder has let go by now."""
+PROOF: Final = "fenced"
+
+
+class Trouble(StrEnum):
+    """What a cloud must be able to do wrong."""
+
+    DOWN = "down"
+    """Every call is refused, and has no effect."""
+    THROTTLED = "throttled"
+    LOST_REPLY = "lost reply"
+    """The next change takes effect, and its answer is lost."""
+    STALE_READ = "stale read"
+    """The next read shows what was before the last change."""
+    LATE_LANDING = "late landing"
+    """The next change takes effect `LATE_S` after it was sent."""
+    DENIED = "denied"
+    """Changes are refused for want of a permission."""
+    EXPIRED = "expired"
+    """The credentials are."""
+
+
+class Cloud(Protocol):
+    """The cloud behind a mover, as the tests see and break it."""
+
+    def begin(self, trouble: Trouble, times: int | None = None) -> None:
+        """From now on, for so many calls, or until `calm`."""
+
+    def calm(self) -> None:
+        """End every trouble."""
+
+    def leads_to(self) -> set[str]:
+        """Whom the VIP leads to: "alpha", "beta", "other"; empty: nobody."""
+
+    def give_to(self, who: str) -> None:
+        """Let the VIP lead to "alpha", "beta" or "other", as somebody else might do it."""
+
+    def calls(self) -> int:
+        """How many calls were made so far."""
+
+    def bystanders(self) -> object:
+        """All that is none of the VIP's business, to be compared."""
+
+
+class Hosts:
+    """The host's halves of both nodes, in memory."""
+
+    def __init__(self) -> None:
+        """Neither has the VIP."""
+        self.holding: set[int] = set()
+
+    def observe(self, request: VipRequest) -> VipObservation:
+        """As `hafw.hostaddress`."""
+        mine = request.node in self.holding
+        return VipObservation(holder=Holder.MINE if mine else Holder.FREE)
+
+    def attach(self, request: VipRequest) -> VipReceipt:
+        """As `hafw.hostaddress`."""
+        changed = request.node not in self.holding
+        self.holding.add(request.node)
+        return VipReceipt(changed=changed)
+
+    def detach(self, request: VipRequest) -> VipReceipt:
+        """As `hafw.hostaddress`."""
+        changed = request.node in self.holding
+        self.holding.discard(request.node)
+        return VipReceipt(changed=changed)
+
+
+class MoverConformance:
+    """What every mover promises."""
+
+    plugin: ClassVar[str]
+    """The module with the hooks."""
+    address: ClassVar[str] = "10.0.1.50"
+    gives_up: ClassVar[bool] = True
+    """Whether the VIP leads nowhere after a release; otherwise it leads there until it is taken."""
+    sdk: ClassVar[str] = ""
+    """A module that must not be imported before it is needed."""
+
+    @pytest.fixture
+    def cloud(self) -> Cloud:
+        """The cloud; a subclass says which."""
+        raise NotImplementedError(f"{type(self).__name__} has no fixture cloud: see hafw.testing")
+
+    @pytest.fixture
+    def options(self) -> Mapping[str, VipOption]:
+        """What the cluster file says of the VIP; a subclass says what."""
+        raise NotImplementedError(f"{type(self).__name__} has no fixture options")
+
+    @pytest.fixture
+    def hosts(self, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+        """Two hosts in memory instead of the kernel."""
+        hosts = Hosts()
+        for name in ("observe", "attach", "detach"):
+            monkeypatch.setattr(hostaddress, name, getattr(hosts, name))
+        return hosts
+
+    @pytest.fixture
+    def pair(self, cloud: Cloud, options: Mapping[str, VipOption], hosts: Hosts) -> Pair:
+        """Both nodes, and a VIP that neither has; one that must lead somewhere leads to beta."""
+        return Pair(self.plugin, self.address, options, cloud, hosts)
+
+    # --- one after the other --------------------------------------------------------------------
+
+    def test_what_was_attached_is_here_and_the_peer_sees_it_there(self, pair: Pair) -> None:
+        """Both halves, read back."""
+        receipt = pair.attach(ALPHA)
+
+        assert receipt.changed
+        assert pair.cloud.leads_to() == {"alpha"}
+        assert pair.hosts.holding == {ALPHA}
+        assert pair.observe(ALPHA).holder is Holder.MINE
+        assert pair.observe(BETA).holder is Holder.PEER
+
+    @pytest.mark.parametrize("certificate", [BY_SILENCE, PROOF])
+    def test_a_second_attach_changes_nothing(self, pair: Pair, certificate: str) -> None:
+        """It is idempotent."""
+        pair.attach(ALPHA)
+        before = pair.cloud.bystanders()
+
+        pair.attach(ALPHA, certificate)
+
+        assert pair.cloud.leads_to() == {"alpha"}
+        assert pair.cloud.bystanders() == before
+
+    def test_what_was_detached_is_gone_and_a_second_time_is_no_error(self, pair: Pair) -> None:
+        """It is idempotent too."""
+        pair.attach(ALPHA)
+
+        first, second = pair.detach(ALPHA), pair.detach(ALPHA)
+
+        assert first.changed
+        assert not second.changed
+        assert pair.hosts.holding == set()
+        assert pair.observe(ALPHA).holder is not Holder.MINE
+        assert pair.cloud.leads_to() == (set() if self.gives_up else {"alpha"})
+
+    @pytest.mark.parametrize("certificate", [BY_SILENCE, PROOF])
+    def test_the_vip_of_a_dead_peer_is_taken(self, pair: Pair, certificate: str) -> None:
+        """Also after both were off: the cloud leads to whoever had it last."""
+        pair.cloud.give_to("alpha")
+
+        pair.attach(BETA, certificate)
+
+        assert pair.cloud.leads_to() == {"beta"}
+        assert pair.observe(BETA).holder is Holder.MINE
+
+    def test_it_goes_there_and_back(self, pair: Pair) -> None:
+        """Released and taken, twice."""
+        for node in (ALPHA, BETA, ALPHA):
+            pair.attach(node, "released")
+            assert pair.cloud.leads_to() == {NODES[node]}
+            pair.detach(node)
+
+        assert pair.hosts.holding == set()
+
+    def test_a_late_release_of_the_old_owner_leaves_the_new_one_alone(self, pair: Pair) -> None:
+        """The old owner was paused, and comes back to clean up."""
+        pair.attach(ALPHA)
+        pair.attach(BETA)
+
+        pair.detach(ALPHA)
+
+        assert pair.cloud.leads_to() == {"beta"}
+        assert pair.observe(BETA).holder is Holder.MINE
+
+    def test_what_a_third_party_has_is_left_there(self, pair: Pair) -> None:
+        """And the error names it."""
+        pair.cloud.give_to(OTHER)
+
+        with pytest.raises(Conflict):
+            pair.attach(ALPHA)
+        pair.detach(ALPHA)
+
+        assert pair.cloud.leads_to() == {OTHER}
+        assert pair.observe(ALPHA).holder is Holder.PEER
+
+    def test_nothing_else_is_touched(self, pair: Pair) -> None:
+        """Whatever else the nodes, the tables and the others have stays as it is."""
+        before = pair.cloud.bystanders()
+
+        pair.attach(ALPHA)
+        pair.attach(BETA, PROOF)
+        pair.detach(BETA)
+
+        assert pair.cloud.bystanders() == before
+
+    def test_a_plan_makes_no_calls(self, pair: Pair) -> None:
+        """It says what would be done."""
+        before = pair.cloud.calls()
+
+        plan = pair.hooks.hafw_vip_plan(request=pair.request(ALPHA))
+
+        assert pair.cloud.calls() == before
+        assert any(self.address in sentence for sentence in plan)
+
+    def test_the_sdk_is_not_imported_before_it_is_needed(self) -> None:
+        """A slow import must not delay what does not need it."""
+        code = f"import sys, {self.plugin}; sys.exit({self.sdk!r} in sys.modules)"
+
+        ended = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own
+
+        assert ended.returncode == 0
+
+    # --- trouble --------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("trouble", [Trouble.DOWN, Trouble.EXPIRED, Trouble.THROTTLED])
+    def test_an_error_is_no_answer_about_the_owner(self, pair: Pair, trouble: Trouble) -> None:
+        """Never FREE, never PEER: UNKNOWN, with the reason."""
+        pair.attach(ALPHA)
+        pair.cloud.begin(trouble)
+
+        seen = pair.observe(ALPHA, lasts_s=0.5)
+
+        assert seen.holder is Holder.UNKNOWN
+        assert seen.who
+        assert pair.cloud.leads_to() == {"alpha"}
+
+    def test_without_an_api_nothing_moves_and_the_deadline_holds(self, pair: Pair) -> None:
+        """And when it is back, the same attach succeeds."""
+        pair.cloud.give_to("alpha")
+        pair.cloud.begin(Trouble.DOWN)
+        began_s = time.monotonic()
+
+        with pytest.raises(ProviderError):
+            pair.attach(BETA, lasts_s=0.8)
+        took_s = time.monotonic() - began_s
+        before = pair.cloud.leads_to()
+        pair.cloud.calm()
+        pair.attach(BETA)
+
+        assert took_s < 0.8 + LATE_S
+        assert before == {"alpha"}
+        assert pair.cloud.leads_to() == {"beta"}
+
+    def test_without_an_api_a_release_takes_it_off_the_host(self, pair: Pair) -> None:
+        """That is what counts for the peer, which takes the rest."""
+        pair.attach(ALPHA)
+        pair.cloud.begin(Trouble.DOWN)
+
+        with suppress(UnknownOutcome):
+            pair.detach(ALPHA, lasts_s=0.8)
+
+        assert pair.hosts.holding == set()
+
+    def test_a_short_throttle_is_waited_out(self, pair: Pair) -> None:
+        """Within the deadline."""
+        pair.cloud.begin(Trouble.THROTTLED, times=2)
+
+        pair.attach(ALPHA)
+
+        assert pair.cloud.leads_to() == {"alpha"}
+
+    def test_a_long_throttle_is_no_storm(self, pair: Pair) -> None:
+        """Few calls, and an error that says that nothing was done."""
+        pair.cloud.begin(Trouble.THROTTLED)
+        before = pair.cloud.calls()
+
+        with pytest.raises(Retryable):
+            pair.attach(ALPHA, lasts_s=1.5)
+
+        assert pair.cloud.calls() - before < STORM
+        assert pair.hosts.holding == set()
+
+    @pytest.mark.parametrize("certificate", [BY_SILENCE, PROOF])
+    @pytest.mark.parametrize("owner", ["", "alpha"], ids=["of nobody's", "of the peer's"])
+    def test_a_lost_reply_is_resolved_by_reading(
+        self, pair: Pair, owner: str, certificate: str
+    ) -> None:
+        """The change took effect, and so it is confirmed."""
+        if owner:
+            pair.cloud.give_to(owner)
+        pair.cloud.begin(Trouble.LOST_REPLY, times=1)
+
+        pair.attach(BETA, certificate)
+
+        assert pair.cloud.leads_to() == {"beta"}
+        assert pair.observe(BETA).holder is Holder.MINE
+
+    def test_a_lost_reply_to_a_release_is_resolved_by_reading(self, pair: Pair) -> None:
+        """The same on the way out."""
+        pair.attach(ALPHA)
+        pair.cloud.begin(Trouble.LOST_REPLY, times=1)
+
+        pair.detach(ALPHA)
+
+        assert pair.observe(ALPHA).holder is not Holder.MINE
+        assert pair.cloud.leads_to() == (set() if self.gives_up else {"alpha"})
+
+    def test_a_missing_permission_is_named(self, pair: Pair) -> None:
+        """So that a person can grant it."""
+        pair.cloud.begin(Trouble.DENIED)
+
+        with pytest.raises(Denied, match=r"\w+[:.]\w+"):
+            pair.attach(ALPHA)
+
+        assert pair.hosts.holding == set()
+
+    def test_expired_credentials_are_named(self, pair: Pair) -> None:
+        """They are no matter of permissions, and nothing was done."""
+        pair.cloud.begin(Trouble.EXPIRED)
+
+        with pytest.raises(Denied):
+            pair.attach(ALPHA)
+
+        assert pair.hosts.holding == set()
+
+    def test_a_stale_read_misleads_nobody(self, pair: Pair) -> None:
+        """It shows the VIP free that the peer has; it still has one owner in the end."""
+        pair.cloud.give_to("alpha")
+        pair.cloud.begin(Trouble.STALE_READ, times=1)
+
+        try:
+            pair.attach(BETA)
+        except Conflict:
+            assert pair.cloud.leads_to() == {"alpha"}
+            assert pair.hosts.holding == set()
+        else:
+            assert pair.cloud.leads_to() == {"beta"}
+
+    def test_what_is_asked_too_late_is_not_begun(self, pair: Pair) -> None:
+        """The deadline had passed."""
+        before = pair.cloud.leads_to()
+
+        with pytest.raises(ProviderError):
+            pair.attach(ALPHA, lasts_s=-1.0)
+
+        assert pair.cloud.leads_to() == before
+
+
+class ConditionalMoverConformance(MoverConformance):
+    """What a mover promises whose cloud refuses a claim when somebody else was quicker."""
+
+    def test_a_claim_that_lands_late_takes_nothing_from_a_newer_owner(self, pair: Pair) -> None:
+        """It was given up at its deadline, and lands when the other node has the VIP."""
+        pair.cloud.begin(Trouble.LATE_LANDING, times=1)
+
+        with pytest.raises(UnknownOutcome):
+            pair.attach(ALPHA, lasts_s=LATE_S / 2)
+        pair.attach(BETA)
+        landed_s = time.monotonic() + LATE_S
+        while time.monotonic() < landed_s:
+            assert pair.cloud.leads_to() == {"beta"}
+
+        assert pair.observe(BETA).holder is Holder.MINE
+
+    def test_of_two_racers_one_wins(self, pair: Pair) -> None:
+        """Both claim a VIP that is free: it has one owner, who knows that it is."""
+        refused = 0
+        for _ in range(RACES):
+            sure = pair.race()
+
+            (owner,) = (NODES.index(name) for name in pair.cloud.leads_to())
+            assert owner in sure
+            assert pair.observe(owner).holder is Holder.MINE
+            # Who began only when the other had it already took it over, as it may.
+            assert pair.observe(1 - owner).holder is Holder.PEER
+            refused += len(sure) == 1
+            for node in (ALPHA, BETA):
+                pair.detach(node)
+        assert refused
+
+
+class Pair:
+    """Two nodes that ask the same plugin, and what is behind it."""
+
+    def __init__(
+        self,
+        plugin: str,
+        address: str,
+        options: Mapping[str, VipOption],
+        cloud: Cloud,
+        hosts: Hosts,
+    ) -> None:
+        """Of the module `plugin`; for `address`."""
+        self.hooks: Any = importlib.import_module(plugin)
+        self.cloud, self.hosts = cloud, hosts
+        self._address, self._options = address, options
+        self._epoch = 0
+
+    def request(self, node: int, certificate: str = "", lasts_s: float = 15.0) -> VipRequest:
+        """What the agent of a node would ask."""
+        self._epoch += 1
+        return VipRequest(
+            cluster_id="0" * 32,
+            group=3,
+            epoch=self._epoch,
+            address=self._address,
+            interface="eth0",
+            deadline_ns=boot_ns() + int(lasts_s * 1e9),
+            lifetime_s=60,
+            op=f"{node}/1/{self._epoch}/1",
+            certificate=certificate,
+            node=node,
+            nodes=NODES,
+            options=self._options,
+        )
+
+    def attach(self, node: int, certificate: str = BY_SILENCE, lasts_s: float = 15.0) -> VipReceipt:
+        """The hook."""
+        wanted = self.request(node, certificate, lasts_s)
+        receipt: VipReceipt = self.hooks.hafw_vip_attach(request=wanted)
+        return receipt
+
+    def detach(self, node: int, lasts_s: float = 15.0) -> VipReceipt:
+        """The hook."""
+        receipt: VipReceipt = self.hooks.hafw_vip_detach(request=self.request(node, "", lasts_s))
+        return receipt
+
+    def observe(self, node: int, lasts_s: float = 15.0) -> VipObservation:
+        """The hook."""
+        seen: VipObservation = self.hooks.hafw_vip_observe(request=self.request(node, "", lasts_s))
+        return seen
+
+    def race(self) -> list[int]:
+        """Let both attach at once; who is sure to have the VIP?"""
+        start = threading.Barrier(len(NODES))
+
+        def run(node: int) -> bool:
+            start.wait(10.0)
+            try:
+                self.attach(node, lasts_s=2.0)
+            except (Conflict, UnknownOutcome):
+                return False
+            return True
+
+        with ThreadPoolExecutor(len(NODES)) as pool:
+            won = list(pool.map(run, (ALPHA, BETA)))
+        return [node for node in (ALPHA, BETA) if won[node]]

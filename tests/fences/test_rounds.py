@@ -1,0 +1,208 @@
+"""The order of things in which a device is believed, with one that says what a test tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.fences import rounds
+from hafw.hooks.errors import Denied, Misconfigured, ProviderError, Retryable, UnknownOutcome
+from hafw.hooks.hookspecs import FenceRequest, Power
+from hafw.net.clock import boot_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STATES = {
+    "+": (Power.ON, "on"),
+    "-": (Power.OFF, "off"),
+    "~": (Power.UNKNOWN, "powering off"),
+}
+
+
+@dataclass(slots=True)
+class Scripted:
+    """Says one letter of the script at each reading, and the last one for ever.
+
+    `|` is where the order must come; `!` is a reading that fails, `.` one that takes all the time.
+    """
+
+    script: str
+    refuses: Exception | None = None
+    method: str = "scripted"
+    deadline_ns: int = 0
+    ordered: int = 0
+    readings: int = 0
+    _letters: Iterator[str] = field(init=False)
+    _last: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        before, _, after = self.script.partition("|")
+        self._letters, self._last = iter(before + after), self.script[-1]
+
+    def identity(self) -> str:
+        return "machine 7"
+
+    def read(self) -> tuple[Power, str]:
+        self.readings += 1
+        letter = next(self._letters, self._last)
+        while letter == "." and boot_ns() < self.deadline_ns:
+            pass
+        if letter == "!":
+            raise Retryable("no answer", 0.0)
+        return STATES[letter if letter in STATES else "+"]
+
+    def order_off(self) -> None:
+        self.ordered += 1
+        if self.refuses is not None:
+            raise self.refuses
+
+
+def request(timeout_s: float = 5.0) -> FenceRequest:
+    return FenceRequest(
+        cluster_id="c1",
+        op="alpha/1/1/1",
+        sender="alpha",
+        target="beta",
+        options={},
+        deadline_ns=boot_ns() + int(timeout_s * 1e9),
+    )
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes between readings, unless a test is about that."""
+    monkeypatch.setattr(rounds, "PAUSE_S", 0.001)
+
+
+def off(script: str, timeout_s: float = 5.0, refuses: Exception | None = None) -> Scripted:
+    """Switch off a machine that must be confirmed to be off."""
+    device = Scripted(script, refuses)
+    receipt = rounds.switch_off(device, request(timeout_s))
+    assert (receipt.power, receipt.confirmed) == (Power.OFF, True)
+    assert device.ordered == 1
+    return device
+
+
+@pytest.mark.parametrize(
+    ("script", "readings"),
+    [
+        ("+|--", 3),
+        ("+|+++--", 6),
+        ("+|~--", 4),
+        ("+|-+--", 5),  # one reading is a glitch
+        ("+|-~--", 5),
+        ("+|-!--", 5),  # a reading that failed begins the count anew
+        ("+|!!--", 5),
+        ("-|--", 3),  # what was read before the order does not count
+        ("~|--", 3),
+    ],
+)
+def test_off_is_two_readings_in_a_row_after_the_order(script: str, readings: int) -> None:
+    assert off(script).readings == readings
+
+
+@pytest.mark.parametrize("script", ["+|+", "+|~", "+|!", "-|-+", "+|-+-+-+-+-~"])
+def test_what_is_not_seen_to_be_off_by_the_deadline_is_unknown(script: str) -> None:
+    with pytest.raises(UnknownOutcome, match="beta was ordered off by scripted and is not seen"):
+        rounds.switch_off(Scripted(script), request(0.1))
+
+
+def test_an_order_without_an_answer_is_settled_by_reading() -> None:
+    off("+|+--", refuses=UnknownOutcome("no answer"))
+
+
+def test_an_order_that_a_running_machines_device_refuses_had_no_effect() -> None:
+    device = Scripted("+|-", refuses=Denied("the user may not"))
+
+    with pytest.raises(Denied):
+        rounds.switch_off(device, request())
+
+    assert device.readings == 1
+
+
+@pytest.mark.parametrize("before", ["-", "~"])
+def test_a_device_may_refuse_to_switch_off_what_is_off_or_going_off(before: str) -> None:
+    off(f"{before}|--", refuses=ProviderError("not in this state"))
+
+
+def test_a_device_that_cannot_be_read_is_not_ordered() -> None:
+    device = Scripted("!|-")
+
+    with pytest.raises(Retryable):
+        rounds.switch_off(device, request())
+
+    assert device.ordered == 0
+
+
+def test_nothing_is_read_or_ordered_after_the_deadline() -> None:
+    device = Scripted("+|-")
+
+    with pytest.raises(ProviderError, match="the deadline had passed") as refused:
+        rounds.switch_off(device, request(-1.0))
+
+    assert not isinstance(refused.value, UnknownOutcome)
+    assert (device.readings, device.ordered) == (0, 0)
+
+
+def test_nothing_is_ordered_when_the_first_reading_took_all_the_time() -> None:
+    late = request(0.05)
+    device = Scripted(".|-", deadline_ns=late.deadline_ns)
+
+    with pytest.raises(ProviderError, match="the deadline had passed"):
+        rounds.switch_off(device, late)
+
+    assert (device.readings, device.ordered) == (1, 0)
+
+
+def test_readings_that_agree_are_half_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert rounds.PAUSE_S == 0.5
+
+    receipt = rounds.switch_off(Scripted("+|--"), request())
+
+    first, second = receipt.seen[-2:]
+    assert (first.state, second.state) == ("off", "off")
+    assert second.at_ns - first.at_ns >= 0.5e9
+
+
+def test_the_evidence_begins_with_what_was_before_and_is_bounded() -> None:
+    few = rounds.switch_off(Scripted("+|+++--"), request()).seen
+    many = rounds.switch_off(Scripted("+|" + "+~" * 100 + "--"), request()).seen
+
+    assert [seen.state for seen in few] == ["on", "on", "off", "off"]
+    assert len(many) == rounds.MAX_SIGHTINGS
+    assert [seen.state for seen in many[-2:]] == ["off", "off"]
+
+
+@pytest.mark.parametrize(
+    ("script", "power"),
+    [("+", Power.ON), ("~", Power.UNKNOWN), ("--", Power.OFF), ("-+", Power.ON)],
+)
+def test_a_look_believes_off_only_when_it_is_said_twice(script: str, power: Power) -> None:
+    device = Scripted(script)
+
+    receipt = rounds.look(device, request())
+
+    assert (receipt.power, receipt.confirmed) == (power, power is Power.OFF)
+    assert device.ordered == 0
+
+
+def test_a_look_that_fails_is_an_error() -> None:
+    with pytest.raises(Retryable):
+        rounds.look(Scripted("-!"), request())
+
+
+@pytest.mark.parametrize("pinned", [None, "AB-1", "ab-1"])
+def test_the_machine_that_is_meant_is_accepted(pinned: str | None) -> None:
+    told = rounds.check_identity(request(), pinned=pinned, found="AB-1", what="UUID")
+
+    assert told == "UUID AB-1"
+
+
+@pytest.mark.parametrize("found", ["AB-2", "none", ""])
+def test_another_machine_is_refused(found: str) -> None:
+    with pytest.raises(Misconfigured, match="leads to another machine"):
+        rounds.check_identity(request(), pinned="AB-1", found=found, what="UUID")
