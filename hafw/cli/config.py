@@ -27,6 +27,8 @@ def check(config: Path) -> None:
 
     Exit status: 0 the file (and each file with a secret that is there) is right, 9 it is not.
     """
+    import os
+
     from hafw.config.explain import explain
     from hafw.config.fences import check_secrets
     from hafw.config.identity import config_hash
@@ -38,7 +40,7 @@ def check(config: Path) -> None:
         load_keys(cluster.key_file)
     else:
         click.echo(f"warning: there is no key file {cluster.key_file} on this machine", err=True)
-    for missing in check_secrets(cluster):
+    for missing in check_secrets(cluster, os.uname().nodename):
         click.echo(f"warning: {missing}", err=True)
     if cluster.control_group is not None and not _is_group(cluster.control_group):
         nobody = f'there is no group "{cluster.control_group}" on this machine'

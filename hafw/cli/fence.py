@@ -105,7 +105,7 @@ def ack(target: Target, *, name: str, reason: str, yes: bool) -> None:
         disruptive=True,
     )
     directory = Path(str(given[0].get("directory", acks.DIRECTORY)))
-    word = acks.Ack(pwd.getpwuid(os.getuid()).pw_name, reason, boot_ns())
+    word = acks.Ack(_person(), reason, boot_ns())
     try:
         acks.give(directory, str(cluster.id), aim.target, word)
     except Denied as problem:
@@ -141,6 +141,16 @@ def _prepare(target: Target, wanted: str) -> tuple[Cluster, tuple[Fence, ...], R
         cluster_id=str(cluster.id), sender=sender, target=name, op=f"{sender}/cli/{boot_ns()}"
     )
     return cluster, chosen, registry, aim
+
+
+def _person() -> str:
+    """Who gives the command, behind sudo too."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"user {os.getuid()}"
+    behind = os.environ.get("SUDO_USER")
+    return f"{behind} ({user})" if behind else user
 
 
 def _show(aim: Aim, record: Record, *, as_json: bool) -> None:

@@ -118,6 +118,18 @@ METHODS: Final[Mapping[str, Method]] = {
         },
         confirms=False,
     ),
+    "aws": Method(3 * MINUTE, {"instance_id": _NEEDED, "region": _TEXT, "endpoint_url": _TEXT}),
+    "gcp": Method(
+        3 * MINUTE,
+        {
+            "project": _NEEDED,
+            "zone": _NEEDED,
+            "instance": _NEEDED,
+            "instance_id": _NEEDED,
+            "discard_local_ssd": Option(Kind.FLAG),
+            "endpoint": _TEXT,
+        },
+    ),
 }
 """The methods that come with hafw."""
 
@@ -153,10 +165,15 @@ def secret_files(cluster: Cluster) -> Iterator[tuple[str, Path]]:
                     yield name, Path(str(value))
 
 
-def check_secrets(cluster: Cluster) -> list[str]:
-    """What is missing on this machine, in sentences. Raises `ConfigError` for what is wrong."""
+def check_secrets(cluster: Cluster, here: str) -> list[str]:
+    """What is missing on this machine, in sentences. Raises `ConfigError` for what is wrong.
+
+    `here`: the name of this node, which never switches itself off and needs no secret for that.
+    """
     missing, wrong = [], []
     for name, path in secret_files(cluster):
+        if name.casefold() == here.casefold():
+            continue
         try:
             read_secret(path)
         except SecretMissing as problem:
@@ -249,6 +266,13 @@ def _path(table: Table, key: str) -> str | None:
 
 def _warn(node: Table, name: str, levels: tuple[Fence, ...]) -> None:
     """What a person may expect of the fences and does not get."""
+    for level in levels:
+        if ("insecure", True) in level.options:
+            node.at("fence").warning(
+                f"{level.method} trusts whoever answers: somebody in between can read the password,"
+                f" or say that {name} is off",
+                "name the authority that signed its certificate, or that certificate: ca_file",
+            )
     if not confirms(levels):
         methods = ", ".join(level.method for level in levels)
         node.at("fence").warning(

@@ -87,7 +87,8 @@ class Rest:
     @property
     def where(self) -> str:
         """The controller, for a message."""
-        return f"https://{self._address[0]}:{self._address[1]}"
+        host, port = self._address
+        return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
     def get(self, path: str) -> Mapping[str, Any]:
         """A document. Raises Retryable when there is no answer."""

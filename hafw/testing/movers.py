@@ -29,7 +29,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 import pytest
 
 from hafw import hostaddress
-from hafw.hooks.errors import Conflict, Denied, ProviderError, Retryable, UnknownOutcome
+from hafw.hooks.errors import (
+    Conflict,
+    Denied,
+    ProviderError,
+    Retryable,
+    StaleEpoch,
+    UnknownOutcome,
+)
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.net.clock import boot_ns
 
@@ -470,7 +477,7 @@ class Pair:
             start.wait(10.0)
             try:
                 self.attach(node, lasts_s=2.0)
-            except (Conflict, UnknownOutcome):
+            except (Conflict, StaleEpoch, UnknownOutcome):
                 return False
             return True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,13 +145,17 @@ def test_a_secret_that_is_there_and_nobody_elses_is_all_right(tmp_path: Path) ->
     path.write_text("secret\n")
     path.chmod(0o600)
 
-    assert check_secrets(with_secret(path)) == []
+    assert check_secrets(with_secret(path), "alpha") == []
 
 
 def test_a_secret_that_is_missing_here_is_told(tmp_path: Path) -> None:
-    (told,) = check_secrets(with_secret(tmp_path / "secret"))
+    (told,) = check_secrets(with_secret(tmp_path / "secret"), "alpha")
 
     assert told.startswith(f"this machine cannot switch beta off: there is no file {tmp_path}")
+
+
+def test_no_node_needs_the_secret_that_switches_itself_off(tmp_path: Path) -> None:
+    assert check_secrets(with_secret(tmp_path / "secret"), "Beta") == []
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_a_secret_that_is_none_is_refused(
     path.chmod(mode)
 
     with pytest.raises(ConfigError, match=wrong):
-        check_secrets(with_secret(path))
+        check_secrets(with_secret(path), "alpha")
 
 
 # --- the methods that come with hafw ------------------------------------------------------------
@@ -195,11 +198,18 @@ insecure = true
 """,
     "sbd": 'device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4-part2"',
     "ssh": 'address = "10.1.1.101"\nidentity_file = "/etc/hafw/id"',
+    "aws": 'instance_id = "i-0fedcba9876543210"',
+    "gcp": """
+project = "my-project"
+zone = "europe-west1-c"
+instance = "store-b"
+instance_id = "4711815162342"
+""",
 }
 
 
 def test_every_method_has_a_sample() -> None:
-    assert set(TABLES) == {name for name in METHODS if find_spec(f"hafw.fences.{name}")}
+    assert set(TABLES) == set(METHODS)
 
 
 @pytest.mark.parametrize("method", TABLES)
@@ -214,7 +224,8 @@ def test_a_method_is_read_and_written_back(method: str) -> None:
 
 @pytest.mark.parametrize("method", TABLES)
 def test_the_file_and_the_method_know_the_same_options(method: str) -> None:
-    plugin = import_module(f"hafw.fences.{method}")
+    cloud = method in {"aws", "gcp"}
+    plugin = import_module(f"hafw.providers.{method}.fence" if cloud else f"hafw.fences.{method}")
     tables = {prefix.rstrip(".") for prefix in getattr(plugin, "PREFIXES", ())}
 
     assert set(METHODS[method].options) == {*plugin.OPTIONS, *tables}
@@ -252,6 +263,12 @@ def test_a_password_does_not_belong_into_the_file() -> None:
         "13: nodes.beta.fence.parameters.passwd: a secret does not belong into this file; write it "
         'into a file of its own: secrets.passwd = "/etc/hafw/…"'
     )
+
+
+def test_a_controller_that_could_be_anybody_is_warned_of() -> None:
+    table = f'[nodes.beta.fence]\nmethod = "redfish"\n{TABLES["redfish"]}\n'
+
+    assert "redfish trusts whoever answers" in warnings(fenced(table))[0]
 
 
 def test_a_courtesy_alone_is_warned_of() -> None:

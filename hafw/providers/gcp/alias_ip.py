@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hafw.hooks.errors import Misconfigured, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation
-from hafw.providers.gcp.errors import Missing
+from hafw.providers.gcp.errors import Changed, Missing, landed
 from hafw.providers.gcp.values import Alias, Interface
 
 if TYPE_CHECKING:
@@ -20,30 +20,39 @@ if TYPE_CHECKING:
 
 
 def observe(compute: Compute, move: Move) -> VipObservation:
-    """Look at both interfaces; whoever else may have the address is not seen by that."""
+    """Look at both interfaces, and if neither has it, at every instance in the two zones."""
     mine = _interface(compute, move.me, move).has(move.cidr)
     theirs = _interface_of_peer(compute, move).has(move.cidr)
     if mine and theirs:
         who = f"both instances show {move.cidr}: one answer is out of date"
         return VipObservation(holder=Holder.UNKNOWN, who=who)
+    if mine:
+        return VipObservation(holder=Holder.MINE)
     if theirs:
         return VipObservation(holder=Holder.PEER, who=move.peer.name)
-    return VipObservation(holder=Holder.MINE if mine else Holder.FREE)
+    for zone in sorted({move.me.zone, move.peer.zone}):
+        found = compute.holders(move.me.project, zone, move.cidr, move.deadline_ns)
+        if found:
+            return VipObservation(holder=Holder.PEER, who=found[0])
+    return VipObservation(holder=Holder.FREE)
 
 
 def attach(compute: Compute, move: Move) -> bool:
     """Take the address from the peer, if it has it, and claim it. Says whether that was needed."""
     mine = _interface(compute, move.me, move)
-    if mine.has(move.cidr):
-        return False
     theirs = _interface_of_peer(compute, move)
+    if mine.has(move.cidr):
+        if theirs.has(move.cidr):
+            raise Changed(f"both instances show {move.cidr}: one answer is out of date")
+        return False
     if theirs.has(move.cidr):
         without = theirs.without(move.cidr)
         compute.set_aliases(move.peer, theirs, without, move.op, move.deadline_ns)
     claimed = (*mine.aliases, Alias(move.cidr, move.secondary))
     compute.set_aliases(move.me, mine, claimed, move.op, move.deadline_ns)
-    if not _interface(compute, move.me, move).has(move.cidr):
-        raise UnknownOutcome(f"{move.cidr} is not on {move.me} after the change was DONE")
+    with landed(f"the claim of {move.cidr}"):
+        if not _interface(compute, move.me, move).has(move.cidr):
+            raise UnknownOutcome(f"{move.cidr} is not on {move.me} after the change was DONE")
     return True
 
 
@@ -54,8 +63,9 @@ def detach(compute: Compute, move: Move) -> bool:
         return False
     without = mine.without(move.cidr)
     compute.set_aliases(move.me, mine, without, move.op, move.deadline_ns)
-    if _interface(compute, move.me, move).has(move.cidr):
-        raise UnknownOutcome(f"{move.cidr} is still on {move.me} after the change was DONE")
+    with landed(f"the removal of {move.cidr}"):
+        if _interface(compute, move.me, move).has(move.cidr):
+            raise UnknownOutcome(f"{move.cidr} is still on {move.me} after the change was DONE")
     return True
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from requests import PreparedRequest, Response
+    from requests.adapters import BaseAdapter
 
     from hafw.providers.gcp.calls import Call
 
@@ -72,12 +73,12 @@ def compute(endpoint: str) -> Compute:
 class Compute:
     """Compute Engine, with this instance's credentials."""
 
-    def __init__(self, endpoint: str = "") -> None:
-        """Connect nowhere yet. Raises Denied without credentials."""
+    def __init__(self, endpoint: str = "", transport: BaseAdapter | None = None) -> None:
+        """Connect nowhere yet; `transport`: instead of HTTP. Raises Denied without credentials."""
         metadata.go_direct()
         options = ClientOptions(api_endpoint=endpoint or None)
         credentials = _credentials(endpoint)
-        adapter = _Adapter()
+        adapter = transport or _Adapter()
 
         def client(kind: Callable[..., Any]) -> Any:  # noqa: ANN401 - the SDK has no types
             made = kind(credentials=credentials, client_options=options)
@@ -108,6 +109,21 @@ class Compute:
             status=str(found.status),
             can_ip_forward=bool(found.can_ip_forward),
             interfaces={nic.name: _interface(nic) for nic in found.network_interfaces},
+        )
+
+    def holders(self, project: str, zone: str, cidr: str, until_ns: int) -> tuple[str, ...]:
+        """The instances of a zone that have `cidr` as an alias, or its address as their own."""
+        request = {"project": project, "zone": zone}
+
+        def send(timeout_s: float) -> list[Any]:
+            return list(self._instances.list(request, retry=None, timeout=timeout_s))
+
+        bare = cidr.partition("/")[0]
+        return tuple(
+            str(one.name)
+            for one in self._make(calls.INSTANCES_LIST, send, until_ns)
+            for nic in one.network_interfaces
+            if nic.network_i_p == bare or _interface(nic).has(cidr)
         )
 
     def set_aliases(

@@ -40,6 +40,12 @@ INSTANCE_GET: Final = Call(
     scope="both instances",
     retry=Retry.READ,
 )
+INSTANCES_LIST: Final = Call(
+    name="instances.list",
+    permissions=("compute.instances.list",),
+    scope="the project",
+    retry=Retry.READ,
+)
 SET_ALIASES: Final = Call(
     name="instances.updateNetworkInterface",
     permissions=("compute.instances.updateNetworkInterface", "compute.subnetworks.use"),
@@ -90,6 +96,7 @@ STOP: Final = Call(
 
 CALLS: Final = (
     INSTANCE_GET,
+    INSTANCES_LIST,
     SET_ALIASES,
     ZONE_WAIT,
     ROUTES_LIST,
@@ -100,9 +107,18 @@ CALLS: Final = (
     STOP,
 )
 MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
-    "alias-ip": (INSTANCE_GET, SET_ALIASES, ZONE_WAIT, TEST_PERMISSIONS),
+    "alias-ip": (INSTANCE_GET, INSTANCES_LIST, SET_ALIASES, ZONE_WAIT, TEST_PERMISSIONS),
     "route": (INSTANCE_GET, ROUTES_LIST, ROUTE_INSERT, ROUTE_DELETE, GLOBAL_WAIT, TEST_PERMISSIONS),
 }
 """The calls of each mover."""
 FENCE_CALLS: Final = (INSTANCE_GET, STOP, TEST_PERMISSIONS)
 """The calls of the fence."""
+ON_INSTANCE: Final = frozenset(
+    {
+        "compute.instances.get",
+        "compute.instances.stop",
+        "compute.instances.updateNetworkInterface",
+        "compute.instances.use",
+    }
+)
+"""The permissions of which an instance says whether they are granted on it."""

@@ -6,18 +6,19 @@ One rule: whoever is overtaken reads again and decides again; the same change is
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from hafw.hooks.errors import Conflict, Misconfigured, Retryable, UnknownOutcome
+from hafw.hooks.errors import Conflict, Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.net.clock import boot_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
 ROUNDS: Final = 5
-"""Fresh starts before being overtaken is a conflict."""
+"""How often being overtaken is a reason to begin anew; then it is a conflict."""
 _PAUSE_S: Final = 0.5
 """Before looking again at what another operation is changing."""
 
@@ -43,18 +44,29 @@ class Unanswered(UnknownOutcome):
         self.after_s = after_s
 
 
+@contextmanager
+def landed(what: str) -> Iterator[None]:
+    """The block follows a change that has landed: an error in it is none "without effect"."""
+    try:
+        yield
+    except UnknownOutcome:
+        raise
+    except ProviderError as problem:
+        raise UnknownOutcome(f"{what} is done, and then: {problem}") from problem
+
+
 def decided(once: Callable[[], T], until_ns: int) -> T:
     """What `once` returns: it reads, decides and acts, from the beginning each time it is run."""
-    for round_ in range(ROUNDS):
-        last = round_ == ROUNDS - 1
+    overtaken = 0
+    while True:
         try:
             return once()
         except Changed:
-            if last:
+            overtaken += 1
+            if overtaken == ROUNDS:
                 raise
         except Busy as problem:
             pause_s = problem.after_s or _PAUSE_S
-            if last or (until_ns - boot_ns()) / 1e9 <= pause_s:
+            if (until_ns - boot_ns()) / 1e9 <= pause_s:
                 raise
             time.sleep(pause_s)
-    raise AssertionError("the last round returns or raises")

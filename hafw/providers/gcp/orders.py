@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured
 from hafw.providers.gcp import alias_ip, metadata, route
-from hafw.providers.gcp.calls import MOVER_CALLS
+from hafw.providers.gcp.calls import MOVER_CALLS, ON_INSTANCE
 from hafw.providers.gcp.values import Machine, Move
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def check_permissions(
     What they need on a network or on the project cannot be asked.
     """
     every = {permission for call in calls for permission in call.permissions}
-    wanted = tuple(sorted(one for one in every if one.startswith("compute.instances.")))
+    wanted = tuple(sorted(every & ON_INSTANCE))
     lacking = compute.lacking(machine, wanted, until_ns)
     if lacking:
         raise Denied(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Conflict, ProviderError, StaleEpoch, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation
-from hafw.providers.gcp.errors import Busy
+from hafw.providers.gcp.errors import decided, landed
 from hafw.providers.gcp.values import Route
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WORST: Final = 60_000
 SPAN: Final = 50_000
 """Priorities from 60,000 down, one for each epoch; after so many moves they begin anew."""
+READS: Final = 3
+"""How often the list is read for a route that must be in it."""
 
 
 def observe(compute: Compute, move: Move) -> VipObservation:
@@ -41,20 +43,20 @@ def observe(compute: Compute, move: Move) -> VipObservation:
 
 def attach(compute: Compute, move: Move) -> bool:
     """Insert the route of this epoch, see that it counts, remove older ones."""
-    changed = _insert(compute, move)
-    routes = _routes(compute, move)
-    for route in routes:
-        if route.name == _name(move) and route.next_hop != str(move.me):
-            raise Conflict(f"epoch {move.epoch} of {move.cidr} is already {route.next_hop}'s")
-    newer = [route for route in routes if (_epoch(route, move) or 0) > move.epoch]
-    if newer:
-        compute.delete_route(move.me.project, _name(move), move.op, move.deadline_ns)
-        raise StaleEpoch(f"route {newer[0].name} is of a newer epoch than {move.epoch}")
-    _check_foreign(routes, move)
+    inserted = _insert(compute, move)
+    with landed(f"route {_name(move)}"):
+        routes = _routes_with_own(compute, move)
+    _check_own(routes, move)
+    obstacle = _obstacle(routes, move)
+    if obstacle is not None:
+        with landed(f"route {_name(move)}"):
+            compute.delete_route(move.me.project, _name(move), move.op, move.deadline_ns)
+        raise obstacle
     older = [route for route in routes if (_epoch(route, move) or move.epoch) < move.epoch]
     for route in older:
-        _remove_older(compute, route, move)
-    return changed or bool(older)
+        with landed(f"route {_name(move)}"):
+            _remove(compute, route, move)
+    return inserted or bool(older)
 
 
 def detach(compute: Compute, move: Move) -> bool:
@@ -65,7 +67,7 @@ def detach(compute: Compute, move: Move) -> bool:
         if _epoch(route, move) is not None and route.next_hop == str(move.me)
     ]
     for route in mine:
-        compute.delete_route(move.me.project, route.name, move.op, move.deadline_ns)
+        _remove(compute, route, move)
     return bool(mine)
 
 
@@ -95,26 +97,42 @@ def _insert(compute: Compute, move: Move) -> bool:
     return True
 
 
-def _check_foreign(routes: tuple[Route, ...], move: Move) -> None:
-    """A route that is not ours and takes the traffic away is nothing that hafw may remove."""
-    if not any(route.name == _name(move) for route in routes):
-        raise UnknownOutcome(f"route {_name(move)} is not in the list after it was inserted")
+def _routes_with_own(compute: Compute, move: Move) -> tuple[Route, ...]:
+    """Read the routes until the one of this epoch is there: a list may be out of date."""
+    for _ in range(READS):
+        routes = _routes(compute, move)
+        if any(route.name == _name(move) for route in routes):
+            return routes
+    raise UnknownOutcome(f"route {_name(move)} is not in the list after it was inserted")
+
+
+def _check_own(routes: tuple[Route, ...], move: Move) -> None:
+    """Raise Conflict if the route of this epoch is the other node's."""
     for route in routes:
-        if _epoch(route, move) is None and route.priority <= _priority(move):
-            raise Conflict(
+        if route.name == _name(move) and route.next_hop != str(move.me):
+            raise Conflict(f"epoch {move.epoch} of {move.cidr} is already {route.next_hop}'s")
+
+
+def _obstacle(routes: tuple[Route, ...], move: Move) -> ProviderError | None:
+    """Why this node cannot be the holder: a newer epoch, or a route that hafw may not remove."""
+    for route in routes:
+        epoch = _epoch(route, move)
+        if epoch is None and route.priority <= _priority(move):
+            return Conflict(
                 f"route {route.name} to {move.cidr} is not of this cluster and has priority "
                 f"{route.priority}; remove it, or give it one above {WORST}"
             )
+        if epoch is not None and epoch > move.epoch:
+            return StaleEpoch(f"route {route.name} is of a newer epoch than {move.epoch}")
+    return None
 
 
-def _remove_older(compute: Compute, route: Route, move: Move) -> None:
-    try:
-        compute.delete_route(move.me.project, route.name, move.op, move.deadline_ns)
-    except Busy:
-        raise
-    except ProviderError as problem:
-        # Traffic comes here already, so "no effect" would be wrong.
-        raise UnknownOutcome(f"route {route.name} could not be removed: {problem}") from None
+def _remove(compute: Compute, route: Route, move: Move) -> None:
+    """Delete a route, which somebody else may be doing as well."""
+    decided(
+        lambda: compute.delete_route(move.me.project, route.name, move.op, move.deadline_ns),
+        move.deadline_ns,
+    )
 
 
 def _routes(compute: Compute, move: Move) -> tuple[Route, ...]:

@@ -51,6 +51,7 @@ def use_mover(compute: Compute, name: str) -> None:
     mover.attach(compute, move(B, A, 2))
     mover.observe(compute, move(A, B, 2))
     mover.detach(compute, move(B, A, 2))
+    mover.observe(compute, move(A, B, 2))
     compute.server(A, until_ns())
 
 

@@ -6,6 +6,7 @@ One rule: it holds an answer back for as long as the model says, and never block
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -48,10 +49,11 @@ class Server:
         """End every listener."""
         self._closing.set()
         for listener in self._listeners:
-            listener.shutdown()
-            listener.server_close()
+            listener.socket.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for a connection
         for thread in self._threads:
             thread.join(STOP_S)
+        for listener in self._listeners:
+            listener.server_close()
 
     def ask(self, request: Request) -> Reply | Lost:
         """Pass a request to the model, and wait as it says."""
@@ -67,11 +69,15 @@ class Server:
 
     def _listen(self, handler: type[BaseHTTPRequestHandler], port: int = 0) -> tuple[str, int]:
         listener = _Listener(("127.0.0.1", port), handler)
-        thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
         thread.start()
         self._listeners.append(listener)
         self._threads.append(thread)
         return "127.0.0.1", int(listener.server_address[1])
+
+    def _serve(self, listener: ThreadingHTTPServer) -> None:
+        while not self._closing.is_set():
+            listener.handle_request()
 
 
 class _Listener(ThreadingHTTPServer):
