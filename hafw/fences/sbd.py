@@ -128,7 +128,7 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
                 raise UnknownOutcome(
                     f"{request.target} has started again since the pill was written"
                 )
-            if now.down_in_ms is not None and now.seen == request.op:
+            if now.down_in_ms is not None:  # of whichever pill: it pets no more
                 until_ns = min(until_ns, pill.certainly_down_ns(now, boot_ns()))
             agreeing = agreeing + 1 if over else 0
         slot.note("its time is over")
