@@ -106,32 +106,10 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     slot = Slot(request)
     with slot.open() as disk:
         before = slot.guard(disk)
-        until_ns = pill.certainly_off_ns(before, slot.write(disk))
+        written_ns = slot.write(disk)
         if not before.watchdog_ms:
             return slot.receipt(Power.UNKNOWN)
-        agreeing = 0
-        while agreeing < AGREEING:
-            if boot_ns() >= request.deadline_ns:
-                raise UnknownOutcome(
-                    f"the pill for {request.target} is written, and the time of its watchdog "
-                    f"({before.watchdog_ms} ms, twice) is not over by the deadline"
-                )
-            pause(request, LOOK_S)
-            over = boot_ns() >= until_ns
-            try:
-                now = slot.guard(disk)
-            except Retryable as problem:
-                slot.note(f"unreadable: {problem}")
-                agreeing = 0
-                continue
-            if now.incarnation != before.incarnation:
-                raise UnknownOutcome(
-                    f"{request.target} has started again since the pill was written"
-                )
-            if now.down_in_ms is not None and now.seen == request.op:
-                until_ns = min(until_ns, pill.certainly_down_ns(now, boot_ns()))
-            agreeing = agreeing + 1 if over else 0
-        slot.note("its time is over")
+        _wait(request, slot, disk, before, pill.certainly_off_ns(before, written_ns))
         return slot.receipt(Power.OFF)
 
 
@@ -149,3 +127,31 @@ def _told(guard: Guard) -> str:
         return "no watchdog is armed"
     told = f"incarnation {guard.incarnation}, watchdog of {guard.watchdog_ms} ms"
     return told if guard.down_in_ms is None else f"{told}, dying of {guard.seen}"
+
+
+def _wait(request: FenceRequest, slot: Slot, disk: Sectors, before: Guard, until_ns: int) -> None:
+    """Until its time is over, and the disk then says that it was the same life of the target.
+
+    Raises UnknownOutcome.
+    """
+    agreeing = 0
+    while agreeing < AGREEING:
+        if boot_ns() >= request.deadline_ns:
+            raise UnknownOutcome(
+                f"the pill for {request.target} is written, and the time of its watchdog "
+                f"({before.watchdog_ms} ms, twice) is not over by the deadline"
+            )
+        pause(request, LOOK_S)
+        over = boot_ns() >= until_ns
+        try:
+            now = slot.guard(disk)
+        except Retryable as problem:
+            slot.note(f"unreadable: {problem}")
+            agreeing = 0
+            continue
+        if now.incarnation != before.incarnation:
+            raise UnknownOutcome(f"{request.target} has started again since the pill was written")
+        if now.down_in_ms is not None:  # of whichever pill: it pets no more
+            until_ns = min(until_ns, pill.certainly_down_ns(now, boot_ns()))
+        agreeing = agreeing + 1 if over else 0
+    slot.note("its time is over")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -17,10 +19,10 @@ from hafw.net.clock import boot_ns
 from hafw.net.pill import Guard, Pill, Verdict
 from hafw.sectors import UNIT, Sectors
 from hafw.testing.fences import BlindFenceConformance, Shooter
+from tests.stores.test_disk import loop_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from hafw.testing.fences import Fault
 
@@ -167,6 +169,43 @@ def test_a_pill_for_a_target_without_a_watchdog_proves_nothing(
 
     assert (receipt.power, receipt.confirmed) == (Power.UNKNOWN, False)
     assert receipt.seen[-1].state == "pill written"
+
+
+def test_a_target_that_is_dying_of_another_pill_pets_no_more(
+    target: Target, shooter: Shooter
+) -> None:
+    guard = pill.dying(target.arm()._replace(watchdog_ms=60_000), Pill("alpha/1/1/0"))
+    with target.disk() as disk:
+        last = guard._replace(down_in_ms=100)
+        disk.write(pill.guard_unit(SLOT), pill.encode_guard(last))
+
+    assert shooter.off().power is Power.OFF
+
+
+@pytest.fixture(params=[512, 4096])
+def hosts(request: pytest.FixtureRequest, target: Target) -> Iterator[tuple[str, str]]:
+    """The disk as two hosts see it: two devices on one file, each with caches of its own."""
+    devices: list[str] = []
+    try:
+        devices += [loop_device(target.path, request.param) for _ in range(2)]
+        yield devices[0], devices[1]
+    finally:
+        for device in devices:
+            subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def test_two_hosts_see_the_pill_and_what_the_guard_makes_of_it(
+    target: Target, shooter: Shooter, hosts: tuple[str, str]
+) -> None:
+    alpha = replace(shooter, options={"device": hosts[0]})
+    target.path = Path(hosts[1])
+    before = alpha.status()
+    target.start()
+
+    receipt = alpha.off()
+
+    assert before.seen[0].state == "no watchdog is armed"
+    assert any(", dying of alpha/1/1/" in seen.state for seen in receipt.seen)
 
 
 def test_a_target_that_starts_again_meanwhile_is_not_off(target: Target, shooter: Shooter) -> None:

@@ -15,6 +15,7 @@ from hafw.hooks.hookspecs import (
     FenceReceipt,
     FenceRequest,
     Holder,
+    PolicyRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
@@ -32,6 +33,7 @@ from hafw.providers.gcp.orders import (
     mover_calls,
     mover_of,
 )
+from hafw.providers.gcp.policy import policy
 
 if TYPE_CHECKING:
     from hafw.providers.gcp.api import Compute
@@ -125,6 +127,12 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
         f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
         "open the gate (nftables)",
     )
+
+
+@hookimpl
+def hafw_policy_write(request: PolicyRequest) -> str:
+    """Two roles as gcloud takes them, or Terraform for the pair."""
+    return policy(request)
 
 
 @hookimpl

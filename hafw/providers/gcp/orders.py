@@ -88,7 +88,7 @@ def check_permissions(
     if lacking:
         raise Denied(
             f"this node lacks {', '.join(lacking)} on {machine.link}: grant its service account "
-            "the role of docs/gcp.md"
+            "the role that `hafw policy gcp` writes"
         )
 
 

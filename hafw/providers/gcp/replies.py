@@ -41,8 +41,8 @@ def of_call(call: Call, problem: Exception) -> ProviderError:
         return Retryable(f"{call.name} was not sent: no token could be had: {problem}", 0.0)
     if isinstance(problem, GoogleAuthError):
         return Denied(
-            f"{call.name}: {problem}; give this instance a service account with the role of "
-            "docs/gcp.md"
+            f"{call.name}: {problem}; give this instance a service account with the role that "
+            "`hafw policy gcp` writes"
         )
     if isinstance(problem, RequestException):
         if isinstance(problem, ConnectTimeout) or _never_connected(problem):
@@ -78,7 +78,7 @@ def _of_status(call: Call, problem: GoogleAPICallError) -> ProviderError:
             return Denied(f"{told}; the token is refused: look at this instance's service account")
         case HTTPStatus.FORBIDDEN:
             needs = ", ".join(call.permissions)
-            return Denied(f"{told}; it needs {needs} on {call.scope}: see docs/gcp.md")
+            return Denied(f"{told}; it needs {needs} on {call.scope}: see `hafw policy gcp`")
         case HTTPStatus.PRECONDITION_FAILED:
             return Changed(told)
         case HTTPStatus.CONFLICT:

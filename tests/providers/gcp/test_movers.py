@@ -256,7 +256,7 @@ def test_a_missing_permission_is_named_with_the_remedy(pair: tuple[Node, Node], 
     alpha, _ = pair
     gce.denied |= {"compute.instances.updateNetworkInterface", "compute.routes.create"}
 
-    with pytest.raises(Denied, match=r"compute\.(instances|routes)\.\w+.*docs/gcp"):
+    with pytest.raises(Denied, match=r"compute\.(instances|routes)\.\w+.*hafw policy gcp"):
         alpha.attach()
 
 
