@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import requests
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
-from google.cloud import storage
+from google.cloud.storage import Bucket, Client
 from urllib3.exceptions import NewConnectionError
 
 from hafw.hooks.errors import Denied, Misconfigured
@@ -70,16 +70,16 @@ def _address(request: LeaseRequest) -> Address:
     return address
 
 
-def _bucket(address: Address) -> storage.Bucket:
+def _bucket(address: Address) -> Bucket:
     return _client(address.options.get("endpoint_url")).bucket(address.host)
 
 
 @lru_cache(maxsize=4)
-def _client(endpoint: str | None) -> storage.Client:
+def _client(endpoint: str | None) -> Client:
     if endpoint is None:
-        return storage.Client()
+        return Client()
     # Another endpoint is an emulator, which has no use for credentials.
-    return storage.Client(
+    return Client(
         project="none", client_options={"api_endpoint": endpoint}, use_auth_w_custom_endpoint=False
     )
 
