@@ -39,13 +39,13 @@ def wrong(world: World, *owners: str | None, never_both: bool = True) -> list[st
 
 
 for _module in (
-    "leases",
-    "fences",
     "silence",
     "stops",
     "authority",
     "boot",
     "commands",
     "reloading",
+    "leases",
+    "fences",
 ):
     import_module(f"hafw_sim.stories.{_module}")

@@ -207,6 +207,24 @@ def both_are_needed() -> list[str]:
 
 
 @story
+def ticket_that_was_given_back_is_no_ticket() -> list[str]:
+    """`fenced+leased`: beta had the lease, gave it back when it could not serve, and asks again."""
+    world = _pair(FENCED_OR_LEASED, both=True)
+    world.nodes[BETA].fence_cut = True
+    world.freeze(ALPHA)
+    while (record := world.store.holder(1)) is None or record.holder != BETA:
+        world.run(0.1)
+        assert world.now_ns < 120 * SECOND, "beta never claimed it"
+    world.set_service(BETA, up=False)
+    world.run(0.5)
+    world.store.up = False
+    world.nodes[BETA].fence_cut = False
+    world.set_service(BETA, up=True)
+    world.run(60)
+    return wrong(world, None) + _shots(world, 0)
+
+
+@story
 def both_are_needed_and_the_store_is_gone() -> list[str]:
     """`fenced+leased`: without the ticket nobody shoots."""
     world = _pair(FENCED_OR_LEASED, both=True)
