@@ -11,9 +11,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.table import suggest
+from hafw.core.settings import SECOND
 
 if TYPE_CHECKING:
-    from hafw.config.model import VipOption
+    from hafw.config.model import Vip, VipOption
     from hafw.config.problems import Place
     from hafw.config.table import Table
 
@@ -88,7 +89,19 @@ VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
 }
 """The keys by provider and mover. A provider that is not here has one way only, and no keys."""
 
+USUAL_MOVE_NS: Final = 20 * SECOND
+MOVES_NS: Final = {
+    ("gcp", "alias-ip"): 180 * SECOND,  # two operations, each of which can take half a minute
+    ("gcp", "route"): 90 * SECOND,
+}
+"""How long it may take to bring a VIP, or to give it up, where that is longer than usual."""
+
 Options = tuple[tuple[str, "VipOption"], ...]
+
+
+def move_ns(vip: Vip) -> int:
+    """How long it may take to bring this VIP, or to give it up."""
+    return MOVES_NS.get((vip.provider, str(dict(vip.options).get(MOVER))), USUAL_MOVE_NS)
 
 
 def read_options(table: Table, provider: str, nodes: tuple[str, str] | None) -> Options | None:
