@@ -50,7 +50,7 @@ NODES: Final = ("alpha", "beta")
 OTHER: Final = "other"
 LATE_S: Final = 1.0
 """How much later than its deadline a call may end, on a busy machine."""
-RACES: Final = 12
+RACES: Final = 6
 STORM: Final = 15
 """More calls than this in a second and a half are too many."""
 BY_SILENCE: Final = "reflected"

@@ -18,7 +18,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
-from hafw.hooks.errors import Misconfigured, Retryable
+from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.net.clock import boot_ns
 from hafw.providers.aws.errors import meaning
 
@@ -48,11 +48,15 @@ class Ec2:
     """EC2 of one region, for one operation that ends at `until_ns` (BOOTTIME)."""
 
     def __init__(self, where: Where, until_ns: int) -> None:
-        """No call is made yet. `made` are those that were: their names and request ids."""
+        """No call is made yet. `made` are those that were: their names and request ids.
+
+        `in_doubt`: a change was sent and not answered, or only a part of one was made.
+        """
         self._where = where
         self._until_ns = until_ns
         self._look_s = FIRST_PAUSE_S / 2
         self.made: list[str] = []
+        self.in_doubt = False
 
     def call(self, what: Call, **parameters: object) -> dict[str, Any]:
         """Make a call, as often as that is safe. Raises the errors of the contract."""
@@ -98,7 +102,9 @@ class Ec2:
         try:
             answer: dict[str, Any] = getattr(client, xform_name(what.name))(**parameters)
         except (ClientError, BotoCoreError) as problem:
-            raise meaning(what, problem) from None
+            error = meaning(what, problem)
+            self.in_doubt = self.in_doubt or isinstance(error, UnknownOutcome)
+            raise error from None
         about = answer.pop("ResponseMetadata", {})
         self.made.append(f"{what.name} {about.get('RequestId', '')}")
         return answer

@@ -64,6 +64,17 @@ def attach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     Where it is proved that the old holder cannot act, one call takes it from whoever has it.
     Without that proof it is taken from the peer only as it was seen, then claimed from nobody.
     """
+    try:
+        return _attach(mover, vip, ec2)
+    except UnknownOutcome:
+        raise
+    except ProviderError as problem:
+        if ec2.in_doubt:
+            raise UnknownOutcome(str(problem)) from problem
+        raise
+
+
+def _attach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     changed = _claim_at_once(mover, vip, ec2) if vip.old_holder_is_off else False
     while not changed:
         changed = _compare_and_swap(mover, vip, ec2)
@@ -80,28 +91,26 @@ def _claim_at_once(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     """Take it from whoever has it. Says whether that, or what it took instead, changed anything."""
     try:
         mover.claim(vip, ec2, reassign=True)
-    except (Conflict, Refused, UnknownOutcome) as problem:
-        in_doubt = isinstance(problem, UnknownOutcome)
-        return _compare_and_swap(mover, vip, ec2, in_doubt=in_doubt)
+    except (Conflict, Refused, UnknownOutcome):
+        return _compare_and_swap(mover, vip, ec2)
     return True
 
 
-def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2, *, in_doubt: bool = False) -> bool:
+def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     """Take it from the owner that is seen first, or from nobody. Says whether anything changed.
 
-    Once it was free, whoever has it then was quicker, and keeps it. `in_doubt`: a claim of it was
-    sent and not answered.
+    Once it was free, whoever has it then was quicker, and keeps it.
     """
-    changed, was_free, refused = in_doubt, False, False
+    changed, was_free, refused = ec2.in_doubt, False, False
     while True:
         seen = mover.seen(vip, ec2)
         if seen.holder is Holder.MINE:
             return changed
         if seen.holder is Holder.PEER and (was_free or seen.who != vip.peers("eni")):
-            raise _lost(vip, seen, in_doubt=in_doubt)
+            raise _lost(vip, seen)
         changed = True
         try:
-            was_free = seen.holder is Holder.FREE or mover.dislodge(vip, ec2, seen)
+            was_free = _free(mover, vip, ec2, seen)
             mover.claim(vip, ec2, reassign=False)
         except NotThere:
             was_free = True
@@ -109,26 +118,28 @@ def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2, *, in_doubt: bool
             if refused:
                 raise
             refused = True
-        except (Conflict, UnknownOutcome) as problem:
-            in_doubt = in_doubt or isinstance(problem, UnknownOutcome)
+        except (Conflict, UnknownOutcome):
             if not ec2.again():
-                raise _in_time(vip, problem, in_doubt=in_doubt) from None
+                raise
         else:
             return True
 
 
-def _lost(vip: VipRequest, seen: Seen, *, in_doubt: bool) -> ProviderError:
+def _free(mover: Mover, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
+    """Take it from the peer, if that has it. Says whether nobody has it then."""
+    if seen.holder is Holder.FREE:
+        return True
+    freed = mover.dislodge(vip, ec2, seen)
+    ec2.in_doubt = ec2.in_doubt or freed  # a failure from here on would not be without effect
+    return freed
+
+
+def _lost(vip: VipRequest, seen: Seen) -> Conflict:
     if seen.who != vip.peers("eni"):
         whose = "neither node's interface; free it there, or correct eni in the cluster file"
     else:
         whose = "the other node's interface, which was quicker"
-    told = f"{vip.address} belongs to {seen.who}, {whose}"
-    return UnknownOutcome(told) if in_doubt else Conflict(told)
-
-
-def _in_time(vip: VipRequest, problem: Exception, *, in_doubt: bool) -> ProviderError:
-    told = f"{vip.address} could not be moved to {vip.own('eni')} in time: {problem}"
-    return UnknownOutcome(told) if in_doubt else Conflict(told)
+    return Conflict(f"{vip.address} belongs to {seen.who}, {whose}")
 
 
 def detach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
