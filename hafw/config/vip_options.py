@@ -74,6 +74,7 @@ _GCE: Final = {
 }
 _NIC: Final = Key(shape=Shape.EACH, pattern=r"nic\d", example="nic0", optional=True)
 _RANGE: Final = Key(pattern=_NAME, example="vips", optional=True)
+_PORT: Final = Key(pattern=r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}", example="7450")
 _NETWORK: Final = Key(pattern=_NAME, example="default", optional=True)
 
 VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
@@ -85,6 +86,7 @@ VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
     "gcp": {
         "alias-ip": {**_GCE, "nic": _NIC, "secondary_range": _RANGE},
         "route": {**_GCE, "network": _NETWORK},
+        "health-check": {"port": _PORT},
     },
 }
 """The keys by provider and mover. A provider that is not here has one way only, and no keys."""

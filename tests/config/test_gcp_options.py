@@ -26,6 +26,7 @@ def gcp(keys: str) -> str:
     [
         (f'mover = "alias-ip", {PLACE}, secondary_range = "vips"', 180),
         (f'mover = "route", {PLACE}, network = "prod"', 90),
+        ('mover = "health-check", port = "7450"', 20),
     ],
 )
 def test_a_move_is_given_the_time_that_it_takes_there(keys: str, budget_s: int) -> None:
@@ -50,6 +51,7 @@ def test_on_premises_it_is_given_as_long_as_ever() -> None:
             f'mover = "route", {PLACE.replace("west1-b", "west1")}',
             '"europe-west1" is none of these',
         ),
+        ('mover = "health-check", port = "65536"', '"65536" is none of these'),
         (f'mover = "route", {PLACE}, endpoint = "ftp://x"', '"ftp://x" is none of these'),
     ],
 )

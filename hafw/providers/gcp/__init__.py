@@ -22,7 +22,7 @@ from hafw.hooks.hookspecs import (
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import fence
+from hafw.providers.gcp import fence, health_check
 from hafw.providers.gcp.calls import FENCE_CALLS
 from hafw.providers.gcp.errors import Missing, decided
 from hafw.providers.gcp.orders import (
@@ -46,7 +46,10 @@ WARM_S: Final = 10.0
 def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """Import the SDK, see who this instance is, fetch a token, connect."""
     until_ns = boot_ns() + int(WARM_S * 1e9)
-    moves = [(request, mover_of(request), move_of(request, until_ns)) for request in requests]
+    for request in filter(health_check.chosen, requests):
+        health_check.warm(request)
+    called = [request for request in requests if not health_check.chosen(request)]
+    moves = [(request, mover_of(request), move_of(request, until_ns)) for request in called]
     with suppress(Retryable):  # an API that is away now may be back when it is needed
         for request, _, move in moves:
             check_identity(move.me)
@@ -60,6 +63,8 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 @hookimpl
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Ask Compute Engine and look at the interface: MINE only if both have it."""
+    if health_check.chosen(request):
+        return health_check.observe(request)
     try:
         move = move_of(request)
         found: VipObservation = mover_of(request).observe(_compute(endpoint_of(request)), move)
@@ -77,6 +82,8 @@ def hafw_vip_observe(request: VipRequest) -> VipObservation:
 @hookimpl
 def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Move the address here in the cloud, then put it on the interface, behind the gate."""
+    if health_check.chosen(request):
+        return health_check.attach(request)
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     compute = _compute(endpoint_of(request))
@@ -91,6 +98,8 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
 @hookimpl
 def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     """Take the address off the interface, then give it up in the cloud."""
+    if health_check.chosen(request):
+        return health_check.detach(request)
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     gone = hostaddress.detach(request).changed
@@ -120,7 +129,10 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation:
 @hookimpl
 def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
     """The calls of an attach, and what it does on this machine."""
-    calls: tuple[str, ...] = mover_of(request).plan(move_of(request))
+    if health_check.chosen(request):
+        calls = health_check.plan(request)
+    else:
+        calls = mover_of(request).plan(move_of(request))
     return (
         *calls,
         f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",

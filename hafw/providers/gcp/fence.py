@@ -90,13 +90,14 @@ def off(compute: Compute, target: Target, op: str, until_ns: int) -> FenceReceip
         compute.stop(target.machine, op, order_until_ns, discard_local_ssd=target.discard_local_ssd)
     except UnknownOutcome as problem:
         seen.append(Sighting(f"ordered off, without an answer: {problem}", boot_ns()))
-    since = len(seen)
+    since, state = len(seen), seen[0].state
     while not _is_off(seen[since:]):
         if (until_ns - boot_ns()) / 1e9 <= PAUSE_S:
-            raise UnknownOutcome(f"{target.identity} was told to stop and is {seen[-1].state}")
+            raise UnknownOutcome(f"{target.identity} was told to stop; last seen: {state}")
         time.sleep(PAUSE_S)
         try:
             seen.append(_look(compute, target, until_ns))
+            state = seen[-1].state
         except ProviderError as problem:
             seen.append(Sighting(f"unreadable: {problem}", boot_ns()))
     return _receipt(target, Power.OFF, seen)

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured
-from hafw.providers.gcp import alias_ip, metadata, route
+from hafw.providers.gcp import alias_ip, health_check, metadata, route
 from hafw.providers.gcp.calls import MOVER_CALLS, ON_INSTANCE
 from hafw.providers.gcp.values import Machine, Move
 
@@ -35,7 +35,8 @@ def mover_of(request: VipRequest) -> ModuleType:
     """The module that moves this VIP. Raises Misconfigured."""
     name = str(request.options.get("mover", ""))
     if name not in MOVERS:
-        raise Misconfigured(f'"{name}" is no mover of gcp: there are {" and ".join(MOVERS)}')
+        known = ", ".join((*MOVERS, health_check.NAME))
+        raise Misconfigured(f'"{name}" is no mover of gcp; there are {known}')
     if name == "alias-ip" and ip_address(request.address).version != 4:  # noqa: PLR2004
         raise Misconfigured(f"{request.address}: alias IP ranges are IPv4; use the mover route")
     return MOVERS[name]
