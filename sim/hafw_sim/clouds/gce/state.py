@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.clouds.exchange import Reply
 from hafw_sim.clouds.gce.faults import Kind
 from hafw_sim.clouds.gce.values import Instance, Operation, Route
-from hafw_sim.clouds.gce.wire import ApiError, Reply
+from hafw_sim.clouds.gce.wire import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hafw_sim.clouds.gce.wire import Request
+    from hafw_sim.clouds.exchange import Request
 
 Effect = Callable[[float], None]
 """What a change does, when its time has come. Raises OperationFailed."""
