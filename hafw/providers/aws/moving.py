@@ -45,6 +45,12 @@ class Mover(Protocol):
     def claim(self, vip: VipRequest, ec2: Ec2, *, reassign: bool) -> None:
         """Bring it here; without `reassign` only if nobody has it. Raises Conflict."""
 
+    def assure(self, vip: VipRequest, ec2: Ec2) -> bool:
+        """Make sure that it is here, where only a read says so, which may be out of date.
+
+        Says whether that changed anything. Raises Conflict if it is not here.
+        """
+
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Take it from the peer, if that still has it as it was seen. Raises NotThere.
 
@@ -75,16 +81,13 @@ def attach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
 
 
 def _attach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
-    changed = _claim_at_once(mover, vip, ec2) if vip.old_holder_is_off else False
-    while not changed:
+    if vip.old_holder_is_off:
+        changed = _claim_at_once(mover, vip, ec2)
+    else:
         changed = _compare_and_swap(mover, vip, ec2)
-        if not changed and _is_here(mover, vip, ec2):
-            return False
-        if not changed:  # what said that it is here was out of date
-            _wait(vip, ec2)
     while not _is_here(mover, vip, ec2):
         _wait(vip, ec2)
-    return True
+    return changed
 
 
 def _claim_at_once(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
@@ -101,15 +104,14 @@ def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
 
     Once it was free, whoever has it then was quicker, and keeps it.
     """
-    changed, was_free, refused = ec2.in_doubt, False, False
+    was_free = refused = False
     while True:
         seen = mover.seen(vip, ec2)
-        if seen.holder is Holder.MINE:
-            return changed
         if seen.holder is Holder.PEER and (was_free or seen.who != vip.peers("eni")):
             raise _lost(vip, seen)
-        changed = True
         try:
+            if seen.holder is Holder.MINE:
+                return mover.assure(vip, ec2) or ec2.in_doubt
             was_free = _free(mover, vip, ec2, seen)
             mover.claim(vip, ec2, reassign=False)
         except NotThere:

@@ -71,6 +71,11 @@ class Route:
             self._replace(vip, ec2, table, dry=False)
             ec2.in_doubt = True  # from here on a failure would leave a part of it done
 
+    def assure(self, vip: VipRequest, ec2: Ec2) -> bool:
+        """Let every table lead here once more."""
+        self.claim(vip, ec2, reassign=False)
+        return False
+
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Leave it: a route cannot be taken away without a gap, and is replaced as it is."""
         del vip, ec2, seen

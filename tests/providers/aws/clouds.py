@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.testing.movers import LATE_S, Cloud, Trouble
+from hafw.testing.movers import LANDS_S, Cloud, Trouble
 from hafw_sim.clouds.ec2 import Ec2, Fault, Kind
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FAULTS: Final = {
     Trouble.THROTTLED: (Kind.THROTTLED, 0.0),
     Trouble.LOST_REPLY: (Kind.LOST_REPLY, 0.0),
     Trouble.STALE_READ: (Kind.STALE_READ, 3600.0),
-    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LATE_S),
+    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LANDS_S),
     Trouble.EXPIRED: (Kind.EXPIRED_TOKEN, 0.0),
 }
 
