@@ -28,7 +28,7 @@ def test_a_finding_is_told_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> Non
     ended = CliRunner().invoke(main, [*RACE, "gcp", "--mover", "alias-ip", "--calm"])
 
     assert ended.exit_code == 1
-    assert re.search(r"^alias-ip, seed \d+: at once vm-a and vm-b had the VIP$", ended.stdout, re.MULTILINE)
+    assert re.search(r"alias-ip, seed \d+: at once vm-a and vm-b had the VIP\n", ended.stdout)
 
 
 def test_a_mover_that_there_is_not_is_refused() -> None:
