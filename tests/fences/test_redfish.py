@@ -23,6 +23,8 @@ from tests.stores.servers import answers, free_port, server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("readings_follow_each_other_quickly")
+
 SUSHY = """\
 import random
 
