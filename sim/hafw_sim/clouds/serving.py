@@ -33,18 +33,20 @@ class Model(Protocol):
         """What becomes of a request that was sent at `now_s`."""
 
 
-class ModelServer:
-    """A model behind `endpoint`."""
+class Listeners:
+    """Ports that are served until they are closed. `lock`: held by whoever touches the model."""
 
-    def __init__(self, model: Model, port: int = 0) -> None:
-        """Serve from now on; port 0: a free one."""
-        self.model = model
+    def __init__(self) -> None:
+        """None yet."""
         self.lock = threading.Lock()
         self._closing = threading.Event()
         self._listeners: list[ThreadingHTTPServer] = []
         self._threads: list[threading.Thread] = []
-        host, served_port = self.listen(_api_handler(self), port)
-        self.endpoint = f"http://{host}:{served_port}"
+
+    def wait_until(self, at_s: float) -> bool:
+        """Hold an answer back; says whether it is still wanted then."""
+        left_s = at_s - time.time()
+        return left_s <= 0 or not self._closing.wait(left_s)
 
     def close(self) -> None:
         """End every listener."""
@@ -55,18 +57,6 @@ class ModelServer:
             thread.join(STOP_S)
         for listener in self._listeners:
             listener.server_close()
-
-    def ask(self, request: Request) -> Reply | Lost:
-        """Pass a request to the model, and wait as it says."""
-        with self.lock:
-            answer: Answer = self.model.handle(request, time.time())
-        while isinstance(answer, Later):
-            left_s = answer.at_s - time.time()
-            if left_s > 0 and self._closing.wait(left_s):
-                return Lost()
-            with self.lock:
-                answer = answer.then(time.time())
-        return answer
 
     def listen(self, handler: type[Handler], port: int = 0) -> tuple[str, int]:
         """Serve something more; says where."""
@@ -80,6 +70,28 @@ class ModelServer:
     def _serve(self, listener: ThreadingHTTPServer) -> None:
         while not self._closing.is_set():
             listener.handle_request()
+
+
+class ModelServer(Listeners):
+    """A model behind `endpoint`."""
+
+    def __init__(self, model: Model, port: int = 0) -> None:
+        """Serve from now on; port 0: a free one."""
+        super().__init__()
+        self.model = model
+        host, served_port = self.listen(_api_handler(self), port)
+        self.endpoint = f"http://{host}:{served_port}"
+
+    def ask(self, request: Request) -> Reply | Lost:
+        """Pass a request to the model, and wait as it says."""
+        with self.lock:
+            answer: Answer = self.model.handle(request, time.time())
+        while isinstance(answer, Later):
+            if not self.wait_until(answer.at_s):
+                return Lost()
+            with self.lock:
+                answer = answer.then(time.time())
+        return answer
 
 
 class _Listener(ThreadingHTTPServer):
@@ -105,6 +117,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def change_faults(self, faults: Faults[Any], lock: threading.Lock, text: str) -> None:
+        """A line for each fault from now on; an empty text ends them all."""
+        try:
+            found = [faults.fault.parse(line) for line in text.split()]
+        except ValueError as problem:
+            self.reply(400, f"{problem}\n".encode(), {})
+            return
+        with lock:
+            if not found:
+                faults.end()
+            for one in found:
+                faults.add(one)
+        self.reply(200, f"{len(found)} faults added\n".encode(), {})
+
 
 def _api_handler(server: ModelServer) -> type[Handler]:
     class Api(Handler):
@@ -113,7 +139,7 @@ def _api_handler(server: ModelServer) -> type[Handler]:
             data = self.rfile.read(length)
             parts = urlsplit(self.path)
             if parts.path == FAULTS:
-                self.break_(data.decode())
+                self.change_faults(server.model.faults, server.lock, data.decode())
                 return
             request = Request(
                 method=self.command,
@@ -128,19 +154,6 @@ def _api_handler(server: ModelServer) -> type[Handler]:
                 return
             headers = {"Content-Type": "application/json", **answer.headers}
             self.reply(answer.status, json.dumps(answer.body).encode(), headers)
-
-        def break_(self, text: str) -> None:
-            try:
-                found = [server.model.faults.fault.parse(line) for line in text.split()]
-            except ValueError as problem:
-                self.reply(400, f"{problem}\n".encode(), {})
-                return
-            with server.lock:
-                if not found:
-                    server.model.faults.end()
-                for one in found:
-                    server.model.faults.add(one)
-            self.reply(200, f"{len(found)} faults added\n".encode(), {})
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server's names
 
