@@ -87,12 +87,12 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     compute = _compute(endpoint_of(request))
-    moved = decided(lambda: bool(mover.attach(compute, move)), move.deadline_ns)
+    done: tuple[str, ...] = decided(lambda: mover.attach(compute, move), move.deadline_ns)
     try:
         added = hostaddress.attach(request).changed
     except ProviderError as problem:  # the cloud has moved: it is not without effect
         raise UnknownOutcome(str(problem)) from problem
-    return VipReceipt(changed=added or moved)
+    return VipReceipt(changed=added or bool(done), detail=", ".join(done))
 
 
 @hookimpl
@@ -105,12 +105,12 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     gone = hostaddress.detach(request).changed
     try:
         compute = _compute(endpoint_of(request))
-        moved = decided(lambda: bool(mover.detach(compute, move)), move.deadline_ns)
+        done: tuple[str, ...] = decided(lambda: mover.detach(compute, move), move.deadline_ns)
     except ProviderError as problem:
         raise UnknownOutcome(
             f"{request.address} is off {request.interface}, and may still lead here: {problem}"
         ) from problem
-    return VipReceipt(changed=gone or moved)
+    return VipReceipt(changed=gone or bool(done), detail=", ".join(done))
 
 
 @hookimpl

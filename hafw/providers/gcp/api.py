@@ -128,8 +128,11 @@ class Compute:
 
     def set_aliases(
         self, machine: Machine, seen: Interface, aliases: tuple[Alias, ...], op: str, until_ns: int
-    ) -> None:
-        """Replace the whole list of an interface, if it still is as it was `seen`."""
+    ) -> str:
+        """Replace the whole list of an interface, if it still is as it was `seen`.
+
+        Returns the operation's name, as every change here does: support asks for it.
+        """
         url = f"{self._root}/compute/v1/{machine.link}/updateNetworkInterface"
         ask = {"networkInterface": machine.nic, "requestId": _request_id(op, seen.fingerprint)}
         listed = [
@@ -148,7 +151,7 @@ class Compute:
 
         begun = self._make(calls.SET_ALIASES, send, until_ns)
         where = {"project": machine.project, "zone": machine.zone}
-        self._follow(f"aliases of {machine}", begun, where, until_ns)
+        return self._follow(f"aliases of {machine}", begun, where, until_ns)
 
     def stop(self, machine: Machine, op: str, until_ns: int, *, discard_local_ssd: bool) -> None:
         """Turn an instance off; only whoever reads its state knows when it is."""
@@ -196,7 +199,7 @@ class Compute:
         found = map(_route, self._make(calls.ROUTES_LIST, send, until_ns))
         return tuple(route for route in found if route.network == network)
 
-    def insert_route(self, project: str, route: Route, op: str, until_ns: int) -> None:
+    def insert_route(self, project: str, route: Route, op: str, until_ns: int) -> str:
         """Add a route, unless one of that name is there."""
         resource = compute_v1.Route(
             name=route.name,
@@ -214,10 +217,10 @@ class Compute:
             lambda timeout_s: self._routes.insert_unary(request, retry=None, timeout=timeout_s),
             until_ns,
         )
-        self._follow(f"route {route.name}", begun, {"project": project}, until_ns)
+        return self._follow(f"route {route.name}", begun, {"project": project}, until_ns)
 
-    def delete_route(self, project: str, name: str, op: str, until_ns: int) -> None:
-        """Remove a route; it may be gone already."""
+    def delete_route(self, project: str, name: str, op: str, until_ns: int) -> str:
+        """Remove a route; empty: it was gone already."""
         request = compute_v1.DeleteRouteRequest(
             project=project, route=name, request_id=_request_id(op, f"delete {name}")
         )
@@ -228,11 +231,11 @@ class Compute:
                 until_ns,
             )
         except Missing:
-            return
-        self._follow(f"removal of route {name}", begun, {"project": project}, until_ns)
+            return ""
+        return self._follow(f"removal of route {name}", begun, {"project": project}, until_ns)
 
-    def _follow(self, what: str, begun: _Operation, where: dict[str, str], until_ns: int) -> None:
-        """Wait until an operation is DONE. Raises what it ended with."""
+    def _follow(self, what: str, begun: _Operation, where: dict[str, str], until_ns: int) -> str:
+        """Wait until an operation is DONE, and return its name. Raises what it ended with."""
         zonal = "zone" in where
         call = calls.ZONE_WAIT if zonal else calls.GLOBAL_WAIT
         client = self._zone_operations if zonal else self._global_operations
@@ -252,6 +255,7 @@ class Compute:
                 ) from None
         for error in operation.error.errors:
             raise replies.of_operation(f"{what}: {begun.name}", error.code, error.message)
+        return str(begun.name)
 
     def _make(
         self,
