@@ -151,8 +151,12 @@ def test_a_device_may_refuse_to_switch_off_what_is_off_or_going_off(
     off(clock, f"{before}|--", refuses=ProviderError("not in this state"))
 
 
+def test_a_device_that_does_not_answer_at_first_is_asked_once_more(clock: Clock) -> None:
+    assert off(clock, "!+|--").readings == 4
+
+
 def test_a_device_that_cannot_be_read_is_not_ordered(clock: Clock) -> None:
-    device = Scripted("!|-", clock)
+    device = Scripted("!!|-", clock)
 
     with pytest.raises(Retryable):
         rounds.switch_off(device, request())
