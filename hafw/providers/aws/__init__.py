@@ -39,6 +39,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     until_ns = boot_ns() + int(WARM_S * 1e9)
     for request in requests:
         mover, ec2 = _mover(request), _ec2(request, until_ns)
+        ec2.prepare()
         _check_identity(request)
         with suppress(Retryable):  # an API that is away now may be back when it is needed
             mover.rehearse(request, ec2)

@@ -1,7 +1,7 @@
 """How a VIP comes to this node and leaves it, whatever the mover: the order of the steps.
 
 One rule: who lost a race, or got no answer, reads who has it now and decides anew; the same call is
-never sent again blindly, and nothing is taken from anybody but the peer.
+never sent again blindly, and without a proof nothing is taken from anybody but the peer.
 """
 
 from __future__ import annotations
