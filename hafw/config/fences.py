@@ -119,6 +119,16 @@ METHODS: Final[Mapping[str, Method]] = {
         confirms=False,
     ),
     "aws": Method(3 * MINUTE, {"instance_id": _NEEDED, "region": _TEXT, "endpoint_url": _TEXT}),
+    "azure": Method(
+        3 * MINUTE,
+        {
+            "subscription": _NEEDED,
+            "resource_group": _NEEDED,
+            "vm": _NEEDED,
+            "vm_id": _NEEDED,
+            "endpoint": _TEXT,
+        },
+    ),
     "gcp": Method(
         3 * MINUTE,
         {
