@@ -162,8 +162,7 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Stop the target, and read its state until it is off or the deadline comes."""
     target = fence.target_of(request)
     fence.check_other(target)
-    op = f"{request.cluster_id}/{request.op}"
-    return fence.off(_fencing(request), target, op, request.deadline_ns)
+    return fence.off(_fencing(request), target, request.deadline_ns)
 
 
 @hookimpl

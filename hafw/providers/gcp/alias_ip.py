@@ -48,9 +48,9 @@ def attach(compute: Compute, move: Move) -> tuple[str, ...]:
     done: tuple[str, ...] = ()
     if theirs.has(move.cidr):
         without = theirs.without(move.cidr)
-        done += (compute.set_aliases(move.peer, theirs, without, move.op, move.deadline_ns),)
+        done += (compute.set_aliases(move.peer, theirs, without, move.deadline_ns),)
     claimed = (*mine.aliases, Alias(move.cidr, move.secondary))
-    done += (compute.set_aliases(move.me, mine, claimed, move.op, move.deadline_ns),)
+    done += (compute.set_aliases(move.me, mine, claimed, move.deadline_ns),)
     with landed(f"the claim of {move.cidr}"):
         if not _interface(compute, move.me, move).has(move.cidr):
             raise UnknownOutcome(f"{move.cidr} is not on {move.me} after the change was DONE")
@@ -63,7 +63,7 @@ def detach(compute: Compute, move: Move) -> tuple[str, ...]:
     if not mine.has(move.cidr):
         return ()
     without = mine.without(move.cidr)
-    done = compute.set_aliases(move.me, mine, without, move.op, move.deadline_ns)
+    done = compute.set_aliases(move.me, mine, without, move.deadline_ns)
     with landed(f"the removal of {move.cidr}"):
         if _interface(compute, move.me, move).has(move.cidr):
             raise UnknownOutcome(f"{move.cidr} is still on {move.me} after the change was DONE")

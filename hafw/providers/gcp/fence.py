@@ -79,7 +79,7 @@ def check_other(target: Target) -> None:
         raise Misconfigured(f"{target.identity} is this instance: a node never fences itself")
 
 
-def off(compute: Compute, target: Target, op: str, until_ns: int) -> FenceReceipt:
+def off(compute: Compute, target: Target, until_ns: int) -> FenceReceipt:
     """Stop it, and see it off.
 
     One that is off is stopped as well: the middle of a restart looks like that.
@@ -87,7 +87,7 @@ def off(compute: Compute, target: Target, op: str, until_ns: int) -> FenceReceip
     seen = [_look(compute, target, until_ns)]
     order_until_ns = min(until_ns, boot_ns() + int(ORDER_S * 1e9))
     try:
-        compute.stop(target.machine, op, order_until_ns, discard_local_ssd=target.discard_local_ssd)
+        compute.stop(target.machine, order_until_ns, discard_local_ssd=target.discard_local_ssd)
     except UnknownOutcome as problem:
         seen.append(Sighting(f"ordered off, without an answer: {problem}", boot_ns()))
     since, state = len(seen), seen[0].state

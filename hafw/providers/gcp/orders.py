@@ -51,7 +51,6 @@ def move_of(request: VipRequest, deadline_ns: int | None = None) -> Move:
             peer=_machine(request, 1 - request.node),
             epoch=request.epoch,
             owner=f"{request.cluster_id}/{request.group}",
-            op=f"{request.cluster_id}/{request.group}/{request.address}/{request.op}",
             deadline_ns=request.deadline_ns if deadline_ns is None else deadline_ns,
             secondary=str(request.options.get("secondary_range", "")),
             network=str(request.options.get("network", NETWORK)),

@@ -53,7 +53,7 @@ def attach(compute: Compute, move: Move) -> tuple[str, ...]:
     obstacle = _obstacle(routes, move)
     if obstacle is not None:
         with landed(f"route {_name(move)}"):
-            compute.delete_route(move.me.project, _name(move), move.op, move.deadline_ns)
+            compute.delete_route(move.me.project, _name(move), move.deadline_ns)
         raise obstacle
     done = [inserted]
     older = [route for route in routes if (_epoch(route, move) or move.epoch) < move.epoch]
@@ -93,7 +93,7 @@ def _insert(compute: Compute, move: Move) -> str:
         description=f"hafw {move.owner} epoch {move.epoch}",
     )
     try:
-        return compute.insert_route(move.me.project, route, move.op, move.deadline_ns)
+        return compute.insert_route(move.me.project, route, move.deadline_ns)
     except Conflict:
         return ""  # the name is taken: by an earlier try of ours, or not; the list will tell
 
@@ -131,7 +131,7 @@ def _obstacle(routes: tuple[Route, ...], move: Move) -> ProviderError | None:
 def _remove(compute: Compute, route: Route, move: Move) -> str:
     """Delete a route, which somebody else may be doing as well."""
     return decided(
-        lambda: compute.delete_route(move.me.project, route.name, move.op, move.deadline_ns),
+        lambda: compute.delete_route(move.me.project, route.name, move.deadline_ns),
         move.deadline_ns,
     )
 

@@ -39,7 +39,6 @@ def move(me: Machine, peer: Machine, epoch: int) -> Move:
         peer=peer,
         epoch=epoch,
         owner="c1/3",
-        op=f"op-{boot_ns()}",
         deadline_ns=until_ns(),
     )
 
@@ -61,7 +60,7 @@ def use_fence(compute: Compute, gce: Gce) -> None:
     found = gce.state.things.instances[B.zone, B.name]
     target = fence.Target(machine=B, id=found.id, discard_local_ssd=False)
     check_permissions(compute, B, FENCE_CALLS, until_ns())
-    fence.off(compute, target, f"op-{boot_ns()}", until_ns())
+    fence.off(compute, target, until_ns())
 
 
 @pytest.fixture

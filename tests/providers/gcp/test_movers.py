@@ -46,9 +46,7 @@ class Node:
     move: Move
 
     def order(self, *, epoch: int = 1, for_s: float = 10.0) -> Move:
-        return replace(
-            self.move, epoch=epoch, op=f"op-{boot_ns()}", deadline_ns=boot_ns() + int(for_s * 1e9)
-        )
+        return replace(self.move, epoch=epoch, deadline_ns=boot_ns() + int(for_s * 1e9))
 
     def attach(self, *, epoch: int = 1, for_s: float = 10.0) -> bool:
         move = self.order(epoch=epoch, for_s=for_s)
@@ -69,7 +67,7 @@ def compute(cloud: Server) -> Compute:
 
 
 def nodes(compute: Compute, mover: ModuleType) -> tuple[Node, Node]:
-    move = Move(address=VIP, me=A, peer=B, epoch=1, owner=OWNER, op="", deadline_ns=0)
+    move = Move(address=VIP, me=A, peer=B, epoch=1, owner=OWNER, deadline_ns=0)
     alpha = Node(compute, mover, move)
     return alpha, replace(alpha, move=replace(move, me=B, peer=A))
 
@@ -131,6 +129,18 @@ def test_a_lost_reply_is_made_up_for_by_the_same_request(
     assert owners(gce) == ["vm-a"]
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_operation_that_ended_for_being_too_many_is_begun_anew(
+    pair: tuple[Node, Node], gce: Gce, times: int
+) -> None:
+    alpha, _ = pair
+    gce.faults.add(Fault(Kind.FAILED_OPERATION, times=times))
+
+    alpha.attach()
+
+    assert owners(gce) == ["vm-a"]
+
+
 def test_what_is_not_seen_to_end_is_unknown(pair: tuple[Node, Node], gce: Gce) -> None:
     alpha, _ = pair
     gce.faults.add(Fault(Kind.STUCK_OPERATION))
@@ -169,13 +179,9 @@ def test_other_aliases_stay_as_they_were(by_alias: tuple[Node, Node], gce: Gce) 
 
 def test_the_last_alias_of_an_interface_can_be_taken(by_alias: tuple[Node, Node], gce: Gce) -> None:
     alpha, beta = by_alias
-    alpha.compute.set_aliases(
-        A,
-        alpha.compute.server(A, boot_ns() + 10**10).interfaces["nic0"],
-        (),
-        "x",
-        boot_ns() + 10**10,
-    )
+    until_ns = boot_ns() + 10**10
+    seen = alpha.compute.server(A, until_ns).interfaces["nic0"]
+    alpha.compute.set_aliases(A, seen, (), until_ns)
     alpha.attach()
 
     beta.attach(epoch=2)

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """A read of an instance shows TERMINATED, whatever it is."""
     STUCK_OPERATION = "stuck-operation"
     """The change is accepted and never ends."""
+    FAILED_OPERATION = "failed-operation"
+    """The change is accepted, and ends with RESOURCE_OPERATION_RATE_EXCEEDED, without effect."""
     THROTTLED = "throttled"
     """429, with Retry-After `seconds`: the service has not acted."""
     RATE_LIMITED = "rate-limited"

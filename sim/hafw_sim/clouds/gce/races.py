@@ -37,6 +37,7 @@ _FAULTS: Final = (
     (Kind.LOST_REPLY, 0.0),
     (Kind.STALE_READ, 3.0),
     (Kind.STUCK_OPERATION, 0.0),
+    (Kind.FAILED_OPERATION, 0.0),
     (Kind.THROTTLED, 3.0),
     (Kind.RATE_LIMITED, 3.0),
     (Kind.EXPIRED_TOKEN, 0.0),
@@ -134,7 +135,6 @@ class Track:
             peer=peer,
             epoch=racer.epoch,
             owner="c1/3",
-            op=f"{racer.machine.name}/{racer.epoch}",
             deadline_ns=hub.now_ns + int(PATIENCE_S * 1e9),
         )
         racer.began_s = hub.now_s

@@ -148,7 +148,7 @@ class State:
             touches=frozenset(touches),
         )
         self._operations[scope, operation.name] = operation
-        self._effects[operation.id] = effect
+        self._effects[operation.id] = _too_many if Kind.FAILED_OPERATION in ask.met else effect
         if request_id := ask.request.query.get("requestId"):
             self._by_request_id[request_id] = operation
         return Reply(200, operation.json(self.project, ask.now_s))
@@ -161,6 +161,13 @@ class State:
                 404, "notFound", f"The resource '{scope}/operations/{name}' was not found"
             )
         return found
+
+
+def _too_many(_: float) -> None:
+    """The effect of a change that is not made."""
+    raise OperationFailed(
+        "RESOURCE_OPERATION_RATE_EXCEEDED", "Operation rate exceeded for resource"
+    )
 
 
 def _identity(ask: Ask) -> tuple[str, ...]:
