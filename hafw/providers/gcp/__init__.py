@@ -28,6 +28,7 @@ from hafw.providers.gcp.errors import Missing, decided
 from hafw.providers.gcp.orders import (
     check_identity,
     check_permissions,
+    check_server,
     endpoint_of,
     move_of,
     mover_calls,
@@ -54,7 +55,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
         for request, _, move in moves:
             check_identity(move.me)
             compute = _compute(endpoint_of(request))
-            compute.server(move.me, until_ns)
+            check_server(request, move, compute.server(move.me, until_ns))
             check_permissions(compute, move.me, mover_calls(request), until_ns)
             with suppress(Missing):  # a peer that is not there yet needs nothing
                 check_permissions(compute, move.peer, mover_calls(request), until_ns)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hafw.hooks.hookspecs import VipRequest
     from hafw.providers.gcp.api import Compute
     from hafw.providers.gcp.calls import Call
+    from hafw.providers.gcp.values import Server
 
 MOVERS: Final[dict[str, ModuleType]] = {"alias-ip": alias_ip, "route": route}
 NIC: Final = "nic0"
@@ -73,6 +74,16 @@ def check_identity(me: Machine) -> None:
 def mover_calls(request: VipRequest) -> tuple[Call, ...]:
     """The calls that this VIP's mover makes."""
     return MOVER_CALLS[str(request.options["mover"])]
+
+
+def check_server(request: VipRequest, move: Move, server: Server) -> None:
+    """See that this node's instance is what the mover needs. Raises Misconfigured."""
+    if request.options["mover"] == "route" and not server.can_ip_forward:
+        raise Misconfigured(
+            f"{move.me} does not take packets for other addresses than its own: set canIpForward"
+        )
+    if request.options["mover"] == "alias-ip" and move.me.nic not in server.interfaces:
+        raise Misconfigured(f"{move.me} has no network interface {move.me.nic}")
 
 
 def check_permissions(

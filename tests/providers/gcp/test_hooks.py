@@ -172,6 +172,23 @@ def test_a_missing_permission_is_found_before_it_is_needed(
         provider.hafw_warm((request(here, mover=mover),))
 
 
+def test_an_instance_that_forwards_nothing_is_no_next_hop(here: Server) -> None:
+    things = here.gce.state.things
+    plain = replace(things.instances["europe-west1-b", "vm-a"], can_ip_forward=False)
+    here.gce.state.put(plain, 0.0)
+
+    with pytest.raises(Misconfigured, match="set canIpForward"):
+        provider.hafw_warm((request(here, mover="route"),))
+
+
+def test_an_interface_that_there_is_not_is_found_at_the_start(here: Server) -> None:
+    asked = request(here)
+    wrong = replace(asked, options={**asked.options, "nic": ("nic7", "nic0")})
+
+    with pytest.raises(Misconfigured, match="vm-a has no network interface nic7"):
+        provider.hafw_warm((wrong,))
+
+
 def test_a_peer_that_is_not_there_yet_keeps_no_node_from_being_ready(here: Server) -> None:
     asked = request(here)
     lone = replace(asked, options={**asked.options, "instance": ("vm-a", "vm-z")})
