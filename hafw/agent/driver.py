@@ -412,7 +412,8 @@ class Driver:
             self.step(self._leases.told(op, reply))
             return
         if op.kind is OpKind.ANNOUNCE:
-            self.timeline.announced(op.group, failed=reply.detail)
+            failed = "" if reply.outcome is Outcome.OK else reply.detail
+            self.timeline.announced(op.group, failed=failed)
         self.step(OpEnded(op.id, reply.outcome, reply.detail))
 
     def _worker_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - a callback's one flag

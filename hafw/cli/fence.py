@@ -16,8 +16,9 @@ import click
 
 from hafw.cli.confirm import confirm
 from hafw.cli.exits import Exit, Failure
-from hafw.cli.options import Target, json_option, target_options, yes_option
+from hafw.cli.options import config_option, json_option, node_option, yes_option
 from hafw.config.durations import format_duration
+from hafw.config.loading import load
 from hafw.fences import acks, levels
 from hafw.fences.levels import Aim, Attempt, Record, Result
 from hafw.hooks.errors import Denied, ProviderError
@@ -39,15 +40,16 @@ def fence() -> None:
 
 
 @fence.command()
-@target_options
+@config_option
+@node_option
 @target_argument
 @json_option
-def status(target: Target, *, name: str, as_json: bool) -> None:
+def status(config: Path, node: str | None, *, name: str, as_json: bool) -> None:
     """Ask every fence of NODE whether it is on, and change nothing.
 
     Exit status: 0 a device told, 8 none did.
     """
-    _, chosen, registry, aim = _prepare(target, name)
+    _, chosen, registry, aim = _prepare(config, node, name)
     record = levels.look(registry, chosen, aim)
     _show(aim, record, as_json=as_json)
     told = [attempt.receipt.power for attempt in record.attempts if attempt.receipt]
@@ -56,18 +58,19 @@ def status(target: Target, *, name: str, as_json: bool) -> None:
 
 
 @fence.command()
-@target_options
+@config_option
+@node_option
 @target_argument
 @json_option
 @yes_option
-def off(target: Target, *, name: str, as_json: bool, yes: bool) -> None:
+def off(config: Path, node: str | None, *, name: str, as_json: bool, yes: bool) -> None:
     """Switch NODE off at once, whatever runs there.
 
     Its fences are tried in the order of the cluster file, until one confirms that it is off.
 
     Exit status: 0 it is off, 1 nothing was ordered, 8 it may be off.
     """
-    _, chosen, registry, aim = _prepare(target, name)
+    _, chosen, registry, aim = _prepare(config, node, name)
     ways = ", then ".join(f"{each.method} ({format_duration(each.timeout_ns)})" for each in chosen)
     confirm(
         f"At once, and whatever runs there, {aim.target} is switched off by {ways}.",
@@ -83,20 +86,21 @@ def off(target: Target, *, name: str, as_json: bool, yes: bool) -> None:
 
 
 @fence.command()
-@target_options
+@config_option
+@node_option
 @target_argument
 @click.option("--reason", required=True, help="How you know that it is off; recorded.")
 @yes_option
-def ack(target: Target, *, name: str, reason: str, yes: bool) -> None:
-    """Vouch that NODE is off: you have looked, and it cannot come back by itself.
+def ack(config: Path, node: str | None, *, name: str, reason: str, yes: bool) -> None:
+    """Vouch that NODE is off, because you looked.
 
     It counts once, within five minutes, for the fence "manual". If NODE is not off, two nodes will
     own what it runs.
     """
-    cluster, chosen, _, aim = _prepare(target, name)
+    cluster, chosen, _, aim = _prepare(config, node, name)
     given = [dict(each.options) for each in chosen if each.method == "manual"]
     if not given:
-        raise Failure(Exit.CONFIG, f'{target.config} has no fence "manual" for {aim.target}')
+        raise Failure(Exit.CONFIG, f'{config} has no fence "manual" for {aim.target}')
     if len(reason) > acks.MAX_REASON or not reason.isprintable():
         raise click.UsageError(f"--reason is one line of at most {acks.MAX_REASON} characters")
     confirm(
@@ -117,11 +121,13 @@ def ack(target: Target, *, name: str, reason: str, yes: bool) -> None:
     click.echo(f"{aim.target} counts as off, once, for {acks.VALID_S // 60} minutes")
 
 
-def _prepare(target: Target, wanted: str) -> tuple[Cluster, tuple[Fence, ...], Registry, Aim]:
+def _prepare(
+    config: Path, node: str | None, wanted: str
+) -> tuple[Cluster, tuple[Fence, ...], Registry, Aim]:
     """The fences of the other node, ready to be used. Raises `Failure`."""
-    cluster = target.cluster()
+    cluster = load(config)
     number = cluster.node_number(wanted)
-    name, sender = cluster.nodes[number], target.node_name()
+    name, sender = cluster.nodes[number], node or os.uname().nodename
     if name.casefold() in (sender.casefold(), os.uname().nodename.casefold()):
         raise Failure(
             Exit.REFUSED, f"{name} is this node, and a node never switches itself off; use poweroff"
@@ -131,7 +137,7 @@ def _prepare(target: Target, wanted: str) -> tuple[Cluster, tuple[Fence, ...], R
     if not chosen:
         raise Failure(
             Exit.CONFIG,
-            f"{target.config} has no fence for {name}; add a table [nodes.{name}.fence]",
+            f"{config} has no fence for {name}; add a table [nodes.{name}.fence]",
         )
     try:
         registry = Registry(dict.fromkeys(each.method for each in chosen))

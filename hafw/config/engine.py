@@ -13,6 +13,7 @@ from hafw.config.fences import confirms
 from hafw.config.identity import config_hash
 from hafw.config.model import Protection, Vip
 from hafw.config.resources import RESOURCE_TYPES
+from hafw.config.vip_options import USUAL_MOVE_NS, move_ns
 from hafw.core.settings import SECOND, Classes, GroupSettings, Settings
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def classes_of(cluster: Cluster, group: Group) -> Classes:
 
 
 def _group_settings(cluster: Cluster, group: Group) -> GroupSettings:
+    moves_ns = [move_ns(vip) for vip in group.resources]
+    budget_ns = max(moves_ns, default=USUAL_MOVE_NS)
     return GroupSettings(
         id=group.id,
         preferred=group.preferred,
@@ -83,6 +86,8 @@ def _group_settings(cluster: Cluster, group: Group) -> GroupSettings:
         classes=classes_of(cluster, group),
         auto_failback=group.auto_failback,
         both=cluster.protection is Protection.FENCED_AND_LEASED,
+        start_budget_ns=budget_ns,
+        stop_budget_ns=budget_ns,
     )
 
 

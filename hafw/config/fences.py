@@ -57,12 +57,12 @@ class Option:
 class Method:
     """A method: how long it may take unless the file says otherwise, and its options.
 
-    `confirms`: a takeover may rest on it.
+    `proves_nothing`: why no takeover may rest on it; empty: one may.
     """
 
     timeout_ns: int
     options: Mapping[str, Option]
-    confirms: bool = True
+    proves_nothing: str = ""
 
 
 _TEXT: Final = Option(Kind.TEXT)
@@ -104,7 +104,11 @@ METHODS: Final[Mapping[str, Method]] = {
             "secrets": Option(Kind.SECRET_FILES),
         },
     ),
-    "sbd": Method(60 * SECOND, {"device": Option(Kind.PATH, required=True)}),
+    "sbd": Method(
+        60 * SECOND,
+        {"device": Option(Kind.PATH, required=True)},
+        proves_nothing="in this version the agent arms no watchdog for it",
+    ),
     "manual": Method(10 * MINUTE, {"directory": Option(Kind.PATH)}),
     "ssh": Method(
         10 * SECOND,
@@ -116,9 +120,19 @@ METHODS: Final[Mapping[str, Method]] = {
             "known_hosts_file": Option(Kind.PATH),
             "command": _TEXT,
         },
-        confirms=False,
+        proves_nothing="it only asks the machine itself",
     ),
     "aws": Method(3 * MINUTE, {"instance_id": _NEEDED, "region": _TEXT, "endpoint_url": _TEXT}),
+    "azure": Method(
+        3 * MINUTE,
+        {
+            "subscription": _NEEDED,
+            "resource_group": _NEEDED,
+            "vm": _NEEDED,
+            "vm_id": _NEEDED,
+            "endpoint": _TEXT,
+        },
+    ),
     "gcp": Method(
         3 * MINUTE,
         {
@@ -151,7 +165,12 @@ def read_fences(node: Table, name: str) -> tuple[Fence, ...]:
 
 def confirms(levels: tuple[Fence, ...]) -> bool:
     """Whether a takeover may rest on one of these; a plugin of others is believed to confirm."""
-    return any(level.method not in METHODS or METHODS[level.method].confirms for level in levels)
+    return any(not _why_not(level) for level in levels)
+
+
+def _why_not(level: Fence) -> str:
+    known = METHODS.get(level.method)
+    return known.proves_nothing if known else ""
 
 
 def secret_files(cluster: Cluster) -> Iterator[tuple[str, Path]]:
@@ -274,8 +293,8 @@ def _warn(node: Table, name: str, levels: tuple[Fence, ...]) -> None:
                 "name the authority that signed its certificate, or that certificate: ca_file",
             )
     if not confirms(levels):
-        methods = ", ".join(level.method for level in levels)
+        reasons = "; ".join(f"{level.method}: {_why_not(level)}" for level in levels)
         node.at("fence").warning(
-            f"{methods} is a courtesy: it never proves that {name} is off",
+            f"no takeover rests on this, as it never proves that {name} is off ({reasons})",
             "add a level that reads a device",
         )

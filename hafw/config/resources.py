@@ -28,6 +28,7 @@ class VipProvider(StrEnum):
     """Providers of virtual IPs that exist."""
 
     AWS = "aws"
+    AZURE = "azure"
     GCP = "gcp"
     ONPREM = "onprem"
 

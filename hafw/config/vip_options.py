@@ -11,9 +11,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.table import suggest
+from hafw.core.settings import SECOND
 
 if TYPE_CHECKING:
-    from hafw.config.model import VipOption
+    from hafw.config.model import Vip, VipOption
     from hafw.config.problems import Place
     from hafw.config.table import Table
 
@@ -73,7 +74,23 @@ _GCE: Final = {
 }
 _NIC: Final = Key(shape=Shape.EACH, pattern=r"nic\d", example="nic0", optional=True)
 _RANGE: Final = Key(pattern=_NAME, example="vips", optional=True)
+_PORT: Final = Key(pattern=r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}", example="7450")
 _NETWORK: Final = Key(pattern=_NAME, example="default", optional=True)
+_RESOURCE: Final = r"[A-Za-z0-9_][-\w.]{0,79}"
+_ARM: Final = {
+    "subscription": Key(
+        pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        example="0b1f6471-1bf0-4dda-aec3-111122223333",
+    ),
+    "resource_group": Key(pattern=r"[-\w.()]{1,90}", example="store"),
+    "vm": Key(own=True, shape=Shape.EACH, pattern=_RESOURCE, example="store-alpha"),
+    "endpoint": Key(
+        pattern=r"https?://\S{1,56}", example="https://management.chinacloudapi.cn", optional=True
+    ),
+}
+_NIC_NAME: Final = Key(own=True, shape=Shape.EACH, pattern=_RESOURCE, example="store-alpha-nic")
+_HOP: Final = Key(own=True, shape=Shape.EACH, pattern=r"[0-9a-f.:]{2,39}", example="10.1.1.4")
+_TABLE_NAMES: Final = Key(shape=Shape.LIST, pattern=_RESOURCE, example="clients")
 
 VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
     "aws": {
@@ -84,11 +101,30 @@ VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
     "gcp": {
         "alias-ip": {**_GCE, "nic": _NIC, "secondary_range": _RANGE},
         "route": {**_GCE, "network": _NETWORK},
+        "health-check": {"port": _PORT},
+    },
+    "azure": {
+        "nic": {**_ARM, "nic": _NIC_NAME},
+        "route": {**_ARM, "route_tables": _TABLE_NAMES, "next_hop": _HOP},
     },
 }
 """The keys by provider and mover. A provider that is not here has one way only, and no keys."""
 
+USUAL_MOVE_NS: Final = 20 * SECOND
+MOVES_NS: Final = {
+    ("gcp", "alias-ip"): 180 * SECOND,  # two operations, each of which can take half a minute
+    ("gcp", "route"): 90 * SECOND,
+    ("azure", "nic"): 300 * SECOND,  # two operations, each of which can take minutes
+    ("azure", "route"): 90 * SECOND,
+}
+"""How long it may take to bring a VIP, or to give it up, where that is longer than usual."""
+
 Options = tuple[tuple[str, "VipOption"], ...]
+
+
+def move_ns(vip: Vip) -> int:
+    """How long it may take to bring this VIP, or to give it up."""
+    return MOVES_NS.get((vip.provider, str(dict(vip.options).get(MOVER))), USUAL_MOVE_NS)
 
 
 def read_options(table: Table, provider: str, nodes: tuple[str, str] | None) -> Options | None:

@@ -1,7 +1,7 @@
 """Switches a node off by the levels that the cluster file gives it, one after the other.
 
-One rule: the next level is tried only when the one before had no effect, or its time is over and
-what became of it is unknown; and no node is ever its own target.
+One rule: the next level is tried only when the one before had no effect, or said itself that it
+proves nothing, or its time is over and what became of it is unknown; no node is its own target.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ MAX_BYTES: Final = 1024 * 1024
 """Far more than any document of one system."""
 AGAIN_S: Final = 1.0
 """After this long a controller that did not answer may be asked again."""
+CONNECT_S: Final = 5.0
+"""A controller that does not speak by then is taken to be dead, so that the next level is tried."""
 SESSIONS: Final = "/redfish/v1/SessionService/Sessions"
 
 
@@ -125,10 +127,13 @@ class Rest:
 
     def _exchange(self, verb: str, path: str, message: bytes | None) -> Reply:
         connection = http.client.HTTPSConnection(
-            *self._address, timeout=remaining_s(self._request), context=self._context
+            *self._address,
+            timeout=min(remaining_s(self._request), CONNECT_S),
+            context=self._context,
         )
         try:
             self._connect(connection)
+            connection.sock.settimeout(remaining_s(self._request))
             with self._cut_off_at_the_deadline(connection):
                 connection.request(verb, path, message, self._headers | _kind(message))
                 reply = connection.getresponse()

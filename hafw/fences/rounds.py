@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hafw.fences.options import pause, remaining_s
-from hafw.hooks.errors import Misconfigured, ProviderError, UnknownOutcome
+from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, Power, Sighting
 from hafw.net.clock import boot_ns
 
@@ -87,8 +87,7 @@ def switch_off(device: Device, request: FenceRequest) -> FenceReceipt:
 
     A machine that is off already is ordered off as well: a restart looks like that in its middle.
     """
-    watch = _Watch(device, request, device.identity())
-    before = watch.read()
+    watch, before = _first_look(device, request)
     remaining_s(request)
     try:
         device.order_off()
@@ -116,12 +115,28 @@ def switch_off(device: Device, request: FenceRequest) -> FenceReceipt:
 
 def look(device: Device, request: FenceRequest) -> FenceReceipt:
     """Read the machine's state; off only if the next reading says so too."""
-    watch = _Watch(device, request, device.identity())
-    power = watch.read()
+    watch, power = _first_look(device, request)
     while power is Power.OFF and watch.off_in_a_row < READINGS:
         pause(request, PAUSE_S)
         power = watch.read()
     return watch.receipt(power)
+
+
+def _first_look(device: Device, request: FenceRequest) -> tuple[_Watch, Power]:
+    """Which machine it is, and whether it runs. Without an answer it is asked once more.
+
+    A device that is busy for a moment should not cost the level, nor a dead one all its time.
+    """
+    try:
+        return _look_once(device, request)
+    except Retryable:
+        pause(request, PAUSE_S)
+        return _look_once(device, request)
+
+
+def _look_once(device: Device, request: FenceRequest) -> tuple[_Watch, Power]:
+    watch = _Watch(device, request, device.identity())
+    return watch, watch.read()
 
 
 def check_identity(request: FenceRequest, *, pinned: str | None, found: str, what: str) -> str:

@@ -87,9 +87,13 @@ class VipObservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VipReceipt:
-    """The operation is confirmed by reading back; `changed` says whether it had anything to do."""
+    """The operation is confirmed by reading back; `changed` says whether it had anything to do.
+
+    `detail`: for the journal, such as the ids of requests that a cloud's support asks for.
+    """
 
     changed: bool
+    detail: str = ""
 
 
 @hookspec

@@ -116,7 +116,8 @@ class Worker:
             return Reply(order.number, Outcome.UNKNOWN, wrong)
         if isinstance(value, VipObservation):
             return _observed(order, value)
-        return Reply(order.number, Outcome.OK)
+        assert isinstance(value, VipReceipt), "the only other kind of answer"
+        return Reply(order.number, Outcome.OK, value.detail[:DETAIL_CHARS])
 
     def _reply(self, reply: Reply) -> None:
         with self._send_lock:

@@ -13,6 +13,7 @@ import click
 
 from hafw_sim.clouds_command import clouds
 from hafw_sim.clouds_gcp_command import gcp
+from hafw_sim.clouds_race_command import race
 from hafw_sim.explore_command import explore
 from hafw_sim.predict_commands import predict, tune
 from hafw_sim.run_commands import replay, scenario
@@ -79,6 +80,7 @@ def list_() -> None:
 
 
 clouds.add_command(gcp)
+clouds.add_command(race)
 sim.add_command(campaign)
 sim.add_command(clouds)
 sim.add_command(explore)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.config import ConfigError, config_hash
-from hafw.config.fences import METHODS, check_secrets, secret_files
+from hafw.config.fences import METHODS, check_secrets, confirms, secret_files
 from hafw.config.model import Fence
 from hafw.config.render import render
 from hafw.core.settings import SECOND
@@ -199,6 +199,12 @@ insecure = true
     "sbd": 'device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4-part2"',
     "ssh": 'address = "10.1.1.101"\nidentity_file = "/etc/hafw/id"',
     "aws": 'instance_id = "i-0fedcba9876543210"',
+    "azure": """
+subscription = "0b1f6471-1bf0-4dda-aec3-111122223333"
+resource_group = "store"
+vm = "store-b"
+vm_id = "bbbbbbbb-0000-4000-8000-00000000000b"
+""",
     "gcp": """
 project = "my-project"
 zone = "europe-west1-c"
@@ -224,7 +230,7 @@ def test_a_method_is_read_and_written_back(method: str) -> None:
 
 @pytest.mark.parametrize("method", TABLES)
 def test_the_file_and_the_method_know_the_same_options(method: str) -> None:
-    cloud = method in {"aws", "gcp"}
+    cloud = method in {"aws", "azure", "gcp"}
     plugin = import_module(f"hafw.providers.{method}.fence" if cloud else f"hafw.fences.{method}")
     tables = {prefix.rstrip(".") for prefix in getattr(plugin, "PREFIXES", ())}
 
@@ -271,7 +277,22 @@ def test_a_controller_that_could_be_anybody_is_warned_of() -> None:
     assert "redfish trusts whoever answers" in warnings(fenced(table))[0]
 
 
-def test_a_courtesy_alone_is_warned_of() -> None:
-    table = f'[nodes.beta.fence]\nmethod = "ssh"\n{TABLES["ssh"]}\n'
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        ("ssh", "ssh: it only asks the machine itself"),
+        ("sbd", "sbd: in this version the agent arms no watchdog for it"),
+    ],
+)
+def test_a_method_that_proves_nothing_is_warned_of(method: str, why: str) -> None:
+    text = fenced(f'[nodes.beta.fence]\nmethod = "{method}"\n{TABLES[method]}\n')
 
-    assert "ssh is a courtesy: it never proves that beta is off" in warnings(fenced(table))[0]
+    assert f"it never proves that beta is off ({why})" in warnings(text)[0]
+    assert not confirms(read(text).fences[1])
+
+
+def test_one_level_that_proves_it_is_enough() -> None:
+    courtesy = f'[[nodes.beta.fence]]\nmethod = "ssh"\n{TABLES["ssh"]}\n'
+    device = f'[[nodes.beta.fence]]\nmethod = "aws"\n{TABLES["aws"]}\n'
+
+    assert confirms(beta(fenced(courtesy + device)))

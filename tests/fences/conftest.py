@@ -50,7 +50,7 @@ def responds(port: int) -> bool:
             return False
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def readings_follow_each_other_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of a second apart: these devices are as quick as that."""
     monkeypatch.setattr(rounds, "PAUSE_S", 0.1)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.fences.devices import Controlled
 
+pytestmark = pytest.mark.usefixtures("readings_follow_each_other_quickly")
+
 DOUBLE = """\
 #!/bin/sh
 cd {root}
@@ -114,21 +116,21 @@ def test_an_agent_that_fails_may_have_switched_it_off(double: Path) -> None:
     (double / "off.sh").write_text("echo timed out; exit 1")
 
     with pytest.raises(UnknownOutcome, match="is not seen to be off in time; last seen: on"):
-        shooter(double, timeout_s=1.0).off()
+        shooter(double, timeout_s=1.5).off()
 
 
 def test_an_agent_that_says_it_is_off_is_not_believed_before_its_status(double: Path) -> None:
     (double / "off.sh").write_text("exit 0")
 
     with pytest.raises(UnknownOutcome):
-        shooter(double, timeout_s=1.0).off()
+        shooter(double, timeout_s=1.5).off()
 
 
 def test_an_agent_that_hangs_is_killed(double: Path) -> None:
     (double / "off.sh").write_text("echo $$ > pid; sleep 60")
 
     with pytest.raises(UnknownOutcome):
-        shooter(double, timeout_s=1.0).off()
+        shooter(double, timeout_s=1.5).off()
 
 
 @pytest.mark.parametrize("status", [1, 3, 126])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.fences.devices import Controlled
 
+pytestmark = pytest.mark.usefixtures("readings_follow_each_other_quickly")
+
 
 def table(method: str, **options: str | int | bool) -> str:
     lines = [f"{key} = {json.dumps(value)}" for key, value in options.items()]

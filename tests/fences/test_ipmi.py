@@ -13,6 +13,8 @@ from hafw.testing.fences import FenceConformance, Shooter
 if TYPE_CHECKING:
     from tests.fences.devices import Controlled
 
+pytestmark = pytest.mark.usefixtures("readings_follow_each_other_quickly")
+
 
 class TestIpmi(FenceConformance):
     """The whole conformance suite."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import bcrypt
 import pytest
 
+from hafw.fences import rest
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import Power
 from hafw.testing.fences import FenceConformance, Shooter
@@ -22,6 +24,8 @@ from tests.stores.servers import answers, free_port, server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("readings_follow_each_other_quickly")
 
 SUSHY = """\
 import random
@@ -165,6 +169,20 @@ def test_a_controller_that_drips_is_given_up_at_the_deadline(
         shooter(bmc, timeout_s=0.5).status()
 
     assert time.monotonic() - began_s < 3.0
+
+
+def test_a_controller_that_does_not_speak_is_given_up_before_the_deadline(
+    bmc: Controlled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = int(silent.getsockname()[1])
+        began_s = time.monotonic()
+
+        with pytest.raises(Retryable, match="is not reached"):
+            Shooter("redfish", {**bmc.options, "port": port}, 60.0).off()
+
+    assert time.monotonic() - began_s < 10.0
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from hafw.fences import rounds
+from hafw.fences import options, rounds
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceRequest, Power
-from hafw.net.clock import boot_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,16 +23,31 @@ STATES = {
 
 
 @dataclass(slots=True)
+class Clock:
+    """Goes on by a millisecond whenever it is asked, and by as much as is waited for."""
+
+    begins_ns: ClassVar[int] = 10**9
+    now_ns: int = begins_ns
+
+    def __call__(self) -> int:
+        self.now_ns += 10**6
+        return self.now_ns
+
+    def wait(self, for_s: float) -> None:
+        self.now_ns += int(for_s * 1e9)
+
+
+@dataclass(slots=True)
 class Scripted:
     """Says one letter of the script at each reading, and the last one for ever.
 
-    `|` is where the order must come; `!` is a reading that fails, `.` one that takes all the time.
+    `|` is where the order must come; `!` is a reading that fails, `.` one that takes ten seconds.
     """
 
     script: str
+    clock: Clock
     refuses: Exception | None = None
     method: str = "scripted"
-    deadline_ns: int = 0
     ordered: int = 0
     readings: int = 0
     _letters: Iterator[str] = field(init=False)
@@ -48,8 +63,8 @@ class Scripted:
     def read(self) -> tuple[Power, str]:
         self.readings += 1
         letter = next(self._letters, self._last)
-        while letter == "." and boot_ns() < self.deadline_ns:
-            pass
+        if letter == ".":
+            self.clock.now_ns += 10 * 10**9
         if letter == "!":
             raise Retryable("no answer", 0.0)
         return STATES[letter if letter in STATES else "+"]
@@ -67,20 +82,24 @@ def request(timeout_s: float = 5.0) -> FenceRequest:
         sender="alpha",
         target="beta",
         options={},
-        deadline_ns=boot_ns() + int(timeout_s * 1e9),
+        deadline_ns=Clock.begins_ns + int(timeout_s * 1e9),
     )
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No time passes between readings, unless a test is about that."""
-    monkeypatch.setattr(rounds, "PAUSE_S", 0.001)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time in which readings are taken and deadlines pass."""
+    found = Clock()
+    for module in (rounds, options):
+        monkeypatch.setattr(module, "boot_ns", found)
+    monkeypatch.setattr(time, "sleep", found.wait)
+    return found
 
 
-def off(script: str, timeout_s: float = 5.0, refuses: Exception | None = None) -> Scripted:
+def off(clock: Clock, script: str, refuses: Exception | None = None) -> Scripted:
     """Switch off a machine that must be confirmed to be off."""
-    device = Scripted(script, refuses)
-    receipt = rounds.switch_off(device, request(timeout_s))
+    device = Scripted(script, clock, refuses)
+    receipt = rounds.switch_off(device, request())
     assert (receipt.power, receipt.confirmed) == (Power.OFF, True)
     assert device.ordered == 1
     return device
@@ -100,22 +119,24 @@ def off(script: str, timeout_s: float = 5.0, refuses: Exception | None = None) -
         ("~|--", 3),
     ],
 )
-def test_off_is_two_readings_in_a_row_after_the_order(script: str, readings: int) -> None:
-    assert off(script).readings == readings
+def test_off_is_two_readings_in_a_row_after_the_order(
+    clock: Clock, script: str, readings: int
+) -> None:
+    assert off(clock, script).readings == readings
 
 
 @pytest.mark.parametrize("script", ["+|+", "+|~", "+|!", "-|-+", "+|-+-+-+-+-~"])
-def test_what_is_not_seen_to_be_off_by_the_deadline_is_unknown(script: str) -> None:
+def test_what_is_not_seen_to_be_off_by_the_deadline_is_unknown(clock: Clock, script: str) -> None:
     with pytest.raises(UnknownOutcome, match="beta was ordered off by scripted and is not seen"):
-        rounds.switch_off(Scripted(script), request(0.1))
+        rounds.switch_off(Scripted(script, clock), request())
 
 
-def test_an_order_without_an_answer_is_settled_by_reading() -> None:
-    off("+|+--", refuses=UnknownOutcome("no answer"))
+def test_an_order_without_an_answer_is_settled_by_reading(clock: Clock) -> None:
+    off(clock, "+|+--", refuses=UnknownOutcome("no answer"))
 
 
-def test_an_order_that_a_running_machines_device_refuses_had_no_effect() -> None:
-    device = Scripted("+|-", refuses=Denied("the user may not"))
+def test_an_order_that_a_running_machines_device_refuses_had_no_effect(clock: Clock) -> None:
+    device = Scripted("+|-", clock, refuses=Denied("the user may not"))
 
     with pytest.raises(Denied):
         rounds.switch_off(device, request())
@@ -124,12 +145,18 @@ def test_an_order_that_a_running_machines_device_refuses_had_no_effect() -> None
 
 
 @pytest.mark.parametrize("before", ["-", "~"])
-def test_a_device_may_refuse_to_switch_off_what_is_off_or_going_off(before: str) -> None:
-    off(f"{before}|--", refuses=ProviderError("not in this state"))
+def test_a_device_may_refuse_to_switch_off_what_is_off_or_going_off(
+    clock: Clock, before: str
+) -> None:
+    off(clock, f"{before}|--", refuses=ProviderError("not in this state"))
 
 
-def test_a_device_that_cannot_be_read_is_not_ordered() -> None:
-    device = Scripted("!|-")
+def test_a_device_that_does_not_answer_at_first_is_asked_once_more(clock: Clock) -> None:
+    assert off(clock, "!+|--").readings == 4
+
+
+def test_a_device_that_cannot_be_read_is_not_ordered(clock: Clock) -> None:
+    device = Scripted("!!|-", clock)
 
     with pytest.raises(Retryable):
         rounds.switch_off(device, request())
@@ -137,8 +164,8 @@ def test_a_device_that_cannot_be_read_is_not_ordered() -> None:
     assert device.ordered == 0
 
 
-def test_nothing_is_read_or_ordered_after_the_deadline() -> None:
-    device = Scripted("+|-")
+def test_nothing_is_read_or_ordered_after_the_deadline(clock: Clock) -> None:
+    device = Scripted("+|-", clock)
 
     with pytest.raises(ProviderError, match="the deadline had passed") as refused:
         rounds.switch_off(device, request(-1.0))
@@ -147,30 +174,26 @@ def test_nothing_is_read_or_ordered_after_the_deadline() -> None:
     assert (device.readings, device.ordered) == (0, 0)
 
 
-def test_nothing_is_ordered_when_the_first_reading_took_all_the_time() -> None:
-    late = request(0.05)
-    device = Scripted(".|-", deadline_ns=late.deadline_ns)
+def test_nothing_is_ordered_when_the_first_reading_took_all_the_time(clock: Clock) -> None:
+    device = Scripted(".|-", clock)
 
     with pytest.raises(ProviderError, match="the deadline had passed"):
-        rounds.switch_off(device, late)
+        rounds.switch_off(device, request())
 
     assert (device.readings, device.ordered) == (1, 0)
 
 
-def test_readings_that_agree_are_half_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    assert rounds.PAUSE_S == 0.5
-
-    receipt = rounds.switch_off(Scripted("+|--"), request())
+def test_readings_that_agree_are_half_a_second_apart(clock: Clock) -> None:
+    receipt = rounds.switch_off(Scripted("+|--", clock), request())
 
     first, second = receipt.seen[-2:]
     assert (first.state, second.state) == ("off", "off")
     assert second.at_ns - first.at_ns >= 0.5e9
 
 
-def test_the_evidence_begins_with_what_was_before_and_is_bounded() -> None:
-    few = rounds.switch_off(Scripted("+|+++--"), request()).seen
-    many = rounds.switch_off(Scripted("+|" + "+~" * 100 + "--"), request()).seen
+def test_the_evidence_begins_with_what_was_before_and_is_bounded(clock: Clock) -> None:
+    few = rounds.switch_off(Scripted("+|+++--", clock), request()).seen
+    many = rounds.switch_off(Scripted("+|" + "+~" * 100 + "--", clock), request(3600)).seen
 
     assert [seen.state for seen in few] == ["on", "on", "off", "off"]
     assert len(many) == rounds.MAX_SIGHTINGS
@@ -181,8 +204,10 @@ def test_the_evidence_begins_with_what_was_before_and_is_bounded() -> None:
     ("script", "power"),
     [("+", Power.ON), ("~", Power.UNKNOWN), ("--", Power.OFF), ("-+", Power.ON)],
 )
-def test_a_look_believes_off_only_when_it_is_said_twice(script: str, power: Power) -> None:
-    device = Scripted(script)
+def test_a_look_believes_off_only_when_it_is_said_twice(
+    clock: Clock, script: str, power: Power
+) -> None:
+    device = Scripted(script, clock)
 
     receipt = rounds.look(device, request())
 
@@ -190,9 +215,9 @@ def test_a_look_believes_off_only_when_it_is_said_twice(script: str, power: Powe
     assert device.ordered == 0
 
 
-def test_a_look_that_fails_is_an_error() -> None:
+def test_a_look_that_fails_is_an_error(clock: Clock) -> None:
     with pytest.raises(Retryable):
-        rounds.look(Scripted("-!"), request())
+        rounds.look(Scripted("-!", clock), request())
 
 
 @pytest.mark.parametrize("pinned", [None, "AB-1", "ab-1"])

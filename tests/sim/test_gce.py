@@ -13,15 +13,15 @@ from urllib.request import urlopen
 
 import pytest
 
+from hafw_sim.clouds.exchange import Later, Lost, Reply, Request
 from hafw_sim.clouds.gce import Fault, Gce, Instance, Kind, Nic
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.routes import next_hops
 from hafw_sim.clouds.gce.values import Guest
-from hafw_sim.clouds.gce.wire import Later, Lost, Reply, Request
 
 if TYPE_CHECKING:
+    from hafw_sim.clouds.exchange import Answer
     from hafw_sim.clouds.gce.values import Json
-    from hafw_sim.clouds.gce.wire import Answer
 
 ZONE = "/compute/v1/projects/p/zones/europe-west1-b"
 VIP = "10.0.0.50/32"

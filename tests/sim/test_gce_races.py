@@ -22,7 +22,7 @@ MOVERS = ("alias-ip", "route")
 
 @pytest.fixture(scope="module")
 def track() -> Track:
-    return Track.laid()
+    return Track()
 
 
 def found(track: Track, mover: str, *, faults: bool) -> int | None:

@@ -39,6 +39,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     until_ns = boot_ns() + int(WARM_S * 1e9)
     for request in requests:
         mover, ec2 = _mover(request), _ec2(request, until_ns)
+        ec2.prepare()
         _check_identity(request)
         with suppress(Retryable):  # an API that is away now may be back when it is needed
             mover.rehearse(request, ec2)
@@ -65,12 +66,13 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Move the VIP here in the cloud, then put it on the interface, behind the gate."""
     from hafw.providers.aws.moving import attach  # noqa: PLC0415 - with the SDK
 
-    moved = attach(_mover(request), request, _ec2(request))
+    ec2 = _ec2(request)
+    moved = attach(_mover(request), request, ec2)
     try:
         added = hostaddress.attach(request).changed
     except ProviderError as problem:  # the cloud has moved: it is not without effect
         raise UnknownOutcome(str(problem)) from problem
-    return VipReceipt(changed=moved or added)
+    return VipReceipt(changed=moved or added, detail=ec2.told())
 
 
 @hookimpl
@@ -79,8 +81,9 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     from hafw.providers.aws.moving import detach  # noqa: PLC0415 - with the SDK
 
     removed = hostaddress.detach(request).changed
-    moved = detach(_mover(request), request, _ec2(request))
-    return VipReceipt(changed=moved or removed)
+    ec2 = _ec2(request)
+    moved = detach(_mover(request), request, ec2)
+    return VipReceipt(changed=moved or removed, detail=ec2.told())
 
 
 @hookimpl

@@ -18,7 +18,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
-from hafw.hooks.errors import Misconfigured, Retryable
+from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.net.clock import boot_ns
 from hafw.providers.aws.errors import meaning
 
@@ -48,11 +48,20 @@ class Ec2:
     """EC2 of one region, for one operation that ends at `until_ns` (BOOTTIME)."""
 
     def __init__(self, where: Where, until_ns: int) -> None:
-        """No call is made yet. `made` are those that were: their names and request ids."""
+        """No call is made yet.
+
+        `in_doubt`: a change was sent and not answered, or only a part of one was made.
+        """
         self._where = where
         self._until_ns = until_ns
         self._look_s = FIRST_PAUSE_S / 2
-        self.made: list[str] = []
+        self._made: list[str] = []
+        self.in_doubt = False
+
+    def prepare(self) -> None:
+        """Make every client that a call may need: each takes a tenth of a second and more."""
+        for length in TIMEOUTS_S:
+            _client(self._where, length)
 
     def call(self, what: Call, **parameters: object) -> dict[str, Any]:
         """Make a call, as often as that is safe. Raises the errors of the contract."""
@@ -78,10 +87,14 @@ class Ec2:
         time.sleep(seconds)
         return True
 
+    def told(self) -> str:
+        """The calls that were answered, with the ids that Amazon's support asks for."""
+        return "; ".join(self._made)
+
     def within(self, seconds: float) -> Ec2:
         """The same, for calls that shall end earlier."""
         sooner = Ec2(self._where, min(self._until_ns, boot_ns() + int(seconds * 1e9)))
-        sooner.made = self.made
+        sooner._made = self._made
         return sooner
 
     def left_s(self) -> float:
@@ -98,9 +111,11 @@ class Ec2:
         try:
             answer: dict[str, Any] = getattr(client, xform_name(what.name))(**parameters)
         except (ClientError, BotoCoreError) as problem:
-            raise meaning(what, problem) from None
+            error = meaning(what, problem)
+            self.in_doubt = self.in_doubt or isinstance(error, UnknownOutcome)
+            raise error from None
         about = answer.pop("ResponseMetadata", {})
-        self.made.append(f"{what.name} {about.get('RequestId', '')}")
+        self._made.append(f"{what.name} {about.get('RequestId', '')}")
         return answer
 
 

@@ -53,6 +53,11 @@ class ElasticIp:
         """Associate it with this node's interface."""
         self._associate(vip, ec2, reassign=reassign, dry=False)
 
+    def assure(self, vip: VipRequest, ec2: Ec2) -> bool:
+        """Associate it again: that is refused unless it is here, or nowhere."""
+        self.claim(vip, ec2, reassign=False)
+        return False
+
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Dissolve the association that was seen, and no newer one."""
         del vip

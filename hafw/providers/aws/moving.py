@@ -1,7 +1,7 @@
 """How a VIP comes to this node and leaves it, whatever the mover: the order of the steps.
 
 One rule: who lost a race, or got no answer, reads who has it now and decides anew; the same call is
-never sent again blindly, and nothing is taken from anybody but the peer.
+never sent again blindly, and without a proof nothing is taken from anybody but the peer.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ class Mover(Protocol):
     def claim(self, vip: VipRequest, ec2: Ec2, *, reassign: bool) -> None:
         """Bring it here; without `reassign` only if nobody has it. Raises Conflict."""
 
+    def assure(self, vip: VipRequest, ec2: Ec2) -> bool:
+        """Make sure that it is here, where only a read says so, which may be out of date.
+
+        Says whether that changed anything. Raises Conflict if it is not here.
+        """
+
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Take it from the peer, if that still has it as it was seen. Raises NotThere.
 
@@ -64,44 +70,49 @@ def attach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     Where it is proved that the old holder cannot act, one call takes it from whoever has it.
     Without that proof it is taken from the peer only as it was seen, then claimed from nobody.
     """
-    changed = _claim_at_once(mover, vip, ec2) if vip.old_holder_is_off else False
-    while not changed:
+    try:
+        return _attach(mover, vip, ec2)
+    except UnknownOutcome:
+        raise
+    except ProviderError as problem:
+        if ec2.in_doubt:
+            raise UnknownOutcome(str(problem)) from problem
+        raise
+
+
+def _attach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
+    if vip.old_holder_is_off:
+        changed = _claim_at_once(mover, vip, ec2)
+    else:
         changed = _compare_and_swap(mover, vip, ec2)
-        if not changed and _is_here(mover, vip, ec2):
-            return False
-        if not changed:  # what said that it is here was out of date
-            _wait(vip, ec2)
     while not _is_here(mover, vip, ec2):
         _wait(vip, ec2)
-    return True
+    return changed
 
 
 def _claim_at_once(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     """Take it from whoever has it. Says whether that, or what it took instead, changed anything."""
     try:
         mover.claim(vip, ec2, reassign=True)
-    except (Conflict, Refused, UnknownOutcome) as problem:
-        in_doubt = isinstance(problem, UnknownOutcome)
-        return _compare_and_swap(mover, vip, ec2, in_doubt=in_doubt)
+    except (Conflict, Refused, UnknownOutcome):
+        return _compare_and_swap(mover, vip, ec2)
     return True
 
 
-def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2, *, in_doubt: bool = False) -> bool:
+def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:
     """Take it from the owner that is seen first, or from nobody. Says whether anything changed.
 
-    Once it was free, whoever has it then was quicker, and keeps it. `in_doubt`: a claim of it was
-    sent and not answered.
+    Once it was free, whoever has it then was quicker, and keeps it.
     """
-    changed, was_free, refused = in_doubt, False, False
+    was_free = refused = False
     while True:
         seen = mover.seen(vip, ec2)
-        if seen.holder is Holder.MINE:
-            return changed
         if seen.holder is Holder.PEER and (was_free or seen.who != vip.peers("eni")):
-            raise _lost(vip, seen, in_doubt=in_doubt)
-        changed = True
+            raise _lost(vip, seen)
         try:
-            was_free = seen.holder is Holder.FREE or mover.dislodge(vip, ec2, seen)
+            if seen.holder is Holder.MINE:
+                return mover.assure(vip, ec2) or ec2.in_doubt
+            was_free = _free(mover, vip, ec2, seen)
             mover.claim(vip, ec2, reassign=False)
         except NotThere:
             was_free = True
@@ -109,26 +120,28 @@ def _compare_and_swap(mover: Mover, vip: VipRequest, ec2: Ec2, *, in_doubt: bool
             if refused:
                 raise
             refused = True
-        except (Conflict, UnknownOutcome) as problem:
-            in_doubt = in_doubt or isinstance(problem, UnknownOutcome)
+        except (Conflict, UnknownOutcome):
             if not ec2.again():
-                raise _in_time(vip, problem, in_doubt=in_doubt) from None
+                raise
         else:
             return True
 
 
-def _lost(vip: VipRequest, seen: Seen, *, in_doubt: bool) -> ProviderError:
+def _free(mover: Mover, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
+    """Take it from the peer, if that has it. Says whether nobody has it then."""
+    if seen.holder is Holder.FREE:
+        return True
+    freed = mover.dislodge(vip, ec2, seen)
+    ec2.in_doubt = ec2.in_doubt or freed  # a failure from here on would not be without effect
+    return freed
+
+
+def _lost(vip: VipRequest, seen: Seen) -> Conflict:
     if seen.who != vip.peers("eni"):
         whose = "neither node's interface; free it there, or correct eni in the cluster file"
     else:
         whose = "the other node's interface, which was quicker"
-    told = f"{vip.address} belongs to {seen.who}, {whose}"
-    return UnknownOutcome(told) if in_doubt else Conflict(told)
-
-
-def _in_time(vip: VipRequest, problem: Exception, *, in_doubt: bool) -> ProviderError:
-    told = f"{vip.address} could not be moved to {vip.own('eni')} in time: {problem}"
-    return UnknownOutcome(told) if in_doubt else Conflict(told)
+    return Conflict(f"{vip.address} belongs to {seen.who}, {whose}")
 
 
 def detach(mover: Mover, vip: VipRequest, ec2: Ec2) -> bool:

@@ -6,11 +6,12 @@ proved that its old owner cannot act; IPv6 has no such flag, and is always claim
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hafw.hooks.hookspecs import Holder
 from hafw.providers.aws import calls
-from hafw.providers.aws.errors import NotThere
+from hafw.providers.aws.errors import NotThere, Refused, Taken
 from hafw.providers.aws.metadata import Metadata, Unavailable
 from hafw.providers.aws.moving import Seen
 
@@ -61,6 +62,20 @@ class PrivateIp:
             PrivateIpAddresses=[vip.address],
             AllowReassignment=reassign,
         )
+
+    def assure(self, vip: VipRequest, ec2: Ec2) -> bool:
+        """Have it refused twice: the peer cannot lose it, and nobody can get it."""
+        dislodged = False
+        with suppress(NotThere, Refused):
+            _unassign(vip, ec2, vip.peers("eni"))
+            dislodged = ec2.in_doubt = True
+        try:
+            self.claim(vip, ec2, reassign=False)
+        except (Taken, Refused):
+            if dislodged:
+                raise
+            return False
+        return True
 
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Unassign it from the peer's interface: EC2 refuses if that does not have it."""

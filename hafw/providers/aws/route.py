@@ -69,6 +69,12 @@ class Route:
         del reassign
         for table in vip.options["route_tables"]:
             self._replace(vip, ec2, table, dry=False)
+            ec2.in_doubt = True  # from here on a failure would leave a part of it done
+
+    def assure(self, vip: VipRequest, ec2: Ec2) -> bool:
+        """Let every table lead here once more."""
+        self.claim(vip, ec2, reassign=False)
+        return False
 
     def dislodge(self, vip: VipRequest, ec2: Ec2, seen: Seen) -> bool:
         """Leave it: a route cannot be taken away without a gap, and is replaced as it is."""

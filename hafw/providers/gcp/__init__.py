@@ -22,12 +22,13 @@ from hafw.hooks.hookspecs import (
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import fence
+from hafw.providers.gcp import fence, health_check
 from hafw.providers.gcp.calls import FENCE_CALLS
 from hafw.providers.gcp.errors import Missing, decided
 from hafw.providers.gcp.orders import (
     check_identity,
     check_permissions,
+    check_server,
     endpoint_of,
     move_of,
     mover_calls,
@@ -38,21 +39,23 @@ from hafw.providers.gcp.policy import policy
 if TYPE_CHECKING:
     from hafw.providers.gcp.api import Compute
 
-WARM_S: Final = 20.0
-"""How long the first call of a warm-up may take."""
+WARM_S: Final = 10.0
+"""How long the calls of a warm-up may take; the import of the SDK comes on top."""
 
 
 @hookimpl
 def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """Import the SDK, see who this instance is, fetch a token, connect."""
     until_ns = boot_ns() + int(WARM_S * 1e9)
-    for request in requests:
-        mover_of(request)
-        move = move_of(request, until_ns)
-        with suppress(Retryable):  # an API that is away now may be back when it is needed
+    for request in filter(health_check.chosen, requests):
+        health_check.warm(request)
+    called = [request for request in requests if not health_check.chosen(request)]
+    moves = [(request, mover_of(request), move_of(request, until_ns)) for request in called]
+    with suppress(Retryable):  # an API that is away now may be back when it is needed
+        for request, _, move in moves:
             check_identity(move.me)
             compute = _compute(endpoint_of(request))
-            compute.server(move.me, until_ns)
+            check_server(request, move, compute.server(move.me, until_ns))
             check_permissions(compute, move.me, mover_calls(request), until_ns)
             with suppress(Missing):  # a peer that is not there yet needs nothing
                 check_permissions(compute, move.peer, mover_calls(request), until_ns)
@@ -61,6 +64,8 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 @hookimpl
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Ask Compute Engine and look at the interface: MINE only if both have it."""
+    if health_check.chosen(request):
+        return health_check.observe(request)
     try:
         move = move_of(request)
         found: VipObservation = mover_of(request).observe(_compute(endpoint_of(request)), move)
@@ -78,31 +83,35 @@ def hafw_vip_observe(request: VipRequest) -> VipObservation:
 @hookimpl
 def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Move the address here in the cloud, then put it on the interface, behind the gate."""
+    if health_check.chosen(request):
+        return health_check.attach(request)
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     compute = _compute(endpoint_of(request))
-    moved = decided(lambda: bool(mover.attach(compute, move)), move.deadline_ns)
+    done: tuple[str, ...] = decided(lambda: mover.attach(compute, move), move.deadline_ns)
     try:
         added = hostaddress.attach(request).changed
     except ProviderError as problem:  # the cloud has moved: it is not without effect
         raise UnknownOutcome(str(problem)) from problem
-    return VipReceipt(changed=added or moved)
+    return VipReceipt(changed=added or bool(done), detail=", ".join(done))
 
 
 @hookimpl
 def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     """Take the address off the interface, then give it up in the cloud."""
+    if health_check.chosen(request):
+        return health_check.detach(request)
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     gone = hostaddress.detach(request).changed
     try:
         compute = _compute(endpoint_of(request))
-        moved = decided(lambda: bool(mover.detach(compute, move)), move.deadline_ns)
+        done: tuple[str, ...] = decided(lambda: mover.detach(compute, move), move.deadline_ns)
     except ProviderError as problem:
         raise UnknownOutcome(
             f"{request.address} is off {request.interface}, and may still lead here: {problem}"
         ) from problem
-    return VipReceipt(changed=gone or moved)
+    return VipReceipt(changed=gone or bool(done), detail=", ".join(done))
 
 
 @hookimpl
@@ -121,7 +130,10 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation:
 @hookimpl
 def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
     """The calls of an attach, and what it does on this machine."""
-    calls: tuple[str, ...] = mover_of(request).plan(move_of(request))
+    if health_check.chosen(request):
+        calls = health_check.plan(request)
+    else:
+        calls = mover_of(request).plan(move_of(request))
     return (
         *calls,
         f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
@@ -151,8 +163,7 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Stop the target, and read its state until it is off or the deadline comes."""
     target = fence.target_of(request)
     fence.check_other(target)
-    op = f"{request.cluster_id}/{request.op}"
-    return fence.off(_fencing(request), target, op, request.deadline_ns)
+    return fence.off(_fencing(request), target, request.deadline_ns)
 
 
 @hookimpl

@@ -37,36 +37,37 @@ def observe(compute: Compute, move: Move) -> VipObservation:
     return VipObservation(holder=Holder.FREE)
 
 
-def attach(compute: Compute, move: Move) -> bool:
-    """Take the address from the peer, if it has it, and claim it. Says whether that was needed."""
+def attach(compute: Compute, move: Move) -> tuple[str, ...]:
+    """Take the address from the peer, if it has it, and claim it: by which operations."""
     mine = _interface(compute, move.me, move)
     theirs = _interface_of_peer(compute, move)
     if mine.has(move.cidr):
         if theirs.has(move.cidr):
             raise Changed(f"both instances show {move.cidr}: one answer is out of date")
-        return False
+        return ()
+    done: tuple[str, ...] = ()
     if theirs.has(move.cidr):
         without = theirs.without(move.cidr)
-        compute.set_aliases(move.peer, theirs, without, move.op, move.deadline_ns)
+        done += (compute.set_aliases(move.peer, theirs, without, move.deadline_ns),)
     claimed = (*mine.aliases, Alias(move.cidr, move.secondary))
-    compute.set_aliases(move.me, mine, claimed, move.op, move.deadline_ns)
+    done += (compute.set_aliases(move.me, mine, claimed, move.deadline_ns),)
     with landed(f"the claim of {move.cidr}"):
         if not _interface(compute, move.me, move).has(move.cidr):
             raise UnknownOutcome(f"{move.cidr} is not on {move.me} after the change was DONE")
-    return True
+    return done
 
 
-def detach(compute: Compute, move: Move) -> bool:
-    """Give the address up. Says whether it was here."""
+def detach(compute: Compute, move: Move) -> tuple[str, ...]:
+    """Give the address up, if it is here: by which operations."""
     mine = _interface(compute, move.me, move)
     if not mine.has(move.cidr):
-        return False
+        return ()
     without = mine.without(move.cidr)
-    compute.set_aliases(move.me, mine, without, move.op, move.deadline_ns)
+    done = compute.set_aliases(move.me, mine, without, move.deadline_ns)
     with landed(f"the removal of {move.cidr}"):
         if _interface(compute, move.me, move).has(move.cidr):
             raise UnknownOutcome(f"{move.cidr} is still on {move.me} after the change was DONE")
-    return True
+    return (done,)
 
 
 def plan(move: Move) -> tuple[str, ...]:

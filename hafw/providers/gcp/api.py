@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from uuid import NAMESPACE_URL, uuid5
+from uuid import uuid4
 
 import google.auth
 from google.api_core.client_options import ClientOptions
@@ -127,11 +127,14 @@ class Compute:
         )
 
     def set_aliases(
-        self, machine: Machine, seen: Interface, aliases: tuple[Alias, ...], op: str, until_ns: int
-    ) -> None:
-        """Replace the whole list of an interface, if it still is as it was `seen`."""
+        self, machine: Machine, seen: Interface, aliases: tuple[Alias, ...], until_ns: int
+    ) -> str:
+        """Replace the whole list of an interface, if it still is as it was `seen`.
+
+        Returns the operation's name, as every change here does: support asks for it.
+        """
         url = f"{self._root}/compute/v1/{machine.link}/updateNetworkInterface"
-        ask = {"networkInterface": machine.nic, "requestId": _request_id(op, seen.fingerprint)}
+        ask = {"networkInterface": machine.nic, "requestId": _request_id()}
         listed = [
             {"ipCidrRange": alias.cidr}
             | ({"subnetworkRangeName": alias.secondary} if alias.secondary else {})
@@ -148,15 +151,15 @@ class Compute:
 
         begun = self._make(calls.SET_ALIASES, send, until_ns)
         where = {"project": machine.project, "zone": machine.zone}
-        self._follow(f"aliases of {machine}", begun, where, until_ns)
+        return self._follow(f"aliases of {machine}", begun, where, until_ns)
 
-    def stop(self, machine: Machine, op: str, until_ns: int, *, discard_local_ssd: bool) -> None:
+    def stop(self, machine: Machine, until_ns: int, *, discard_local_ssd: bool) -> None:
         """Turn an instance off; only whoever reads its state knows when it is."""
         request = compute_v1.StopInstanceRequest(
             project=machine.project,
             zone=machine.zone,
             instance=machine.name,
-            request_id=_request_id(op, "stop"),
+            request_id=_request_id(),
             no_graceful_shutdown=True,
         )
         if discard_local_ssd:
@@ -196,7 +199,7 @@ class Compute:
         found = map(_route, self._make(calls.ROUTES_LIST, send, until_ns))
         return tuple(route for route in found if route.network == network)
 
-    def insert_route(self, project: str, route: Route, op: str, until_ns: int) -> None:
+    def insert_route(self, project: str, route: Route, until_ns: int) -> str:
         """Add a route, unless one of that name is there."""
         resource = compute_v1.Route(
             name=route.name,
@@ -207,19 +210,19 @@ class Compute:
             description=route.description,
         )
         request = compute_v1.InsertRouteRequest(
-            project=project, route_resource=resource, request_id=_request_id(op, route.name)
+            project=project, route_resource=resource, request_id=_request_id()
         )
         begun = self._make(
             calls.ROUTE_INSERT,
             lambda timeout_s: self._routes.insert_unary(request, retry=None, timeout=timeout_s),
             until_ns,
         )
-        self._follow(f"route {route.name}", begun, {"project": project}, until_ns)
+        return self._follow(f"route {route.name}", begun, {"project": project}, until_ns)
 
-    def delete_route(self, project: str, name: str, op: str, until_ns: int) -> None:
-        """Remove a route; it may be gone already."""
+    def delete_route(self, project: str, name: str, until_ns: int) -> str:
+        """Remove a route; empty: it was gone already."""
         request = compute_v1.DeleteRouteRequest(
-            project=project, route=name, request_id=_request_id(op, f"delete {name}")
+            project=project, route=name, request_id=_request_id()
         )
         try:
             begun = self._make(
@@ -228,11 +231,11 @@ class Compute:
                 until_ns,
             )
         except Missing:
-            return
-        self._follow(f"removal of route {name}", begun, {"project": project}, until_ns)
+            return ""
+        return self._follow(f"removal of route {name}", begun, {"project": project}, until_ns)
 
-    def _follow(self, what: str, begun: _Operation, where: dict[str, str], until_ns: int) -> None:
-        """Wait until an operation is DONE. Raises what it ended with."""
+    def _follow(self, what: str, begun: _Operation, where: dict[str, str], until_ns: int) -> str:
+        """Wait until an operation is DONE, and return its name. Raises what it ended with."""
         zonal = "zone" in where
         call = calls.ZONE_WAIT if zonal else calls.GLOBAL_WAIT
         client = self._zone_operations if zonal else self._global_operations
@@ -252,6 +255,7 @@ class Compute:
                 ) from None
         for error in operation.error.errors:
             raise replies.of_operation(f"{what}: {begun.name}", error.code, error.message)
+        return str(begun.name)
 
     def _make(
         self,
@@ -304,9 +308,12 @@ def _credentials(endpoint: str) -> Any:  # noqa: ANN401 - the SDK has no types
         raise Denied(f"no credentials for Google Cloud: {problem}") from None
 
 
-def _request_id(op: str, what: str) -> str:
-    """The same for the same request of the same order, whoever sends it again; else another."""
-    return str(uuid5(NAMESPACE_URL, f"hafw:{op}:{what}"))
+def _request_id() -> str:
+    """One for every decision: it is the same only when the very same request is sent again.
+
+    An operation that ended with an error is remembered under it, and would be the answer for ever.
+    """
+    return str(uuid4())
 
 
 def _interface(nic: Any) -> Interface:  # noqa: ANN401 - the SDK has no types

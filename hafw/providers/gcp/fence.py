@@ -79,7 +79,7 @@ def check_other(target: Target) -> None:
         raise Misconfigured(f"{target.identity} is this instance: a node never fences itself")
 
 
-def off(compute: Compute, target: Target, op: str, until_ns: int) -> FenceReceipt:
+def off(compute: Compute, target: Target, until_ns: int) -> FenceReceipt:
     """Stop it, and see it off.
 
     One that is off is stopped as well: the middle of a restart looks like that.
@@ -87,16 +87,17 @@ def off(compute: Compute, target: Target, op: str, until_ns: int) -> FenceReceip
     seen = [_look(compute, target, until_ns)]
     order_until_ns = min(until_ns, boot_ns() + int(ORDER_S * 1e9))
     try:
-        compute.stop(target.machine, op, order_until_ns, discard_local_ssd=target.discard_local_ssd)
+        compute.stop(target.machine, order_until_ns, discard_local_ssd=target.discard_local_ssd)
     except UnknownOutcome as problem:
         seen.append(Sighting(f"ordered off, without an answer: {problem}", boot_ns()))
-    since = len(seen)
+    since, state = len(seen), seen[0].state
     while not _is_off(seen[since:]):
         if (until_ns - boot_ns()) / 1e9 <= PAUSE_S:
-            raise UnknownOutcome(f"{target.identity} was told to stop and is {seen[-1].state}")
+            raise UnknownOutcome(f"{target.identity} was told to stop; last seen: {state}")
         time.sleep(PAUSE_S)
         try:
             seen.append(_look(compute, target, until_ns))
+            state = seen[-1].state
         except ProviderError as problem:
             seen.append(Sighting(f"unreadable: {problem}", boot_ns()))
     return _receipt(target, Power.OFF, seen)

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured
-from hafw.providers.gcp import alias_ip, metadata, route
+from hafw.providers.gcp import alias_ip, health_check, metadata, route
 from hafw.providers.gcp.calls import MOVER_CALLS, ON_INSTANCE
 from hafw.providers.gcp.values import Machine, Move
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hafw.hooks.hookspecs import VipRequest
     from hafw.providers.gcp.api import Compute
     from hafw.providers.gcp.calls import Call
+    from hafw.providers.gcp.values import Server
 
 MOVERS: Final[dict[str, ModuleType]] = {"alias-ip": alias_ip, "route": route}
 NIC: Final = "nic0"
@@ -35,7 +36,8 @@ def mover_of(request: VipRequest) -> ModuleType:
     """The module that moves this VIP. Raises Misconfigured."""
     name = str(request.options.get("mover", ""))
     if name not in MOVERS:
-        raise Misconfigured(f'"{name}" is no mover of gcp: there are {" and ".join(MOVERS)}')
+        known = ", ".join((*MOVERS, health_check.NAME))
+        raise Misconfigured(f'"{name}" is no mover of gcp; there are {known}')
     if name == "alias-ip" and ip_address(request.address).version != 4:  # noqa: PLR2004
         raise Misconfigured(f"{request.address}: alias IP ranges are IPv4; use the mover route")
     return MOVERS[name]
@@ -50,7 +52,6 @@ def move_of(request: VipRequest, deadline_ns: int | None = None) -> Move:
             peer=_machine(request, 1 - request.node),
             epoch=request.epoch,
             owner=f"{request.cluster_id}/{request.group}",
-            op=f"{request.cluster_id}/{request.group}/{request.address}/{request.op}",
             deadline_ns=request.deadline_ns if deadline_ns is None else deadline_ns,
             secondary=str(request.options.get("secondary_range", "")),
             network=str(request.options.get("network", NETWORK)),
@@ -73,6 +74,16 @@ def check_identity(me: Machine) -> None:
 def mover_calls(request: VipRequest) -> tuple[Call, ...]:
     """The calls that this VIP's mover makes."""
     return MOVER_CALLS[str(request.options["mover"])]
+
+
+def check_server(request: VipRequest, move: Move, server: Server) -> None:
+    """See that this node's instance is what the mover needs. Raises Misconfigured."""
+    if request.options["mover"] == "route" and not server.can_ip_forward:
+        raise Misconfigured(
+            f"{move.me} does not take packets for other addresses than its own: set canIpForward"
+        )
+    if request.options["mover"] == "alias-ip" and move.me.nic not in server.interfaces:
+        raise Misconfigured(f"{move.me} has no network interface {move.me.nic}")
 
 
 def check_permissions(

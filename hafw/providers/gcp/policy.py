@@ -23,18 +23,20 @@ def policy(request: PolicyRequest) -> str:
     movers = tuple(sorted({str(vip.options["mover"]) for vip in request.vips})) or (*MOVER_CALLS,)
     fence = request.peer_fence is not None or not request.vips
     moving = permissions(movers, fence=fence)
+    if not moving:
+        return "# Nothing is called on Google Cloud, so no role is needed.\n"
     if request.terraform:
         return _terraform(moving, fence=fence)
     peer = _ANYBODY | {key: str(value) for key, value in (request.peer_fence or {}).items()}
-    if request.vips:
-        peer["project"] = str(request.vips[0].options["project"])
+    for vip in request.vips:
+        peer["project"] = str(vip.options.get("project", peer["project"]))
     text = _ROLE.format(listed=_lines(moving, "- {}"), **peer)
     return text + _FENCE_ROLE.format(listed=_lines(STOP.permissions, "- {}"), **peer) * fence
 
 
 def permissions(movers: Collection[str], *, fence: bool) -> tuple[str, ...]:
     """What the role on the project includes; stopping is in the other one."""
-    calls = [call for mover in movers for call in MOVER_CALLS[mover]]
+    calls = [call for mover in movers for call in MOVER_CALLS.get(mover, ())]
     calls += [call for call in FENCE_CALLS if fence and call is not STOP]
     return tuple(sorted({permission for call in calls for permission in call.permissions}))
 

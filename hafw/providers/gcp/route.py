@@ -41,8 +41,11 @@ def observe(compute: Compute, move: Move) -> VipObservation:
     return VipObservation(holder=Holder.UNKNOWN, who=who)
 
 
-def attach(compute: Compute, move: Move) -> bool:
-    """Insert the route of this epoch, see that it counts, remove older ones."""
+def attach(compute: Compute, move: Move) -> tuple[str, ...]:
+    """Insert the route of this epoch, see that it counts, remove older ones: by which operations.
+
+    Empty: there was nothing to do.
+    """
     inserted = _insert(compute, move)
     with landed(f"route {_name(move)}"):
         routes = _routes_with_own(compute, move)
@@ -50,25 +53,24 @@ def attach(compute: Compute, move: Move) -> bool:
     obstacle = _obstacle(routes, move)
     if obstacle is not None:
         with landed(f"route {_name(move)}"):
-            compute.delete_route(move.me.project, _name(move), move.op, move.deadline_ns)
+            compute.delete_route(move.me.project, _name(move), move.deadline_ns)
         raise obstacle
+    done = [inserted]
     older = [route for route in routes if (_epoch(route, move) or move.epoch) < move.epoch]
     for route in older:
         with landed(f"route {_name(move)}"):
-            _remove(compute, route, move)
-    return inserted or bool(older)
+            done.append(_remove(compute, route, move))
+    return tuple(filter(None, done))
 
 
-def detach(compute: Compute, move: Move) -> bool:
-    """Remove the routes of this cluster that lead here. Says whether there were any."""
+def detach(compute: Compute, move: Move) -> tuple[str, ...]:
+    """Remove the routes of this cluster that lead here, if there are any: by which operations."""
     mine = [
         route
         for route in _routes(compute, move)
         if _epoch(route, move) is not None and route.next_hop == str(move.me)
     ]
-    for route in mine:
-        _remove(compute, route, move)
-    return bool(mine)
+    return tuple(filter(None, [_remove(compute, route, move) for route in mine]))
 
 
 def plan(move: Move) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ def plan(move: Move) -> tuple[str, ...]:
     )
 
 
-def _insert(compute: Compute, move: Move) -> bool:
+def _insert(compute: Compute, move: Move) -> str:
     route = Route(
         name=_name(move),
         network=move.network,
@@ -91,10 +93,9 @@ def _insert(compute: Compute, move: Move) -> bool:
         description=f"hafw {move.owner} epoch {move.epoch}",
     )
     try:
-        compute.insert_route(move.me.project, route, move.op, move.deadline_ns)
+        return compute.insert_route(move.me.project, route, move.deadline_ns)
     except Conflict:
-        return False  # the name is taken: by an earlier try of ours, or not; the list will tell
-    return True
+        return ""  # the name is taken: by an earlier try of ours, or not; the list will tell
 
 
 def _routes_with_own(compute: Compute, move: Move) -> tuple[Route, ...]:
@@ -127,10 +128,10 @@ def _obstacle(routes: tuple[Route, ...], move: Move) -> ProviderError | None:
     return None
 
 
-def _remove(compute: Compute, route: Route, move: Move) -> None:
+def _remove(compute: Compute, route: Route, move: Move) -> str:
     """Delete a route, which somebody else may be doing as well."""
-    decided(
-        lambda: compute.delete_route(move.me.project, route.name, move.op, move.deadline_ns),
+    return decided(
+        lambda: compute.delete_route(move.me.project, route.name, move.deadline_ns),
         move.deadline_ns,
     )
 

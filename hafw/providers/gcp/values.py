@@ -79,8 +79,8 @@ class Route:
 class Move:
     """One order to a mover: this node, the other one, and until when.
 
-    `owner`: the cluster and the group, by which hafw knows what is its own. `op`: the order's
-    identity, from which the ids of requests are made. `secondary`, `network`: see `docs/gcp.md`.
+    `owner`: the cluster and the group, by which hafw knows what is its own. `secondary`, `network`:
+    see `docs/gcp.md`.
     """
 
     address: str
@@ -88,7 +88,6 @@ class Move:
     peer: Machine
     epoch: int
     owner: str
-    op: str
     deadline_ns: int
     secondary: str = ""
     network: str = "default"

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.testing.movers import LATE_S, Cloud, Trouble
+from hafw.testing.movers import LANDS_S, Cloud, Trouble
 from hafw_sim.clouds.ec2 import Ec2, Fault, Kind
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FAULTS: Final = {
     Trouble.THROTTLED: (Kind.THROTTLED, 0.0),
     Trouble.LOST_REPLY: (Kind.LOST_REPLY, 0.0),
     Trouble.STALE_READ: (Kind.STALE_READ, 3600.0),
-    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LATE_S),
+    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LANDS_S),
     Trouble.EXPIRED: (Kind.EXPIRED_TOKEN, 0.0),
 }
 
@@ -72,7 +72,7 @@ class PrivateAddress(Model):
         self.change = "AssignIpv6Addresses" if ":" in address else "AssignPrivateIpAddresses"
 
     def leads_to(self) -> set[str]:
-        self.ec2.state.advance(time.monotonic())
+        self.ec2.state.advance(time.time())
         return {NAMES[eni] for eni in self.things.holders(self.address)}
 
     def give_to(self, who: str) -> None:
@@ -81,7 +81,7 @@ class PrivateAddress(Model):
             one = replace(one, ipv6=(self.address,))
         else:
             one = replace(one, addresses=(self.address,))
-        self.ec2.state.put(time.monotonic(), one)
+        self.ec2.state.put(time.time(), one)
 
     def bystanders(self) -> object:
         others = {
@@ -108,7 +108,7 @@ class Routes(Model):
 
     def give_to(self, who: str) -> None:
         for table in self.things.routes:
-            self.ec2.state.put_route(table, self.destination, ENIS[who], time.monotonic())
+            self.ec2.state.put_route(table, self.destination, ENIS[who], time.time())
 
     def bystanders(self) -> object:
         others = {
@@ -133,7 +133,7 @@ class PublicAddress(Model):
         eni = self.things.interfaces[ENIS[who]]
         association = f"eipassoc-{self.ec2.state.number():08x}"
         self.ec2.state.put(
-            time.monotonic(),
+            time.time(),
             replace(one, association=association, interface=eni.id, private=eni.primary),
         )
 

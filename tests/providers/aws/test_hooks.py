@@ -43,7 +43,7 @@ def here(server: Server, ec2: Ec2, monkeypatch: pytest.MonkeyPatch) -> Ec2:
 
 def change_interface(ec2: Ec2, name: str, **changes: object) -> None:
     one = ec2.state.things.interfaces[name]
-    ec2.state.put(time.monotonic(), replace(one, **changes))  # type: ignore[arg-type]
+    ec2.state.put(time.time(), replace(one, **changes))  # type: ignore[arg-type]
 
 
 # --- before it is needed ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hafw.providers.gcp.route import WORST
-from hafw.testing.movers import LATE_S, Cloud, Trouble
+from hafw.testing.movers import LANDS_S, Cloud, Trouble
 from hafw_sim.clouds.gce import Alias, Fault, Instance, Kind, Route
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.routes import next_hops
@@ -26,7 +26,7 @@ FAULTS: Final = {
     Trouble.THROTTLED: (Kind.THROTTLED, 0.0),
     Trouble.LOST_REPLY: (Kind.LOST_REPLY, 0.0),
     Trouble.STALE_READ: (Kind.STALE_READ, 3600.0),
-    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LATE_S),
+    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LANDS_S),
     Trouble.EXPIRED: (Kind.EXPIRED_TOKEN, 0.0),
 }
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw.config.vip_options import VIP_KEYS
 from hafw.hooks.errors import Denied, ProviderError
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import alias_ip, fence, route
+from hafw.providers.gcp import alias_ip, fence, health_check, route
 from hafw.providers.gcp.api import Compute
 from hafw.providers.gcp.calls import CALLS, FENCE_CALLS, MOVER_CALLS, Call
 from hafw.providers.gcp.orders import MOVERS, check_permissions
@@ -38,7 +39,6 @@ def move(me: Machine, peer: Machine, epoch: int) -> Move:
         peer=peer,
         epoch=epoch,
         owner="c1/3",
-        op=f"op-{boot_ns()}",
         deadline_ns=until_ns(),
     )
 
@@ -60,7 +60,7 @@ def use_fence(compute: Compute, gce: Gce) -> None:
     found = gce.state.things.instances[B.zone, B.name]
     target = fence.Target(machine=B, id=found.id, discard_local_ssd=False)
     check_permissions(compute, B, FENCE_CALLS, until_ns())
-    fence.off(compute, target, f"op-{boot_ns()}", until_ns())
+    fence.off(compute, target, until_ns())
 
 
 @pytest.fixture
@@ -72,6 +72,10 @@ def compute(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Compute:
 def test_the_movers_are_those_that_have_calls() -> None:
     assert set(MOVERS) == set(MOVER_CALLS)
     assert set(MOVERS.values()) == {alias_ip, route}
+
+
+def test_the_cluster_file_knows_the_movers_that_there_are() -> None:
+    assert set(VIP_KEYS["gcp"]) == {*MOVERS, health_check.NAME}
 
 
 def test_every_call_needs_what_compute_engine_wants_for_it() -> None:

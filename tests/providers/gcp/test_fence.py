@@ -159,7 +159,7 @@ def test_a_hung_guest_is_not_waited_for(here: Server) -> None:
 def test_an_instance_that_is_stopping_is_not_off(here: Server) -> None:
     put(here, guest=Guest.NEVER_STOPS)
 
-    with pytest.raises(UnknownOutcome, match="was told to stop and is STOPPING"):
+    with pytest.raises(UnknownOutcome, match="was told to stop; last seen: STOPPING"):
         provider.hafw_fence_off(order(here, for_s=1.5))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,7 +75,8 @@ def test_an_attached_vip_is_in_the_cloud_and_on_the_interface(gce: Gce) -> None:
         receipt = provider.hafw_vip_attach(request(server))
         seen = provider.hafw_vip_observe(request(server))
 
-    assert receipt == VipReceipt(changed=True)
+    assert receipt.changed
+    assert re.fullmatch(r"operation-\d+", receipt.detail)
     assert seen.holder is Holder.MINE
     assert held(host)
     assert holders(gce.state.things, VIP) == ["vm-a"]
@@ -88,7 +90,8 @@ def test_a_detached_vip_is_in_neither(gce: Gce) -> None:
         provider.hafw_vip_attach(request(server))
         receipts = [provider.hafw_vip_detach(request(server)) for _ in range(2)]
 
-    assert receipts == [VipReceipt(changed=True), VipReceipt(changed=False)]
+    assert receipts[0].changed
+    assert receipts[1] == VipReceipt(changed=False)
     assert not held(host)
     assert holders(gce.state.things, VIP) == []
 
@@ -169,6 +172,23 @@ def test_a_missing_permission_is_found_before_it_is_needed(
         provider.hafw_warm((request(here, mover=mover),))
 
 
+def test_an_instance_that_forwards_nothing_is_no_next_hop(here: Server) -> None:
+    things = here.gce.state.things
+    plain = replace(things.instances["europe-west1-b", "vm-a"], can_ip_forward=False)
+    here.gce.state.put(plain, 0.0)
+
+    with pytest.raises(Misconfigured, match="set canIpForward"):
+        provider.hafw_warm((request(here, mover="route"),))
+
+
+def test_an_interface_that_there_is_not_is_found_at_the_start(here: Server) -> None:
+    asked = request(here)
+    wrong = replace(asked, options={**asked.options, "nic": ("nic7", "nic0")})
+
+    with pytest.raises(Misconfigured, match="vm-a has no network interface nic7"):
+        provider.hafw_warm((wrong,))
+
+
 def test_a_peer_that_is_not_there_yet_keeps_no_node_from_being_ready(here: Server) -> None:
     asked = request(here)
     lone = replace(asked, options={**asked.options, "instance": ("vm-a", "vm-z")})
@@ -191,12 +211,16 @@ def test_an_instance_that_is_another_is_refused(
         provider.hafw_warm((request(here),))
 
 
-def test_an_api_that_is_away_keeps_no_node_from_being_ready(here: Server) -> None:
-    here.gce.faults.add(Fault(Kind.THROTTLED, 3_600.0))
+@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.CONTROL_PLANE_DOWN, Kind.LOST_REPLY])
+def test_an_api_that_is_away_keeps_no_node_from_being_ready(
+    here: Server, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    monkeypatch.setattr(provider, "WARM_S", 0.3)
+    here.gce.faults.add(Fault(kind, 0.1))
 
-    provider.hafw_warm((request(here),))
+    provider.hafw_warm((request(here), request(here)))
 
-    assert here.gce.made == ["instances.get"]
+    assert here.gce.made
 
 
 def test_a_vip_on_ipv6_has_no_alias_range(here: Server) -> None:

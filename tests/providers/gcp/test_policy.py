@@ -38,9 +38,9 @@ def written(*arguments: str) -> str:
     return ended.stdout
 
 
-def config(tmp_path: Path, *, fenced: bool) -> str:
+def config(tmp_path: Path, *, fenced: bool, vip: str = VIP) -> str:
     """A cluster file of a pair on Google Cloud."""
-    text = changed('provider = "onprem",', VIP, GOOD)
+    text = changed('provider = "onprem",', vip, GOOD)
     if fenced:
         text = changed("[nodes.alpha]\n[nodes.beta]\n", FENCED, text)
     file = tmp_path / "cluster.toml"
@@ -71,6 +71,14 @@ def test_a_pair_needs_what_its_movers_need(tmp_path: Path) -> None:
         "compute.subnetworks.use",
         "compute.zoneOperations.get",
     ]
+
+
+def test_a_pair_behind_a_load_balancer_needs_no_role(tmp_path: Path) -> None:
+    file = config(
+        tmp_path, fenced=False, vip='provider = "gcp", mover = "health-check", port = "7450",'
+    )
+
+    assert written("--config", file, "--node", "alpha").startswith("# Nothing is called")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,14 @@
 """What may go wrong between a client and EC2, by name.
 
-One rule: a fault says exactly whether the service acted, and when; it holds for as many calls as
-it says, or until it is ended.
+One rule: a fault says exactly whether the service acted, and when.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Final
+
+from hafw_sim.clouds import faults
 
 
 class Kind(StrEnum):
@@ -43,48 +42,13 @@ REFUSALS: Final = {
 """Status, code and message of the faults that are refusals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault; `calls` is a pattern such as "Describe*"; `times` None: until it is ended."""
+class Fault(faults.Fault[Kind]):
+    """One fault."""
 
-    kind: Kind
-    seconds: float = 0.0
-    calls: str = "*"
-    times: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Fault:
-        """Read KIND[:SECONDS[:CALLS[:TIMES]]]. Raises ValueError."""
-        kind, *rest = text.split(":")
-        seconds, calls, times = [*rest, *("", "", "")[len(rest) :]]
-        return cls(Kind(kind), float(seconds or 0.0), calls or "*", int(times) if times else None)
+    kinds = Kind
 
 
-class Faults:
+class Faults(faults.Faults[Kind]):
     """The faults in force."""
 
-    def __init__(self) -> None:
-        """None at first."""
-        self._faults: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        """From now on."""
-        self._faults.append(fault)
-
-    def end(self) -> None:
-        """End them all."""
-        self._faults.clear()
-
-    def meet(self, call: str) -> dict[Kind, float]:
-        """The faults that `call` meets now, with their seconds; each is used once by that."""
-        met: dict[Kind, float] = {}
-        kept: list[Fault] = []
-        for fault in self._faults:
-            hit = fnmatchcase(call, fault.calls) and fault.kind not in met
-            if hit:
-                met[fault.kind] = fault.seconds
-            left = fault.times if fault.times is None else fault.times - hit
-            if left != 0:
-                kept.append(replace(fault, times=left))
-        self._faults = kept
-        return met
+    fault = Fault

@@ -66,6 +66,11 @@ class State:
         for at_s, do in due:
             do(at_s)
 
+    @property
+    def history(self) -> list[Things]:
+        """Every state that is still known, oldest first."""
+        return [*(things for _, things in self._past), self.things]
+
     def seen(self, ask: Ask) -> Things:
         """What a read shows: what is, or what was."""
         return self.ago(ask.now_s, ask.met.get(Kind.STALE_READ, 0.0))

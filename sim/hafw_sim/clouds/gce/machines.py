@@ -11,10 +11,11 @@ from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.clouds.exchange import Reply
 from hafw_sim.clouds.gce.faults import Kind
 from hafw_sim.clouds.gce.state import OperationFailed
 from hafw_sim.clouds.gce.values import Alias, Guest, Instance, Nic
-from hafw_sim.clouds.gce.wire import ApiError, Reply, text
+from hafw_sim.clouds.gce.wire import ApiError, text
 
 if TYPE_CHECKING:
     from hafw_sim.clouds.gce.state import Ask, State, Things

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.clouds.exchange import Answer, Later, Lost, Reply
 from hafw_sim.clouds.gce import machines, routes
 from hafw_sim.clouds.gce.faults import REFUSALS, Faults, Kind
 from hafw_sim.clouds.gce.state import Ask, State
-from hafw_sim.clouds.gce.wire import CALLS, Answer, ApiError, Later, Lost, Reply, recognise
+from hafw_sim.clouds.gce.wire import CALLS, ApiError, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hafw_sim.clouds.exchange import Request
     from hafw_sim.clouds.gce.values import Instance
-    from hafw_sim.clouds.gce.wire import Request
 
 PENDING_S: Final = 0.01
 RUNNING_S: Final = 0.04

@@ -37,6 +37,7 @@ _FAULTS: Final = (
     (Kind.LOST_REPLY, 0.0),
     (Kind.STALE_READ, 3.0),
     (Kind.STUCK_OPERATION, 0.0),
+    (Kind.FAILED_OPERATION, 0.0),
     (Kind.THROTTLED, 3.0),
     (Kind.RATE_LIMITED, 3.0),
     (Kind.EXPIRED_TOKEN, 0.0),
@@ -63,18 +64,13 @@ class Racer:
         return self.said == "attached"
 
 
-@dataclass(frozen=True, slots=True)
 class Track:
     """The real SDK on a wire to the model: to be built once, as it takes a while."""
 
-    wire: Wire
-    compute: Compute
-
-    @classmethod
-    def laid(cls) -> Track:
+    def __init__(self) -> None:
         """With clients that know no clock and no cloud yet."""
-        wire = Wire()
-        return cls(wire, Compute(ENDPOINT, wire))
+        self.wire = Wire()
+        self.compute = Compute(ENDPOINT, self.wire)
 
     def race(
         self,
@@ -117,6 +113,9 @@ class Track:
             added = _meddle(hub, gce, chance)
             hub.run()
             gce.advance(hub.now_s + LONG_AFTER_S)
+        for task in hub.tasks:
+            if task.problem is not None:
+                raise task.problem
         states = [things for _, things in [*gce.state.past][since:]] + [gce.state.things]
         before = racers[0].machine.name if held else ""
         return [
@@ -136,7 +135,6 @@ class Track:
             peer=peer,
             epoch=racer.epoch,
             owner="c1/3",
-            op=f"{racer.machine.name}/{racer.epoch}",
             deadline_ns=hub.now_ns + int(PATIENCE_S * 1e9),
         )
         racer.began_s = hub.now_s

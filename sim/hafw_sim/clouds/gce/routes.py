@@ -10,8 +10,9 @@ import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from hafw_sim.clouds.exchange import Reply
 from hafw_sim.clouds.gce.values import Route
-from hafw_sim.clouds.gce.wire import ApiError, Reply, text
+from hafw_sim.clouds.gce.wire import ApiError, text
 
 if TYPE_CHECKING:
     from hafw_sim.clouds.gce.state import Ask, State, Things

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.clouds.exchange import Reply
 from hafw_sim.clouds.gce.faults import Kind
 from hafw_sim.clouds.gce.values import Instance, Operation, Route
-from hafw_sim.clouds.gce.wire import ApiError, Reply
+from hafw_sim.clouds.gce.wire import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hafw_sim.clouds.gce.wire import Request
+    from hafw_sim.clouds.exchange import Request
 
 Effect = Callable[[float], None]
 """What a change does, when its time has come. Raises OperationFailed."""
@@ -147,7 +148,7 @@ class State:
             touches=frozenset(touches),
         )
         self._operations[scope, operation.name] = operation
-        self._effects[operation.id] = effect
+        self._effects[operation.id] = _too_many if Kind.FAILED_OPERATION in ask.met else effect
         if request_id := ask.request.query.get("requestId"):
             self._by_request_id[request_id] = operation
         return Reply(200, operation.json(self.project, ask.now_s))
@@ -160,6 +161,13 @@ class State:
                 404, "notFound", f"The resource '{scope}/operations/{name}' was not found"
             )
         return found
+
+
+def _too_many(_: float) -> None:
+    """The effect of a change that is not made."""
+    raise OperationFailed(
+        "RESOURCE_OPERATION_RATE_EXCEEDED", "Operation rate exceeded for resource"
+    )
 
 
 def _identity(ask: Ask) -> tuple[str, ...]:

@@ -15,14 +15,14 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
-from hafw_sim.clouds.gce.wire import Later, Reply, Request
+from hafw_sim.clouds.exchange import Later, Reply, Request
 from hafw_sim.clouds.hub import GoOn, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hafw_sim.clouds.exchange import Answer
     from hafw_sim.clouds.gce.model import Gce
-    from hafw_sim.clouds.gce.wire import Answer
     from hafw_sim.clouds.hub import Hub
 
 ENDPOINT: Final = "http://gce.invalid"

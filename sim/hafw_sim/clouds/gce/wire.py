@@ -1,53 +1,19 @@
-"""Requests and answers between the model and whoever serves it, and the calls that there are.
+"""The calls that the model knows, and how the service refuses one.
 
-One rule: an answer that takes time says so; the model never waits.
+One rule: a call that is not in the list does not exist.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from hafw_sim.clouds.exchange import Reply
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from hafw_sim.clouds.gce.values import Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One HTTP request; `path` without the query."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Json = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One HTTP answer."""
-
-    status: int
-    body: Json
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """No answer: the connection ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Come back at `at_s` and ask `then` how it goes on."""
-
-    at_s: float
-    then: Callable[[float], Answer]
-
-
-Answer = Reply | Lost | Later
+    from hafw_sim.clouds.exchange import Request
 
 
 class ApiError(Exception):

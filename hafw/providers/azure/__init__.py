@@ -1,0 +1,167 @@
+"""The provider `azure`: moves a VIP by calls to Azure; the fence `azure` cuts machines' power.
+
+One rule: Azure's SDKs are imported by the first hook that needs them, which is the warm-up: they
+take seconds, and whoever only wants to know the calls has no use for them.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from hafw import hostaddress
+from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
+from hafw.hooks.hookspecs import (
+    FenceReceipt,
+    FenceRequest,
+    Holder,
+    PolicyRequest,
+    VipObservation,
+    VipReceipt,
+    VipRequest,
+    hookimpl,
+)
+from hafw.net.clock import boot_ns
+from hafw.providers.azure import fence
+from hafw.providers.azure.calls import FENCE_CALLS
+from hafw.providers.azure.errors import decided
+from hafw.providers.azure.orders import check_identity, check_permissions, move_of, mover_of
+from hafw.providers.azure.policy import policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hafw.providers.azure.api import Arm
+
+WARM_S: Final = 10.0
+"""How long the calls of a warm-up may take; the import of the SDKs comes on top."""
+
+
+@hookimpl
+def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
+    """Import the SDKs, see who this machine is, fetch a token, connect, ask for permissions."""
+    until_ns = boot_ns() + int(WARM_S * 1e9)
+    orders = [(request, mover_of(request), move_of(request)) for request in requests]
+    with suppress(Retryable):  # an API that is away now may be back when it is needed
+        for request, mover, move in orders:
+            check_identity(request)
+            arm = _arm(request.options, until_ns)
+            for scope, wanted in mover.scopes(arm, move):
+                check_permissions(arm, scope, wanted)
+
+
+@hookimpl
+def hafw_vip_observe(request: VipRequest) -> VipObservation:
+    """Ask Azure and look at the interface: MINE only if both have it."""
+    try:
+        arm = _arm(request.options, request.deadline_ns)
+        found: VipObservation = mover_of(request).observe(arm, move_of(request))
+    except ProviderError as problem:
+        return VipObservation(holder=Holder.UNKNOWN, who=str(problem))
+    if found.holder is not Holder.MINE:
+        return found
+    here = hostaddress.observe(request)
+    if here.holder is Holder.FREE:  # as after a restart of the machine: nobody answers for it
+        who = f"it leads here, and is not on {request.interface}"
+        return VipObservation(holder=Holder.FREE, who=who)
+    return here
+
+
+@hookimpl
+def hafw_vip_attach(request: VipRequest) -> VipReceipt:
+    """Move the address here in the cloud, then put it on the interface, behind the gate."""
+    mover, move = mover_of(request), move_of(request)
+    check_identity(request)
+    arm = _arm(request.options, request.deadline_ns)
+    moved = decided(arm, lambda: bool(mover.attach(arm, move)))
+    try:
+        added = hostaddress.attach(request).changed
+    except ProviderError as problem:  # the cloud has moved: it is not without effect
+        raise UnknownOutcome(str(problem)) from problem
+    return VipReceipt(changed=added or moved, detail="; ".join(arm.made))
+
+
+@hookimpl
+def hafw_vip_detach(request: VipRequest) -> VipReceipt:
+    """Take the address off the interface, then give it up in the cloud."""
+    mover, move = mover_of(request), move_of(request)
+    check_identity(request)
+    gone = hostaddress.detach(request).changed
+    try:
+        arm = _arm(request.options, request.deadline_ns)
+        moved = decided(arm, lambda: bool(mover.detach(arm, move)))
+    except ProviderError as problem:
+        raise UnknownOutcome(
+            f"{request.address} is off {request.interface}, and may still lead here: {problem}"
+        ) from problem
+    return VipReceipt(changed=gone or moved, detail="; ".join(arm.made))
+
+
+@hookimpl
+def hafw_vip_announce(request: VipRequest) -> VipReceipt:  # noqa: ARG001 - as the hook has it
+    """Nothing to do: Azure's network learns from calls alone, and ignores ARP."""
+    return VipReceipt(changed=False)
+
+
+@hookimpl
+def hafw_vip_probe(request: VipRequest) -> VipObservation:
+    """Nobody can be asked: Azure's network answers every ARP request itself."""
+    who = f"whether anybody answers for {request.address} cannot be asked in Azure's network"
+    return VipObservation(holder=Holder.UNKNOWN, who=who)
+
+
+@hookimpl
+def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
+    """The calls of an attach, and what it does on this machine."""
+    calls: tuple[str, ...] = mover_of(request).plan(move_of(request))
+    return (
+        *calls,
+        f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
+        "open the gate (nftables)",
+    )
+
+
+@hookimpl
+def hafw_policy_write(request: PolicyRequest) -> str:
+    """Two roles as Azure's CLI takes them, or Terraform for the pair."""
+    return policy(request)
+
+
+@hookimpl
+def hafw_fence_warm(request: FenceRequest) -> None:
+    """Import the SDKs, and see that the target is another machine, and the one that is meant."""
+    target = fence.target_of(request)
+    with suppress(Retryable):
+        fence.check_other(target)
+        arm = _arm(request.options, request.deadline_ns)
+        fence.status(arm, target)
+        wanted = {one for call in FENCE_CALLS for one in call.permissions}
+        check_permissions(arm, arm.server(target.name).id, tuple(sorted(wanted)))
+
+
+@hookimpl
+def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
+    """Cut the target's power, and read its state until it is off or the deadline comes."""
+    target = fence.target_of(request)
+    fence.check_other(target)
+    return fence.off(_arm(request.options, request.deadline_ns), target)
+
+
+@hookimpl
+def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
+    """Read the target's state."""
+    target = fence.target_of(request)
+    return fence.status(_arm(request.options, request.deadline_ns), target)
+
+
+def _arm(options: Mapping[str, object], until_ns: int) -> Arm:
+    try:
+        from hafw.providers.azure.api import Arm, Where  # noqa: PLC0415 - it takes seconds
+    except ModuleNotFoundError as problem:
+        raise Misconfigured(f"{problem}; install it with: pip install 'hafw[azure]'") from None
+    where = Where(
+        subscription=str(options["subscription"]),
+        group=str(options["resource_group"]),
+        endpoint=str(options.get("endpoint", "")).rstrip("/"),
+    )
+    return Arm(where, until_ns)

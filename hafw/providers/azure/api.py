@@ -1,0 +1,289 @@
+"""The calls of `calls.py`, made: each under the deadline of the operation that it belongs to.
+
+One rule: the SDK never tries again by itself, and never waits by itself. A change is over when the
+resource shows another ETag than before and is provisioned; until then it is an unknown outcome.
+
+Importing this module imports Azure's SDKs, which takes seconds: the provider does so when it is
+warmed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from azure.core.exceptions import AzureError
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+from azure.core.rest import HttpRequest
+from azure.identity import DefaultAzureCredential
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.network import NetworkManagementClient
+
+from hafw.hooks.errors import ProviderError, Retryable, UnknownOutcome
+from hafw.net.clock import boot_ns
+from hafw.providers.azure import calls, metadata, replies
+from hafw.providers.azure.errors import Busy, Unanswered
+from hafw.providers.azure.values import UPDATING, Document, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.core.credentials import AccessToken
+    from azure.core.pipeline import PipelineResponse
+
+    from hafw.providers.azure.calls import Call
+    from hafw.providers.azure.values import Json
+
+T = TypeVar("T")
+
+ENDPOINT: Final = "https://management.azure.com"
+CONNECT_S: Final = 2.0
+CALL_S: Final = 5.0
+"""The longest that one try of a call may wait for its answer."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 2.0
+_PERMISSIONS: Final = "/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A resource group; `endpoint`: where Azure Resource Manager is, empty: the public cloud's."""
+
+    subscription: str
+    group: str
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The SDK's clients of one subscription."""
+
+    network: NetworkManagementClient
+    compute: ComputeManagementClient
+
+
+class Arm:
+    """A resource group, for one operation that ends at `until_ns` (BOOTTIME)."""
+
+    def __init__(self, where: Where, until_ns: int, clients: Clients | None = None) -> None:
+        """No call is made yet. `made` are those that were: their names and request ids.
+
+        `acted`: something was sent that was not refused, so it may have an effect.
+        """
+        self._where, self._until_ns = where, until_ns
+        self._clients = clients or _connected(where)
+        self._pause_s = FIRST_PAUSE_S
+        self.made: list[str] = []
+        self.acted = False
+
+    def left_s(self) -> float:
+        """How long the operation may still take."""
+        return (self._until_ns - boot_ns()) / 1e9
+
+    def again(self, after_s: float = 0.0) -> bool:
+        """Wait, at least `after_s` and longer each time; False: there is no time for that."""
+        pause_s = max(after_s, self._pause_s)
+        if self.left_s() <= pause_s:
+            return False
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        time.sleep(pause_s)
+        return True
+
+    def within(self, seconds: float) -> Arm:
+        """The same, for calls that shall end earlier."""
+        until_ns = min(self._until_ns, boot_ns() + int(seconds * 1e9))
+        return Arm(self._where, until_ns, self._clients)
+
+    def nic(self, name: str) -> Document:
+        """Read a network interface. Raises Missing where there is none of that name."""
+        interfaces = self._clients.network.network_interfaces
+        return self._read(
+            calls.NIC_GET, lambda **how: interfaces.get(self._where.group, name, **how)
+        )
+
+    def nics(self) -> list[Document]:
+        """Read every network interface of the resource group."""
+        interfaces = self._clients.network.network_interfaces
+
+        def send(**how: Any) -> list[Document]:  # noqa: ANN401 - as the SDK takes them
+            return [_document(one) for one in interfaces.list(self._where.group, **how)]
+
+        return self._make(calls.NICS_LIST, send)
+
+    def write_nic(self, wanted: Document) -> Document:
+        """Replace an interface if it still has the ETag of `wanted`; what it is then."""
+        send = self._clients.network.network_interfaces.begin_create_or_update
+        return self._write(calls.NIC_PUT, send, wanted, self.nic)
+
+    def table(self, name: str) -> Document:
+        """Read a route table. Raises Missing where there is none of that name."""
+        get = self._clients.network.route_tables.get
+        return self._read(calls.TABLE_GET, lambda **how: get(self._where.group, name, **how))
+
+    def write_table(self, wanted: Document) -> Document:
+        """Replace a route table if it still has the ETag of `wanted`; what it is then."""
+        send = self._clients.network.route_tables.begin_create_or_update
+        return self._write(calls.TABLE_PUT, send, wanted, self.table)
+
+    def server(self, name: str) -> Server:
+        """Read a virtual machine and its power state. Raises Missing."""
+        machines = self._clients.compute.virtual_machines
+        found = self._make(
+            calls.VM_GET,
+            lambda **how: machines.get(
+                self._where.group, name, expand="instanceView", **how
+            ).as_dict(),
+        )
+        statuses = found["properties"].get("instanceView", {}).get("statuses", [])
+        states = [str(one.get("code", "")).partition("PowerState/")[2] for one in statuses]
+        return Server(
+            id=str(found["id"]),
+            vm_id=str(found["properties"]["vmId"]),
+            power=next(filter(None, states), "unknown"),
+        )
+
+    def power_off(self, name: str) -> None:
+        """Cut the power of a virtual machine; only whoever reads its state knows when it is off."""
+        machines = self._clients.compute.virtual_machines
+        self._make(
+            calls.POWER_OFF,
+            lambda **how: machines.begin_power_off(
+                self._where.group, name, skip_shutdown=True, polling=False, **how
+            ),
+        )
+
+    def lacking(self, scope: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the `wanted` permissions on `scope` that this node does not have."""
+
+        def send(**how: Any) -> list[Json]:  # noqa: ANN401 - as the SDK takes them
+            ask = HttpRequest("GET", f"{self._where.endpoint or ENDPOINT}{scope}{_PERMISSIONS}")
+            answer = self._clients.network.send_request(ask, **how)
+            answer.raise_for_status()
+            return list(answer.json()["value"])
+
+        granted = self._make(calls.PERMISSIONS_LIST, send)
+        return tuple(one for one in wanted if not any(_allows(grant, one) for grant in granted))
+
+    def _read(self, call: Call, send: Callable[..., Any]) -> Document:
+        return self._make(call, lambda **how: _document(send(**how)))
+
+    def _write(
+        self,
+        call: Call,
+        send: Callable[..., object],
+        wanted: Document,
+        read: Callable[[str], Document],
+    ) -> Document:
+        """Send a conditional PUT, and read the resource until it is provisioned."""
+        self._make(
+            call,
+            lambda **how: send(
+                self._where.group,
+                wanted.name,
+                wanted.body,
+                headers={"If-Match": wanted.etag},
+                polling=False,
+                **how,
+            ),
+        )
+        self._pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                found = read(wanted.name)
+            except ProviderError as problem:
+                told = f"the change of {wanted.name} was accepted and not seen to end: {problem}"
+                raise UnknownOutcome(told) from None
+            fresh = found.etag != wanted.etag  # with the old one, the read is out of date
+            if fresh and found.settled:
+                return found
+            if fresh and found.state != UPDATING:
+                raise UnknownOutcome(f"the change of {wanted.name} ended as {found.state}")
+            if not self.again():
+                raise UnknownOutcome(f"the change of {wanted.name} was not seen to end in time")
+
+    def _make(self, call: Call, send: Callable[..., T]) -> T:
+        """Make one call, again where it was refused for the time being, until the deadline."""
+        while True:
+            try:
+                return self._once(call, send)
+            except Busy:
+                raise
+            except Retryable as problem:
+                if not self.again(problem.after_s):
+                    raise
+            except Unanswered as problem:
+                if call.retry is calls.Retry.DECIDE:
+                    self.acted = True
+                    raise
+                if not self.again(problem.after_s):
+                    raise Retryable(str(problem), problem.after_s) from None
+
+    def _once(self, call: Call, send: Callable[..., T]) -> T:
+        left_s = self.left_s()
+        if left_s <= 0:
+            raise Retryable(f"{call.name} was not sent: its deadline had passed", 0.0)
+
+        def note(response: PipelineResponse[Any, Any]) -> None:
+            number = response.http_response.headers.get("x-ms-request-id", "")
+            self.made.append(f"{call.name} {number}".strip())
+
+        try:
+            answer = send(
+                connection_timeout=min(CONNECT_S, left_s),
+                read_timeout=min(CALL_S, left_s),
+                raw_response_hook=note,
+            )
+        except AzureError as problem:
+            raise replies.of_call(call, problem) from None
+        self.acted = self.acted or call.retry is calls.Retry.DECIDE
+        return answer
+
+
+class _Nobody:
+    """Credentials for plain HTTP, on which a token would be in the open."""
+
+    def get_token(self, *_: str, **__: object) -> AccessToken:
+        """Never asked."""
+        raise AssertionError("no token is sent by plain HTTP")
+
+
+@lru_cache(maxsize=4)
+def _connected(where: Where) -> Clients:
+    return connect(where.subscription, where.endpoint)
+
+
+def connect(subscription: str, endpoint: str, **options: Any) -> Clients:  # noqa: ANN401
+    """Clients that try once; nothing is sent yet. `options`: such as another transport."""
+    metadata.go_direct()
+    base = endpoint or ENDPOINT
+    plain = base.startswith("http://")
+    options |= {
+        "base_url": base,
+        "credential_scopes": [f"{base}/.default"],
+        "retry_total": 0,
+        "logging_enable": False,
+    }
+    if plain:
+        options["authentication_policy"] = SansIOHTTPPolicy()
+    credential: Any = _Nobody() if plain else DefaultAzureCredential()
+    return Clients(
+        network=NetworkManagementClient(credential, subscription, **options),
+        compute=ComputeManagementClient(credential, subscription, **options),
+    )
+
+
+def _document(found: Any) -> Document:  # noqa: ANN401 - any of the SDK's models
+    return Document(found.as_dict())
+
+
+def _allows(grant: Json, wanted: str) -> bool:
+    """Whether a grant has `wanted` among its actions and not among those it takes out."""
+
+    def has(key: str) -> bool:
+        patterns = grant.get(key) or []
+        return any(fnmatchcase(wanted.lower(), str(one).lower()) for one in patterns)
+
+    return has("actions") and not has("notActions")

@@ -1,0 +1,92 @@
+"""What the movers work with: a resource as it was read, and an order.
+
+One rule: what is not ours in a resource is carried along whole, whatever it says.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+SETTLED: Final = "Succeeded"
+UPDATING: Final = "Updating"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A network interface or a route table, as a GET showed it."""
+
+    body: Json
+
+    @property
+    def name(self) -> str:
+        """Within its resource group."""
+        return str(self.body["name"])
+
+    @property
+    def id(self) -> str:
+        """Its path within Azure, on which permissions are granted."""
+        return str(self.body["id"])
+
+    @property
+    def etag(self) -> str:
+        """What a change of it is conditional on."""
+        return str(self.body["etag"])
+
+    @property
+    def state(self) -> str:
+        """Its provisioningState."""
+        return str(self.body["properties"].get("provisioningState", ""))
+
+    @property
+    def settled(self) -> bool:
+        """Whether packets follow what it shows."""
+        return self.state == SETTLED
+
+    def epoch(self, tag: str) -> int:
+        """The epoch that wrote it last, for the VIP of `tag`; 0: none has."""
+        found = re.fullmatch(r"epoch (\d+)", str((self.body.get("tags") or {}).get(tag, "")))
+        return int(found[1]) if found else 0
+
+    def changed(self, tag: str, epoch: int, **properties: object) -> Document:
+        """The same with other properties, written by `epoch`."""
+        return Document(
+            {
+                **self.body,
+                "tags": {**(self.body.get("tags") or {}), tag: f"epoch {epoch}"},
+                "properties": {**self.body["properties"], **properties},
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A virtual machine as it was read; `power`: the last word of its PowerState."""
+
+    id: str
+    vm_id: str
+    power: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One order to a mover.
+
+    `me`, `peer`: this node's network interface and the other's, or for routes their next hops.
+    `tag`: the cluster, the group and the address, by which hafw knows what is its own.
+    """
+
+    address: str
+    me: str
+    peer: str
+    epoch: int
+    tag: str
+    tables: tuple[str, ...] = ()
+
+    @property
+    def cidr(self) -> str:
+        """The address as a range of one."""
+        return f"{self.address}/{128 if ':' in self.address else 32}"

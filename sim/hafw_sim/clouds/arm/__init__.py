@@ -1,0 +1,22 @@
+"""Azure Resource Manager as far as a failover needs it: what may go wrong there goes wrong here.
+
+One rule: the model reads no clock, draws no chance and waits for nothing; whoever serves it does.
+"""
+
+from hafw_sim.clouds.arm.faults import Fault, Kind
+from hafw_sim.clouds.arm.model import Arm
+from hafw_sim.clouds.arm.values import Guest, Resource, Vm, nic, pair, route, table, vms
+
+__all__ = [
+    "Arm",
+    "Fault",
+    "Guest",
+    "Kind",
+    "Resource",
+    "Vm",
+    "nic",
+    "pair",
+    "route",
+    "table",
+    "vms",
+]

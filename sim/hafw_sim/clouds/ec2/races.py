@@ -1,0 +1,225 @@
+"""Two nodes want one VIP at once, on an EC2 where things go wrong: one run for each seed.
+
+One rule: a run returns what was untrue of what the movers said, in sentences; nothing, if nothing
+was.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from hafw.hooks.errors import ProviderError, UnknownOutcome
+from hafw.hooks.hookspecs import VipRequest
+from hafw.providers.aws.api import Ec2 as Api
+from hafw.providers.aws.api import Where
+from hafw.providers.aws.elastic_ip import ElasticIp
+from hafw.providers.aws.moving import attach
+from hafw.providers.aws.private_ip import PrivateIp
+from hafw.providers.aws.route import Route
+from hafw_sim.clouds.ec2.faults import Fault, Kind
+from hafw_sim.clouds.ec2.model import Ec2
+from hafw_sim.clouds.ec2.values import Things, pair
+from hafw_sim.clouds.ec2.virtual import Wire, running
+from hafw_sim.clouds.hub import Hub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hafw.hooks.hookspecs import VipOption
+    from hafw.providers.aws.moving import Mover
+
+NODES: Final = ("alpha", "beta")
+ENIS: Final = ("eni-00000001", "eni-00000002")
+OTHER: Final = "eni-00000003"
+PROOF: Final = "fenced"
+PATIENCE_S: Final = 20.0
+LONG_AFTER_S: Final = 100_000.0
+_ELASTIC: Final = "eipalloc-00000001"
+_TABLES: Final = ("rtb-00000001", "rtb-00000002")
+_FAULTS: Final = (
+    (Kind.LATENCY, 8.0),
+    (Kind.LATE_LANDING, 30.0),
+    (Kind.LOST_REPLY, 0.0),
+    (Kind.STALE_READ, 3.0),
+    (Kind.THROTTLED, 0.0),
+    (Kind.INTERNAL_ERROR, 0.0),
+    (Kind.EXPIRED_TOKEN, 0.0),
+    (Kind.CONTROL_PLANE_DOWN, 0.0),
+)
+"""What may go wrong, and for how many seconds at most."""
+_CALLS: Final = ("*", "Describe*", "[!D]*", "Disassociate*", "Unassign*", "A*")
+
+
+def _holders(address: str) -> Callable[[Things], list[str]]:
+    return lambda things: things.holders(address)
+
+
+def _associated(things: Things) -> list[str]:
+    held = things.elastic[_ELASTIC].interface
+    return [held] if held else []
+
+
+def _hops(things: Things) -> list[str]:
+    return sorted({things.routes[name]["192.168.50.50/32"] for name in _TABLES})
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """A mover, its VIP, and who has that; `conditional`: EC2 refuses who comes late."""
+
+    mover: Mover
+    address: str
+    options: Mapping[str, VipOption]
+    owners: Callable[[Things], list[str]]
+    conditional: bool = True
+
+
+KITS: Final[Mapping[str, Callable[[], Kit]]] = {
+    "private-ip": lambda: Kit(PrivateIp(), "10.0.1.50", {}, _holders("10.0.1.50")),
+    "private-ip of IPv6": lambda: Kit(
+        PrivateIp(), "2001:db8:1::50", {}, _holders("2001:db8:1::50")
+    ),
+    "elastic-ip": lambda: Kit(ElasticIp(), "203.0.113.5", {"allocation_id": _ELASTIC}, _associated),
+    "route": lambda: Kit(
+        Route(), "192.168.50.50", {"route_tables": _TABLES}, _hops, conditional=False
+    ),
+}
+"""The movers, each as new."""
+
+
+@dataclass(slots=True)
+class Racer:
+    """A node and how its attach ended."""
+
+    node: int
+    certificate: str = "reflected"
+    began_s: float = 0.0
+    ended_s: float = 0.0
+    said: str = ""
+    problem: str = ""
+
+    @property
+    def eni(self) -> str:
+        """Its interface."""
+        return ENIS[self.node]
+
+
+class Track:
+    """The real SDK on a wire to the model: to be built once, as it takes a while."""
+
+    def __init__(self) -> None:
+        """With clients that know no clock and no cloud yet."""
+        self.wire = Wire()
+
+    def race(
+        self,
+        seed: int,
+        mover: str,
+        *,
+        faults: bool = True,
+        build: Callable[[Things], Ec2] = Ec2,
+    ) -> list[str]:
+        """One run; `build` makes the cloud, for one with a bug."""
+        chance, kit, hub = random.Random(f"{seed}/race"), KITS[mover](), Hub(seed)
+        ec2 = build(pair())
+        racers = [Racer(node) for node in chance.sample((0, 1), 2)]
+        stranger = mover == "private-ip" and chance.random() < 0.1  # noqa: PLR2004 - rarely
+        if stranger:
+            other = ec2.state.things.interfaces[OTHER]
+            ec2.state.put(0.0, replace(other, addresses=(kit.address,)))
+        elif chance.random() < 0.3:  # noqa: PLR2004 - the old holder is proved to be off
+            racers = [replace(racers[0], certificate=PROOF)]
+        with running(self.wire, hub, ec2, seed):
+            if chance.random() < 0.5 and not stranger:  # noqa: PLR2004 - as often as not
+                first = Racer(chance.choice((0, 1)))
+                hub.spawn("first", lambda: self._attach(hub, kit, first))
+                hub.run()
+            before, since = kit.owners(ec2.state.things), len(ec2.state.history)
+            for fault in _draw(chance) if faults else ():
+                hub.at(chance.uniform(0.0, 4.0), lambda fault=fault: ec2.faults.add(fault))  # type: ignore[misc]
+            for racer in racers:
+                hub.spawn(
+                    NODES[racer.node],
+                    lambda racer=racer: self._attach(hub, kit, racer),  # type: ignore[misc]
+                    chance.uniform(0.0, 2.0),
+                )
+            hub.run()
+            ec2.state.advance(hub.now_s + LONG_AFTER_S)
+        for task in hub.tasks:
+            if task.problem is not None:
+                raise task.problem
+        end = kit.owners(ec2.state.things)
+        wrong = _wrong(kit, racers, before, end)
+        if kit.conditional and all(racer.certificate != PROOF for racer in racers):
+            wrong += _stolen([kit.owners(things) for things in ec2.state.history[since - 1 :]])
+        if stranger and end != [OTHER]:
+            wrong.append(f"a third party's VIP went to {end or 'nobody'}")
+        return wrong
+
+    def _attach(self, hub: Hub, kit: Kit, racer: Racer) -> None:
+        vip = VipRequest(
+            cluster_id="c1",
+            group=3,
+            epoch=1,
+            address=kit.address,
+            interface="eth0",
+            deadline_ns=hub.now_ns + int(PATIENCE_S * 1e9),
+            certificate=racer.certificate,
+            node=racer.node,
+            nodes=NODES,
+            options={"eni": ENIS, **kit.options},
+        )
+        racer.began_s = hub.now_s
+        try:
+            attach(kit.mover, vip, Api(Where(None, None), vip.deadline_ns))
+            racer.said = "attached"
+        except UnknownOutcome as problem:
+            racer.said, racer.problem = "unknown", str(problem)
+        except ProviderError as problem:
+            racer.said, racer.problem = "no effect", f"{type(problem).__name__}: {problem}"
+        racer.ended_s = hub.now_s
+
+
+def _draw(chance: random.Random) -> list[Fault]:
+    """Some faults, each for a few calls."""
+    found = []
+    for kind, longest_s in _FAULTS:
+        if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
+            seconds, calls = chance.uniform(0.0, longest_s), chance.choice(_CALLS)
+            found.append(Fault(kind, seconds, calls, chance.randint(1, 3)))
+    return found
+
+
+def _wrong(kit: Kit, racers: list[Racer], before: list[str], end: list[str]) -> list[str]:
+    """What the racers said that is not so; `before` and `end`: who had the VIP then."""
+    wrong = []
+    for racer in racers:
+        others = [other for other in racers if other is not racer]
+        name, has = NODES[racer.node], end == [racer.eni]
+        if racer.said == "attached" and not has and not _overtaken(racer, others):
+            wrong.append(f"{name} said that it has the VIP, and {end or 'nobody'} has it")
+        if racer.said == "no effect" and racer.eni in end and racer.eni not in before:
+            wrong.append(f"{name} said that it had no effect ({racer.problem}), and has the VIP")
+    if len(end) > 1 and kit.conditional:
+        wrong.append(f"{' and '.join(end)} have the VIP")
+    return wrong
+
+
+def _stolen(owners: list[list[str]]) -> list[str]:
+    """Without a proof a VIP comes from nobody: it is taken from the peer first, as it was seen."""
+    return [
+        f"{new[0]} took the VIP straight from {old[0]}"
+        for old, new in pairwise(owners)
+        if old and new and old != new
+    ]
+
+
+def _overtaken(racer: Racer, others: list[Racer]) -> bool:
+    """May another have taken it since? One that does not know may have, at any time."""
+    return any(
+        other.said == "unknown" or (other.said == "attached" and other.ended_s > racer.began_s)
+        for other in others
+    )
