@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hafw.hooks.errors import Misconfigured, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation
-from hafw.providers.gcp.errors import Changed, Missing, landed
+from hafw.providers.gcp.errors import Missing, landed
 from hafw.providers.gcp.values import Alias, Interface
 
 if TYPE_CHECKING:
@@ -38,13 +38,16 @@ def observe(compute: Compute, move: Move) -> VipObservation:
 
 
 def attach(compute: Compute, move: Move) -> tuple[str, ...]:
-    """Take the address from the peer, if it has it, and claim it: by which operations."""
+    """Take the address from the peer, if it has it, and claim it: by which operations.
+
+    Where a read says that it is here already, an unchanged write makes sure of that.
+    """
     mine = _interface(compute, move.me, move)
-    theirs = _interface_of_peer(compute, move)
     if mine.has(move.cidr):
-        if theirs.has(move.cidr):
-            raise Changed(f"both instances show {move.cidr}: one answer is out of date")
+        # Written as it was read: what was out of date is refused for its fingerprint.
+        compute.set_aliases(move.me, mine, mine.aliases, move.deadline_ns)
         return ()
+    theirs = _interface_of_peer(compute, move)
     done: tuple[str, ...] = ()
     if theirs.has(move.cidr):
         without = theirs.without(move.cidr)

@@ -203,6 +203,22 @@ def test_a_stale_fingerprint_is_read_anew(by_alias: tuple[Node, Node], gce: Gce)
     assert owners(gce) == ["vm-a"]
 
 
+def test_what_only_an_old_read_says_is_here_is_claimed_again(
+    by_alias: tuple[Node, Node], gce: Gce
+) -> None:
+    alpha, _ = by_alias
+    alpha.attach()
+    alpha.detach()
+    while len(gce.state.past) > 1:  # what is left to be seen is the moment before the detach
+        gce.state.past.popleft()
+    gce.faults.add(Fault(Kind.STALE_READ, 3_600.0, "instances.get", 1))
+
+    changed = alpha.attach()
+
+    assert changed
+    assert owners(gce) == ["vm-a"]
+
+
 def test_an_address_of_a_third_machine_is_a_conflict(by_alias: tuple[Node, Node], gce: Gce) -> None:
     alpha, _ = by_alias
     taken = replace(alpha, move=replace(alpha.move, address="10.0.0.3"))
