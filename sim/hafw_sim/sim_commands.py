@@ -11,6 +11,7 @@ import sys
 
 import click
 
+from hafw_sim.clouds_azure_command import azure
 from hafw_sim.clouds_command import clouds
 from hafw_sim.clouds_gcp_command import gcp
 from hafw_sim.clouds_race_command import race
@@ -79,6 +80,7 @@ def list_() -> None:
         click.echo(f"  {mutant.name}: {mutant.rule}")
 
 
+clouds.add_command(azure)
 clouds.add_command(gcp)
 clouds.add_command(race)
 sim.add_command(campaign)

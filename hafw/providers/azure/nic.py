@@ -62,10 +62,21 @@ def attach(arm: Arm, move: Move) -> bool:
         if theirs.epoch(move.tag) == move.epoch and at_peer:
             raise Conflict(f"epoch {move.epoch} of {move.address} is already {move.peer}'s")
         arm.write_nic(_without(theirs, move))
-    claimed = arm.write_nic(_with(mine, move))
+    claimed = _claim(arm, mine, move)
     if not _has(claimed, move.address):
         raise Changed(f"{move.address} is not on {move.me} any more")
     return True
+
+
+def _claim(arm: Arm, mine: Document, move: Move) -> Document:
+    """Add the address. An older claim of the peer that has landed meanwhile is looked at again."""
+    try:
+        return arm.write_nic(_with(mine, move))
+    except Conflict as problem:
+        theirs = _peers(arm, move)
+        if theirs is None or not _has(theirs, move.address):
+            raise
+        raise Changed(f"{move.address} has come to {move.peer} meanwhile") from problem
 
 
 def detach(arm: Arm, move: Move) -> bool:

@@ -124,7 +124,11 @@ class UserRoute(Model):
     """For the mover route."""
 
     kind = TABLES
-    named: ClassVar[dict[str, str]] = {"alpha": "10.0.0.4", "beta": "10.0.0.5", "other": "10.0.0.99"}
+    named: ClassVar[dict[str, str]] = {
+        "alpha": "10.0.0.4",
+        "beta": "10.0.0.5",
+        "other": "10.0.0.99",
+    }
 
     def leads_to(self) -> set[str]:
         return {self.name_of(hop) for hop in next_hops(self.things(), f"{self.address}/32")}

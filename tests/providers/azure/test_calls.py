@@ -1,0 +1,132 @@
+"""The calls that are made are the calls that are declared, with the permissions that they need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.hooks.errors import ProviderError
+from hafw.net.clock import boot_ns
+from hafw.providers.azure import fence
+from hafw.providers.azure.api import Arm, Where
+from hafw.providers.azure.calls import CALLS, FENCE_CALLS, MOVER_CALLS, Call
+from hafw.providers.azure.errors import decided
+from hafw.providers.azure.orders import MOVERS, check_permissions
+from hafw.providers.azure.values import Move
+from hafw_sim.clouds.arm import vms, wire
+from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hafw_sim.clouds import arm as model
+    from hafw_sim.clouds.arm.server import Server
+
+ENDS: dict[str, tuple[str, str]] = {"nic": ("nic-a", "nic-b"), "route": ("10.0.0.4", "10.0.0.5")}
+
+
+@pytest.fixture
+def api(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Arm]:
+    monkeypatch.setattr(fence, "PAUSE_S", 0.05)
+    where = Where(SUBSCRIPTION, GROUP, cloud.endpoint)
+    return lambda: Arm(where, boot_ns() + 10 * 10**9)
+
+
+def permissions(calls: tuple[Call, ...]) -> set[str]:
+    return {permission for call in calls for permission in call.permissions}
+
+
+def move(name: str, epoch: int, *, back: bool = False) -> Move:
+    me, peer = reversed(ENDS[name]) if back else ENDS[name]
+    return Move(
+        address="10.0.0.50", me=me, peer=peer, epoch=epoch, tag="hafw-c1-3", tables=("clients",)
+    )
+
+
+def use_mover(api: Callable[[], Arm], name: str) -> None:
+    """Everything that a mover ever does."""
+    mover = MOVERS[name]
+    for scope, wanted in mover.scopes(api(), move(name, 1)):
+        check_permissions(api(), scope, wanted)
+    for epoch, back in ((1, False), (2, True)):
+        arm, order = api(), move(name, epoch, back=back)
+        decided(arm, lambda arm=arm, order=order: mover.attach(arm, order))  # type: ignore[misc]
+        mover.observe(api(), order)
+    mover.detach(api(), move(name, 2, back=True))
+    mover.observe(api(), move(name, 2))
+
+
+def use_fence(api: Callable[[], Arm]) -> None:
+    """Everything that the fence ever does."""
+    _, peer = vms()
+    arm, wanted = api(), tuple(sorted(permissions(FENCE_CALLS)))
+    check_permissions(arm, arm.server(peer.name).id, wanted)
+    fence.off(arm, fence.Target(name=peer.name, id=peer.vm_id))
+
+
+def test_the_movers_are_those_that_have_calls() -> None:
+    assert set(MOVERS) == set(MOVER_CALLS)
+
+
+def test_every_call_needs_what_azure_wants_for_it() -> None:
+    wanted = {call.name: call.permissions for call in CALLS}
+
+    assert wanted == {name: wire.CALLS[name][2] for name in wanted}
+
+
+@pytest.mark.parametrize("name", MOVER_CALLS)
+def test_a_mover_makes_the_calls_that_it_declares(
+    api: Callable[[], Arm], arm: model.Arm, name: str
+) -> None:
+    use_mover(api, name)
+
+    assert set(arm.made) == {call.name for call in MOVER_CALLS[name]}
+
+
+def test_the_fence_makes_the_calls_that_it_declares(api: Callable[[], Arm], arm: model.Arm) -> None:
+    use_fence(api)
+
+    assert set(arm.made) == {call.name for call in FENCE_CALLS}
+
+
+@pytest.mark.parametrize("name", MOVER_CALLS)
+def test_a_mover_needs_no_other_permission(
+    api: Callable[[], Arm], arm: model.Arm, name: str
+) -> None:
+    arm.denied |= permissions(CALLS) - permissions(MOVER_CALLS[name])
+
+    use_mover(api, name)
+
+    assert not arm.denied & permissions(MOVER_CALLS[name])
+
+
+def test_the_fence_needs_no_other_permission(api: Callable[[], Arm], arm: model.Arm) -> None:
+    arm.denied |= permissions(CALLS) - permissions(FENCE_CALLS)
+
+    use_fence(api)
+
+    assert not arm.denied & permissions(FENCE_CALLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "permission"),
+    [(name, one) for name, calls in MOVER_CALLS.items() for one in sorted(permissions(calls))],
+)
+def test_no_permission_is_asked_for_that_is_not_needed(
+    api: Callable[[], Arm], arm: model.Arm, name: str, permission: str
+) -> None:
+    arm.denied.add(permission)
+
+    with pytest.raises(ProviderError, match=permission):
+        use_mover(api, name)
+
+
+@pytest.mark.parametrize("permission", sorted(permissions(FENCE_CALLS)))
+def test_the_fence_asks_for_no_permission_that_it_does_not_need(
+    api: Callable[[], Arm], arm: model.Arm, permission: str
+) -> None:
+    arm.denied.add(permission)
+
+    with pytest.raises(ProviderError, match=permission):
+        use_fence(api)
