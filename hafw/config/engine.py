@@ -29,14 +29,15 @@ def to_settings(cluster: Cluster, node_name: str, *, gate_absolute: bool = False
 
     `gate_absolute` says that this kernel's gate takes an absolute deadline.
     """
+    groups = tuple(_group_settings(cluster, group) for group in cluster.groups)
     return Settings(
         cluster_id=cluster.id.bytes,
         node=cluster.node_number(node_name),
         names=cluster.nodes,
         links=len(cluster.links),
         pings=len(cluster.ping.addresses),
-        reflect=cluster.ping.reflect is not None,
-        groups=tuple(_group_settings(cluster, group) for group in cluster.groups),
+        reflect=any(group.reflected for group in groups),
+        groups=groups,
         config_hash=config_hash(cluster),
         timing=cluster.timing,
         fence_delay_ns=cluster.fence_delay_ns,

@@ -47,7 +47,7 @@ def test_a_schedule_from_a_file_runs_as_the_seed_does() -> None:
         ('{"schema":"hafw.schedule/1","end_ns":1,"pair":{"link":2}}\n', "unknown field `link`"),
         (
             '{"schema":"hafw.schedule/1","end_ns":1,"pair":{"protection":"magic"}}\n',
-            'protection "magic"; choose from reflected',
+            'protection "magic"; choose from none, fenced',
         ),
         (line('"t_ns":1,"do":"crahs"'), 'f:2: nothing is called "crahs"; did you mean "crash"?'),
         (HEAD + "\n\n[]\n", "f:4: "),
