@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core import (
     announcing,
+    arming,
     fencing,
     handover,
     hearing,
@@ -136,7 +137,7 @@ class Engine:
         self._notice_pause(now)
         for group in self.groups.values():
             group.judge_right(self)
-            takeover.update_arming(group, self)
+            arming.update(group, self)
         self._handle(event)
         self._settle()
         return self._effects
@@ -237,13 +238,13 @@ class Engine:
         self._judge_peer()
         fencing.judge(self)
         for group in self.groups.values():
-            takeover.certainly_unarmed(group, self)
+            arming.certainly_unarmed(group, self)
             if not group.held:
                 takeover.consider(group, self)
             group.run(self)
             handover.run(group, self)
             lease.run(group, self)
-            takeover.update_arming(group, self)
+            arming.update(group, self)
         fencing.run(self)
         operator.run(self)
         reload.run(self)
@@ -299,8 +300,8 @@ class Engine:
         intents = tuple(
             (g.id, g.intent[0], str(g.intent[1])) for g in self.groups.values() if g.intent
         )
-        met = self.peer.met() or self.fencing.met_before
-        self.emit(Persist(self._token, Durable(self.incarnation, epochs, intents, met)))
+        state = Durable(self.incarnation, epochs, intents, fencing.has_met(self))
+        self.emit(Persist(self._token, state))
         return self._token
 
     def may_persist(self) -> bool:

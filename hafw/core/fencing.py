@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hafw.core import lease
 from hafw.core.duties import FOREVER, NEVER
 from hafw.core.liveness import PeerState
 from hafw.core.model import FencePeer, OpKind, Outcome, Phase
@@ -76,8 +77,6 @@ class Fencing:
 def refusal(group: Group, engine: Engine) -> str:
     """Why the other node cannot be switched off for this group now; '' if it is to be ordered."""
     fencing, now_ns = engine.fencing, engine.now_ns
-    if not group.settings.fenced:
-        return "the cluster file names no fence method"
     if engine.peer.state is PeerState.GONE:
         return "the other node's agent was stopped: its host is not switched off for that"
     if not _may_shoot(group, engine):
@@ -94,15 +93,18 @@ def refusal(group: Group, engine: Engine) -> str:
     return ""
 
 
+def has_met(engine: Engine) -> bool:
+    """Whether the other node was heard since this machine booted."""
+    return engine.peer.met() or engine.fencing.met_before
+
+
 def _may_shoot(group: Group, engine: Engine) -> bool:
-    won = group.lease is not None and group.lease.wanted != 0 and _in_hand(group, engine)
-    return engine.peer.met() or engine.fencing.met_before or won
+    return has_met(engine) or _has_ticket(group, engine)
 
 
-def _in_hand(group: Group, engine: Engine) -> bool:
-    lease, settings = group.lease, engine.settings
-    assert lease is not None
-    return engine.now_ns < lease.evidence_ns(lease.wanted) + settings.lease_hold_ns
+def _has_ticket(group: Group, engine: Engine) -> bool:
+    """Whether the lease is ours for the start that is wanted."""
+    return group.lease is not None and group.lease.wanted != 0 and lease.in_hand(group, engine)
 
 
 def want(engine: Engine) -> None:
@@ -189,10 +191,7 @@ def _delay_ns(engine: Engine) -> int:
     mine = any(group.held for group in engine.groups.values())
     theirs = any(word.phase is not Phase.CLEAR for word in engine.peer.groups.values())
     first = mine if mine != theirs else engine.settings.node == 0
-    won = any(
-        group.lease is not None and group.lease.wanted and _in_hand(group, engine)
-        for group in engine.groups.values()
-    )
+    won = any(_has_ticket(group, engine) for group in engine.groups.values())
     return 0 if first or won else engine.settings.fence_delay_ns
 
 

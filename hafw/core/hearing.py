@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core import announcing, handover, speaking, takeover
+from hafw.core import announcing, arming, handover, speaking
 from hafw.core.liveness import Heard
 from hafw.core.model import REFLECTED_PATH, Phase, Refusal, Reincarnate, SendBeat
 from hafw.core.states import State
@@ -36,7 +36,7 @@ def beat_heard(path: int, beat: Beat, engine: Engine) -> None:
     for group in engine.groups.values():
         word = engine.peer.groups.get(group.id)
         if word is not None:
-            takeover.arming_heard(group, word, engine)
+            arming.heard(group, word, engine)
             _compare_epochs(group, word, engine)
     if path != REFLECTED_PATH and any(word.phase is not Phase.CLEAR for word in beat.groups):
         # The holder's evidence is then one round trip old, not one keepalive.

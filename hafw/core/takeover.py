@@ -132,8 +132,7 @@ def _fenced(group: Group, seen: TakerView, why: str | None, engine: Engine) -> s
     Where both are needed, and where this node may have been shot itself, the lease comes first: it
     is the ticket to shoot.
     """
-    heard = engine.peer.met() or engine.fencing.met_before
-    if group.settings.both or (group.lease is not None and not heard):
+    if group.settings.both or (group.lease is not None and not fencing.has_met(engine)):
         leased = DUTIES[Certificate.LEASED]
         refused = leased.refusal(seen._replace(bound=seen.bound | leased.binds), engine.settings)
         if refused in (None, LEASE_NOT_OURS):
@@ -357,56 +356,6 @@ def unblock_hint(engine: Engine) -> str:
     """The exact command that ends a block when the peer is known to be off."""
     name = engine.settings.names[engine.settings.peer]
     return f"If {name} is certainly off: hafw takeover --force --peer-is-off {name} --reason TEXT"
-
-
-def update_arming(group: Group, engine: Engine) -> None:
-    """Judge our own arming by the clock: who no longer sees the ping node disarms at once."""
-    if not group.settings.reflected or engine.reflector is None:
-        return
-    sees = engine.now_ns - engine.reflector.mth_ns < engine.settings.hold_ns
-    fit = sees and engine.peer.known(engine.settings) and not group.held
-    if group.want_no and not fit:
-        group.disarm()
-        engine.changed()
-    elif not group.want_no and fit and group.state is not State.CLEANING:
-        group.arming_no += 1
-        group.want_no = group.arming_no
-        engine.changed()
-
-
-def arming_heard(group: Group, word: GroupBeat, engine: Engine) -> None:
-    """The peer's arming, and its grant of ours, as a new beat says them."""
-    if not group.settings.reflected or engine.reflector is None:
-        return
-    if not word.want:
-        group.unarmed = True
-        group.granted_no = 0
-    elif not group.held or _holds_by_other_evidence(engine):
-        # From now on the peer may take by silence, so this node may no longer rest on its not
-        # being armed. A node that rests on nothing else does not grant.
-        group.unarmed = False
-        if group.granted_no != word.want:
-            group.granted_no = word.want
-            engine.changed()
-    if group.want_no and word.grant == group.want_no and engine.addressed():
-        group.armed = True
-
-
-def _holds_by_other_evidence(engine: Engine) -> bool:
-    assert engine.reflector is not None
-    now_ns, hold_ns = engine.now_ns, engine.settings.hold_ns
-    return now_ns - engine.reflector.mth_ns < hold_ns or now_ns - engine.peer.heard_ns < hold_ns
-
-
-def certainly_unarmed(group: Group, engine: Engine) -> None:
-    """For a holder: the peer's silence, with echoes answered throughout, means it disarmed."""
-    if not group.held or group.unarmed or not group.settings.reflected:
-        return
-    if engine.peer.silence_ns(engine.now_ns) < engine.settings.timing.deadtime_ns:
-        return
-    seen = view(group, engine)._replace(met=True, bound=Classes.REFLECTED, armed=True)
-    if DUTIES[Certificate.REFLECTED].refusal(seen, engine.settings) is None:
-        group.unarmed = True
 
 
 def due_ns(group: Group, engine: Engine) -> int:

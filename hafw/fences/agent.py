@@ -10,9 +10,9 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from hafw.fence_options import Options
+from hafw.fence_rounds import look, switch_off
 from hafw.fences import programs
-from hafw.fences.options import Options
-from hafw.fences.rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, hookimpl
 

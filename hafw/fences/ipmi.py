@@ -10,9 +10,9 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from hafw.fence_options import Options
+from hafw.fence_rounds import check_identity, look, switch_off
 from hafw.fences import programs
-from hafw.fences.options import Options
-from hafw.fences.rounds import check_identity, look, switch_off
 from hafw.hooks.errors import ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, hookimpl
 

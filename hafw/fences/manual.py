@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hafw.fence_options import Options, pause, remaining_s
 from hafw.fences import acks
-from hafw.fences.options import Options, pause, remaining_s
 from hafw.hooks.errors import Misconfigured, Retryable
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, Sighting, hookimpl
 from hafw.net.clock import boot_ns

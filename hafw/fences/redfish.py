@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from hafw.fences.options import Options
+from hafw.fence_options import Options
+from hafw.fence_rounds import check_identity, look, switch_off
 from hafw.fences.rest import Rest, trust
-from hafw.fences.rounds import check_identity, look, switch_off
 from hafw.hooks.errors import Misconfigured, Retryable
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, hookimpl
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from hafw.fences.options import remaining_s
+from hafw.fence_options import remaining_s
 from hafw.hooks.errors import (
     Denied,
     Misconfigured,

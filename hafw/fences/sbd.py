@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from hafw.fences.options import Options, pause, remaining_s
+from hafw.fence_options import Options, pause, remaining_s
 from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, Sighting, hookimpl
 from hafw.net import pill

@@ -10,8 +10,8 @@ import re
 import socket
 from typing import Final
 
+from hafw.fence_options import Options, remaining_s
 from hafw.fences import programs
-from hafw.fences.options import Options, remaining_s
 from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, Sighting, hookimpl
 from hafw.net.clock import boot_ns

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.fences import rounds
+from hafw import fence_rounds as rounds
 from tests.fences.chassis import Chassis
 from tests.fences.devices import Controlled, needs, secret
 from tests.stores.servers import free_port, server

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from hafw.fences import options, rounds
+from hafw import fence_options as options
+from hafw import fence_rounds as rounds
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceRequest, Power
 

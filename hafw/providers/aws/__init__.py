@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
+from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
     FenceReceipt,
@@ -130,7 +131,7 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
 
     target = fence.target_of(request)
     fence.check_other(target)
-    return fence.off(ec2, target)
+    return switch_off(fence.Instance(ec2, target), request)
 
 
 @hookimpl
@@ -139,7 +140,7 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     ec2 = _ec2(request)
     from hafw.providers.aws import fence  # noqa: PLC0415 - with the SDK
 
-    return fence.status(ec2, fence.target_of(request))
+    return look(fence.Instance(ec2, fence.target_of(request)), request)
 
 
 @hookimpl

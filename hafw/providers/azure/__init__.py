@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
+from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
     FenceReceipt,
@@ -134,7 +135,7 @@ def hafw_fence_warm(request: FenceRequest) -> None:
     with suppress(Retryable):
         fence.check_other(target)
         arm = _arm(request.options, request.deadline_ns)
-        fence.status(arm, target)
+        fence.Machine(arm, target).read()
         wanted = {one for call in FENCE_CALLS for one in call.permissions}
         check_permissions(arm, arm.server(target.name).id, tuple(sorted(wanted)))
 
@@ -144,14 +145,14 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Cut the target's power, and read its state until it is off or the deadline comes."""
     target = fence.target_of(request)
     fence.check_other(target)
-    return fence.off(_arm(request.options, request.deadline_ns), target)
+    return switch_off(fence.Machine(_arm(request.options, request.deadline_ns), target), request)
 
 
 @hookimpl
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
     target = fence.target_of(request)
-    return fence.status(_arm(request.options, request.deadline_ns), target)
+    return look(fence.Machine(_arm(request.options, request.deadline_ns), target), request)
 
 
 def _arm(options: Mapping[str, object], until_ns: int) -> Arm:

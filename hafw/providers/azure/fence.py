@@ -1,19 +1,17 @@
 """The fence `azure`: cuts the power of the peer's virtual machine, and reads its state until off.
 
-One rule: a machine is off when two reads in a row, after the order, say so. It is never restarted
-or redeployed: neither can be confirmed.
+One rule: it is never restarted or redeployed: neither can be confirmed.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from hafw.hooks.errors import Misconfigured, ProviderError, UnknownOutcome
-from hafw.hooks.hookspecs import FenceReceipt, Power, Sighting
-from hafw.net.clock import boot_ns
+from hafw.fence_options import Options
+from hafw.hooks.errors import Misconfigured
+from hafw.hooks.hookspecs import Power
 from hafw.providers.azure import metadata
 from hafw.providers.azure.errors import decided
 
@@ -24,14 +22,10 @@ if TYPE_CHECKING:
 METHOD: Final = "azure"
 FINAL: Final = ("stopped", "deallocated")
 """Not stopping, nor deallocating: that can last for ever."""
-READS: Final = 2
-PAUSE_S: Final = 0.5
 ORDER_S: Final = 3.0
 """How long an order that is not answered is given again; then its effect is looked for."""
 NEEDED: Final = ("subscription", "resource_group", "vm", "vm_id")
 OPTIONS: Final = (*NEEDED, "endpoint")
-KEPT: Final = 64
-"""How many of the states that were seen go into the evidence: the last ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +43,8 @@ class Target:
 
 def target_of(request: FenceRequest) -> Target:
     """The target that the cluster file fixes. Raises Misconfigured."""
+    Options(request, OPTIONS)
     options, where = request.options, f"the fence azure of {request.target}"
-    if request.sender.casefold() == request.target.casefold():
-        raise Misconfigured(f"{where}: a node never fences itself")
-    for key in options:
-        if key not in OPTIONS:
-            raise Misconfigured(f'{where} has no option "{key}"; there are {", ".join(OPTIONS)}')
     for key in NEEDED:
         if not options.get(key):
             raise Misconfigured(f'{where} needs "{key}"')
@@ -74,59 +64,33 @@ def check_other(target: Target) -> None:
         raise Misconfigured(f"{target.identity} is this machine: a node never fences itself")
 
 
-def off(arm: Arm, target: Target) -> FenceReceipt:
-    """Cut its power, and see it off.
+class Machine:
+    """The target, for one request: what `hafw.fence_rounds` orders and reads."""
 
-    One that is off is ordered off as well: the middle of a restart looks like that.
-    """
-    seen = [_look(arm, target)]
-    order = arm.within(ORDER_S)
-    try:
-        decided(order, lambda: order.power_off(target.name))
-    except UnknownOutcome as problem:
-        seen.append(Sighting(f"ordered off, without an answer: {problem}", boot_ns()))
-    since = len(seen)
-    while not _is_off(seen[since:]):
-        if arm.left_s() <= PAUSE_S:
-            raise UnknownOutcome(f"{target.identity} was told to stop and is {seen[-1].state}")
-        time.sleep(PAUSE_S)
-        try:
-            seen.append(_look(arm, target))
-        except ProviderError as problem:
-            seen.append(Sighting(f"unreadable: {problem}", boot_ns()))
-    return _receipt(target, Power.OFF, seen)
+    method = METHOD
 
+    def __init__(self, arm: Arm, target: Target) -> None:
+        """`arm` keeps the deadline of the request."""
+        self._arm = arm
+        self._target = target
 
-def status(arm: Arm, target: Target) -> FenceReceipt:
-    """Read its state, twice where that is final."""
-    seen = [_look(arm, target)]
-    if seen[0].state in FINAL and arm.left_s() > PAUSE_S:
-        time.sleep(PAUSE_S)
-        seen.append(_look(arm, target))
-    if _is_off(seen):
-        return _receipt(target, Power.OFF, seen)
-    return _receipt(target, Power.ON if seen[-1].state == "running" else Power.UNKNOWN, seen)
+    def identity(self) -> str:
+        """The machine, with the id that no other ever has."""
+        return self._target.identity
 
+    def read(self) -> tuple[Power, str]:
+        """Its state. Raises Misconfigured for another machine of that name."""
+        server, target = self._arm.server(self._target.name), self._target
+        if server.vm_id.lower() != target.id:
+            raise Misconfigured(
+                f"{target.name} has vmId {server.vm_id}, not {target.id}: it is another machine of "
+                "that name; correct vm_id in the cluster file"
+            )
+        if server.power in FINAL:
+            return Power.OFF, server.power
+        return Power.ON if server.power == "running" else Power.UNKNOWN, server.power
 
-def _look(arm: Arm, target: Target) -> Sighting:
-    server = arm.server(target.name)
-    if server.vm_id.lower() != target.id:
-        raise Misconfigured(
-            f"{target.name} has vmId {server.vm_id}, not {target.id}: it is another machine of "
-            "that name; correct vm_id in the cluster file"
-        )
-    return Sighting(server.power, boot_ns())
-
-
-def _is_off(seen: list[Sighting]) -> bool:
-    return len(seen) >= READS and all(one.state in FINAL for one in seen[-READS:])
-
-
-def _receipt(target: Target, power: Power, seen: list[Sighting]) -> FenceReceipt:
-    return FenceReceipt(
-        power=power,
-        confirmed=power is Power.OFF,
-        method=METHOD,
-        identity=target.identity,
-        seen=tuple(seen[-KEPT:]),
-    )
+    def order_off(self) -> None:
+        """Cut its power."""
+        order = self._arm.within(ORDER_S)
+        decided(order, lambda: order.power_off(self._target.name))

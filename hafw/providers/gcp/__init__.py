@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
+from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
     FenceReceipt,
@@ -154,7 +155,7 @@ def hafw_fence_warm(request: FenceRequest) -> None:
     with suppress(Retryable):
         fence.check_other(target)
         compute = _fencing(request)
-        fence.status(compute, target, request.deadline_ns)
+        fence.Instance(compute, target, request.deadline_ns).read()
         check_permissions(compute, target.machine, FENCE_CALLS, request.deadline_ns)
 
 
@@ -163,14 +164,14 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Stop the target, and read its state until it is off or the deadline comes."""
     target = fence.target_of(request)
     fence.check_other(target)
-    return fence.off(_fencing(request), target, request.deadline_ns)
+    return switch_off(fence.Instance(_fencing(request), target, request.deadline_ns), request)
 
 
 @hookimpl
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
     target = fence.target_of(request)
-    return fence.status(_fencing(request), target, request.deadline_ns)
+    return look(fence.Instance(_fencing(request), target, request.deadline_ns), request)
 
 
 def _fencing(request: FenceRequest) -> Compute:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from hafw.core import (
+    arming,
     duties,
     engine,
     group,
@@ -132,19 +133,19 @@ def late_reflection_counts() -> list[Patch]:
 
 @seeded("holder: a grant ends its resting on the peer's not being armed")
 def granting_keeps_unarmed() -> list[Patch]:
-    original = takeover.arming_heard
+    original = arming.heard
 
-    def arming_heard(group_: group.Group, *rest: Any) -> None:
+    def heard(group_: group.Group, *rest: Any) -> None:
         unarmed = group_.unarmed
         original(group_, *rest)
         group_.unarmed = group_.unarmed or unarmed
 
-    return [patch.object(takeover, "arming_heard", arming_heard)]
+    return [patch.object(arming, "heard", heard)]
 
 
 @seeded("holder: no grant by one that rests on the peer's not being armed")
 def granting_without_other_evidence() -> list[Patch]:
-    return [patch.object(takeover, "_holds_by_other_evidence", lambda *_: True)]
+    return [patch.object(arming, "_holds_by_other_evidence", lambda *_: True)]
 
 
 @seeded("taker (best-effort): a ping node must answer")

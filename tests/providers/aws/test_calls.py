@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import pytest
 
+from hafw import fence_rounds
 from hafw.hooks.hookspecs import FenceRequest, PolicyRequest, VipRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import aws as provider
-from hafw.providers.aws import fence
 from hafw.providers.aws.calls import CALLS, Use
 from hafw.testing.movers import NODES, Hosts
 from hafw_sim.clouds.ec2.model import CALLS as KNOWN
@@ -78,7 +78,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
     hosts = Hosts()
     for name in ("observe", "attach", "detach"):
         monkeypatch.setattr(f"hafw.hostaddress.{name}", getattr(hosts, name))
-    monkeypatch.setattr(fence, "PAUSE_S", 0.05)
+    monkeypatch.setattr(fence_rounds, "PAUSE_S", 0.05)
     return hosts
 
 

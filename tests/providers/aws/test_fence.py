@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from hafw import fence_rounds
 from hafw.hooks.errors import Denied, Misconfigured, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power
 from hafw.net.clock import boot_ns
 from hafw.providers import aws as provider
-from hafw.providers.aws import fence
 from hafw.testing.fences import Fault as Broken
 from hafw.testing.fences import FenceConformance
 from hafw_sim.clouds.ec2 import Ec2, Fault, Guest, Kind
@@ -34,7 +34,7 @@ def here(server: Server, ec2: Ec2, monkeypatch: pytest.MonkeyPatch) -> Ec2:
     """The cloud, as the instance alpha sees it."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.metadata["eni-00000001"])
-    monkeypatch.setattr(fence, "PAUSE_S", 0.1)
+    monkeypatch.setattr(fence_rounds, "PAUSE_S", 0.1)
     return ec2
 
 
@@ -139,7 +139,10 @@ def test_one_that_is_terminated_is_off(here: Ec2) -> None:
 
     receipt = provider.hafw_fence_off(request=order())
 
-    assert (receipt.power, states(receipt)) == (Power.OFF, ["terminated", "terminated"])
+    before, refused, *after = states(receipt)
+    assert receipt.power is Power.OFF
+    assert (before, after) == ("terminated", ["terminated", "terminated"])
+    assert refused.startswith("refused: ")
 
 
 def test_one_that_is_stopping_for_ever_is_not_off(here: Ec2) -> None:

@@ -27,8 +27,7 @@ ENDS: dict[str, tuple[str, str]] = {"nic": ("nic-a", "nic-b"), "route": ("10.0.0
 
 
 @pytest.fixture
-def api(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Arm]:
-    monkeypatch.setattr(fence, "PAUSE_S", 0.05)
+def api(cloud: Server) -> Callable[[], Arm]:
     where = Where(SUBSCRIPTION, GROUP, cloud.endpoint)
     return lambda: Arm(where, boot_ns() + 10 * 10**9)
 
@@ -62,7 +61,9 @@ def use_fence(api: Callable[[], Arm]) -> None:
     _, peer = vms()
     arm, wanted = api(), tuple(sorted(permissions(FENCE_CALLS)))
     check_permissions(arm, arm.server(peer.name).id, wanted)
-    fence.off(arm, fence.Target(name=peer.name, id=peer.vm_id))
+    machine = fence.Machine(arm, fence.Target(name=peer.name, id=peer.vm_id))
+    machine.order_off()
+    machine.read()
 
 
 def test_the_movers_are_those_that_have_calls() -> None:

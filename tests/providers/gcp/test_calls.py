@@ -60,12 +60,13 @@ def use_fence(compute: Compute, gce: Gce) -> None:
     found = gce.state.things.instances[B.zone, B.name]
     target = fence.Target(machine=B, id=found.id, discard_local_ssd=False)
     check_permissions(compute, B, FENCE_CALLS, until_ns())
-    fence.off(compute, target, until_ns())
+    instance = fence.Instance(compute, target, until_ns())
+    instance.order_off()
+    instance.read()
 
 
 @pytest.fixture
-def compute(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Compute:
-    monkeypatch.setattr(fence, "PAUSE_S", 0.05)
+def compute(cloud: Server) -> Compute:
     return Compute(cloud.endpoint)
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from hafw import fence_rounds
 from hafw.hooks.errors import Misconfigured, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power
 from hafw.net.clock import boot_ns
 from hafw.providers import gcp as provider
-from hafw.providers.gcp import fence, metadata
+from hafw.providers.gcp import metadata
 from hafw.testing.fences import Fault as Broken
 from hafw.testing.fences import FenceConformance
 from hafw_sim.clouds.gce import Fault, Guest, Kind
@@ -32,7 +33,7 @@ B: Final = ("europe-west1-c", "vm-b")
 def here(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """The cloud, as the instance vm-a sees it."""
     monkeypatch.setenv(metadata.HOST_VARIABLE, cloud.metadata_hosts["vm-a"])
-    monkeypatch.setattr(fence, "PAUSE_S", 0.1)
+    monkeypatch.setattr(fence_rounds, "PAUSE_S", 0.1)
     return cloud
 
 
@@ -159,7 +160,7 @@ def test_a_hung_guest_is_not_waited_for(here: Server) -> None:
 def test_an_instance_that_is_stopping_is_not_off(here: Server) -> None:
     put(here, guest=Guest.NEVER_STOPS)
 
-    with pytest.raises(UnknownOutcome, match="was told to stop; last seen: STOPPING"):
+    with pytest.raises(UnknownOutcome, match="not seen to be off in time; last seen: STOPPING"):
         provider.hafw_fence_off(order(here, for_s=1.5))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hafw.fences.options import pause, remaining_s
+from hafw.fence_options import pause, remaining_s
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, Power, Sighting
 from hafw.net.clock import boot_ns
