@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.agent.statefile import load
+from hafw.agent.statefile import load, save
 from hafw.core.wire import Codec
 from tests.agent.lone import NEW, OLD, STRANGER, Lone, lone
 from tests.net.hosts import isolated
@@ -244,3 +245,34 @@ def test_systemd_is_told_how_it_stands(tmp_path: Path) -> None:
         assert hears("STOPPING=1")
         assert hears("EXTEND_TIMEOUT_USEC=")
         assert scene.ends() == 0
+
+
+@isolated
+def test_no_two_starts_mark_a_lease_alike(tmp_path: Path) -> None:
+    """What a start writes into a lease begins with a number by chance: its journal has it."""
+    with lone(tmp_path) as scene:
+        for _ in range(2):
+            scene.start()
+            scene.ask("stop")
+            scene.ends()
+
+        written = b"".join(path.read_bytes() for path in sorted(tmp_path.rglob("*.hafwj")))
+
+    salts = re.findall(rb'"salt",(\d+)', written)
+    assert len(salts) >= 2
+    assert len(set(salts)) >= 2
+    assert all(int(salt) >> 32 for salt in salts)
+
+
+@isolated
+@pytest.mark.parametrize("met", [False, True])
+def test_whom_this_machine_met_is_remembered_over_a_start(tmp_path: Path, met: bool) -> None:  # noqa: FBT001
+    """Who has met nobody since its boot may have been switched off, and must not shoot back."""
+    with lone(tmp_path) as scene:
+        state = tmp_path / "state"
+        save(state, replace(load(state).state, met=met))
+
+        scene.start()
+
+        scene.until(lambda: load(state).state.intents != ())  # it takes the group
+        assert load(state).state.met is met
