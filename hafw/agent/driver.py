@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from hafw.agent import clock, statefile
 from hafw.agent.journal import Journal
-from hafw.agent.leases import Leases
+from hafw.agent.orders import Orders
 from hafw.agent.reload import refusal
 from hafw.agent.status import headline
 from hafw.agent.supervisor import Supervisor
@@ -36,7 +36,6 @@ from hafw.core.model import (
     Note,
     Op,
     OpEnded,
-    OpId,
     OpKind,
     Outcome,
     Persist,
@@ -55,7 +54,6 @@ from hafw.core.model import (
     WorkerChanged,
 )
 from hafw.net.netlink import NetlinkError
-from hafw.worker.protocol import FenceLevel, FenceOrder, Hello, Order, Reply, Vip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,18 +68,11 @@ if TYPE_CHECKING:
     from hafw.core.model import Instant
     from hafw.core.settings import Settings
     from hafw.core.wire import Key
+    from hafw.worker.protocol import Reply
 
 BROKEN: Final = 70
 """Exit status after an internal error (EX_SOFTWARE of sysexits.h); every address is shut then."""
 _MIN_SLEEP_S: Final = 0.0002
-
-_HOOKS: Final = {
-    OpKind.START: "hafw_vip_attach",
-    OpKind.STOP: "hafw_vip_detach",
-    OpKind.CLEAN: "hafw_vip_detach",
-    OpKind.ANNOUNCE: "hafw_vip_announce",
-    OpKind.PROBE: "hafw_vip_probe",
-}
 
 
 class Driver:
@@ -101,7 +92,7 @@ class Driver:
         self.cluster = cluster
         self.vips = vips
         self.timeline = timeline
-        self._leases = Leases(cluster, settings.node, keys)
+        self._orders = Orders(cluster, settings.node, vips, keys)
         self._state_dir = state_dir
         self._notifier = notifier
         self._loop = asyncio.get_running_loop()
@@ -124,7 +115,7 @@ class Driver:
         self.traffic = Traffic(cluster, settings, keys, self.engine.incarnation, self.step)
         self._open_sockets()
         self.supervisor = Supervisor(
-            self._loop, self._hello(), self._worker_changed, self._worker_replied
+            self._loop, self._orders.hello(), self._worker_changed, self._worker_replied
         )
 
     @property
@@ -281,10 +272,10 @@ class Driver:
                 self._order(op)
             case FencePeer(op):
                 self._ops[op.id.n] = op
-                self.supervisor.order(self._fence(op), op.deadline_ns)
+                self.supervisor.order(self._orders.fence(op), op.deadline_ns)
             case ReadLease(op) | SwapLease(op):
                 self._ops[op.id.n] = op
-                self.supervisor.order(self._leases.order(effect), op.deadline_ns)
+                self.supervisor.order(self._orders.leases.order(effect), op.deadline_ns)
             case Persist():
                 self._unwritten.append(effect)
                 self._write()
@@ -336,61 +327,7 @@ class Driver:
 
     # --- worker -------------------------------------------------------------------------------
 
-    def _hello(self) -> Hello:
-        vips = tuple(
-            self._worker_order("hafw_warm", place, OpId(self.settings.node, 0, 0, 0), 0)
-            for place in self.vips.by_place
-        )
-        providers = {vip.provider for vip in self.vips.by_place.values()}
-        nothing = OpId(self.settings.node, 0, 0, 0)
-        fence = self._fence(Op(nothing, OpKind.FENCE, 0, 0, 0))
-        methods = {level.method for level in fence.levels}
-        plugins = tuple(sorted(providers | self._leases.plugins() | methods))
-        return Hello(plugins, vips, self._leases.warm(), fence if methods else None)
-
-    def _fence(self, op: Op) -> FenceOrder:
-        """The order to switch the other node off."""
-        peer = self.settings.peer
-        return FenceOrder(
-            number=op.id.n,
-            cluster_id=self.cluster.id.hex,
-            sender=self.cluster.nodes[self.settings.node],
-            target=self.cluster.nodes[peer],
-            op="/".join(str(part) for part in op.id),
-            deadline_ns=op.deadline_ns,
-            levels=tuple(
-                FenceLevel(level.method, level.options, level.timeout_ns)
-                for level in self.cluster.fences[peer]
-            ),
-        )
-
-    def _worker_order(
-        self, hook: str, place: tuple[int, int], op: OpId, deadline_ns: int, certificate: str = ""
-    ) -> Order:
-        vip = self.vips.by_place[place]
-        bound = self.settings.group(place[0]).classes
-        wanted = Vip(
-            cluster_id=self.cluster.id.hex,
-            group=place[0],
-            epoch=op.epoch,
-            address=str(vip.address.ip),
-            interface=self.vips.interface(vip),
-            deadline_ns=deadline_ns,
-            lifetime_s=self.vips.lifetime_s() if bound else None,
-            op="/".join(str(part) for part in op),
-            certificate=certificate,
-            node=self.settings.node,
-            nodes=self.cluster.nodes,
-            options=dict(vip.options),
-        )
-        return Order(op.n, vip.provider, hook, wanted)
-
     def _order(self, op: Op) -> None:
-        place = (op.group, op.index)
-        hook = _HOOKS.get(op.kind)
-        if hook is None:
-            self._later(OpEnded(op.id, Outcome.FAILED_NO_EFFECT, f"no such method: {op.kind}"))
-            return
         if op.kind in (OpKind.STOP, OpKind.CLEAN) and not self.supervisor.warm:
             trouble = self.vips.detach(op.group, op.index)
             outcome = Outcome.UNKNOWN if trouble else Outcome.OK
@@ -398,8 +335,8 @@ class Driver:
             return
         self._ops[op.id.n] = op
         starting = self.engine.groups[op.group].certificate if op.kind is OpKind.START else None
-        order = self._worker_order(hook, place, op.id, op.deadline_ns, str(starting or ""))
-        self.supervisor.order(order, op.deadline_ns)
+        ends = bool(self.settings.group(op.group).classes)
+        self.supervisor.order(self._orders.vip(op, str(starting or ""), ends=ends), op.deadline_ns)
 
     def _later(self, event: Event) -> None:
         self._loop.call_soon(self.step, event)
@@ -409,7 +346,7 @@ class Driver:
         if op is None:
             return
         if op.kind in (OpKind.READ, OpKind.SWAP):
-            self.step(self._leases.told(op, reply))
+            self.step(self._orders.leases.told(op, reply))
             return
         if op.kind is OpKind.ANNOUNCE:
             failed = "" if reply.outcome is Outcome.OK else reply.detail
@@ -441,7 +378,7 @@ class Driver:
             return why
         self.cluster = cluster
         self.traffic.rekey(keys)
-        self._leases.keys = keys
+        self._orders.leases.keys = keys
         self.note("keys.loaded", f"key {keys[0].id} signs; {len(keys)} verify")
         self.step(Reconfigured(to_settings(cluster, self.settings.names[self.settings.node])))
         return ""

@@ -274,5 +274,6 @@ def test_whom_this_machine_met_is_remembered_over_a_start(tmp_path: Path, met: b
 
         scene.start()
 
+        assert load(state).state.met is met
         scene.until(lambda: load(state).state.intents != ())  # it takes the group
         assert load(state).state.met is met

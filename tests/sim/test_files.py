@@ -9,10 +9,11 @@ import pytest
 from hafw.agent.reload import refusal
 from hafw.config.model import Protection
 from hafw_sim.campaign import run_seeds
+from hafw_sim.draw import Draw
+from hafw_sim.episodes import WITHIN
 from hafw_sim.lab.pair import Design
 from hafw_sim.play import play
 from hafw_sim.schedule import Decision, Pair, Schedule, decode
-from hafw_sim.swarm import WITHIN, Draw
 from hafw_sim.trial import Trial
 
 if TYPE_CHECKING:

@@ -1,0 +1,138 @@
+"""A store or a device that does not answer keeps no VIP waiting."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from hafw.core.model import Outcome
+from hafw.net.clock import boot_ns
+from hafw.worker.main import THREADS, Worker
+from hafw.worker.protocol import (
+    FenceLevel,
+    FenceOrder,
+    Frames,
+    Hello,
+    LeaseOrder,
+    Order,
+    Reply,
+    Vip,
+    frame,
+)
+from tests.hooks.plugins import install
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+PATIENCE_S: Final = 30.0
+VIP_NUMBER: Final = 1_000
+STORE: Final = '''
+"""A store that lets every deadline pass, beside a provider that is quick."""
+
+import time
+
+from hafw.hooks.errors import Retryable
+from hafw.hooks.hookspecs import VipReceipt, hookimpl
+from hafw.core.model import Outcome
+from hafw.net.clock import boot_ns
+
+
+@hookimpl
+def hafw_lease_warm(request):
+    pass
+
+
+@hookimpl
+def hafw_lease_read(request):
+    time.sleep(max(request.deadline_ns - boot_ns(), 0) / 1e9)
+    raise Retryable("no answer", 0.0)
+
+
+@hookimpl
+def hafw_vip_attach(request):
+    return VipReceipt(changed=True)
+'''
+
+
+FENCE: Final = '''
+"""A fence whose every order takes a while, and is written down."""
+
+import time
+
+from hafw.hooks.errors import Denied
+from hafw.hooks.hookspecs import hookimpl
+
+written = []
+
+
+@hookimpl
+def hafw_fence_off(request):
+    written.append("begun")
+    time.sleep(0.1)
+    written.append("ended")
+    raise Denied("no")
+'''
+
+
+def replies(channel: socket.socket) -> Iterator[Reply]:
+    frames = Frames()
+    while data := channel.recv(65_536):
+        for message in frames.feed(data):
+            yield msgspec.msgpack.decode(message, type=Reply)
+
+
+@contextmanager
+def working(name: str) -> Iterator[tuple[socket.socket, Iterator[Reply]]]:
+    """A worker that has loaded the plugin of this name: what it is told, and what it replies."""
+    agent, theirs = socket.socketpair()
+    with agent, theirs:
+        agent.settimeout(PATIENCE_S)
+        worker = threading.Thread(target=Worker(theirs).serve, daemon=True)
+        worker.start()
+        told = replies(agent)
+        agent.sendall(frame(Hello((name,), ())))
+        assert next(told).outcome is Outcome.OK
+        yield agent, told
+        agent.shutdown(socket.SHUT_WR)
+        worker.join(PATIENCE_S)
+
+
+def test_a_store_that_hangs_for_every_group_keeps_no_vip_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "slowstore", STORE)
+    until_ns = boot_ns() + 3 * 10**9
+    with working("slowstore") as (agent, told):
+        for group in range(1, 2 * THREADS + 1):
+            url = "slowstore://here"
+            agent.sendall(frame(LeaseOrder(group, url, "c1", group, 0, 20.0, until_ns, ())))
+        vip = Vip("c1", 1, 7, "10.1.1.111", "eth0", until_ns)
+
+        agent.sendall(frame(Order(VIP_NUMBER, "slowstore", "hafw_vip_attach", vip)))
+
+        assert next(told).number == VIP_NUMBER
+
+
+def test_a_machine_is_switched_off_by_one_order_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent gives an order up at its deadline; the device may still be at it."""
+    install(tmp_path, monkeypatch, "slowfence", FENCE)
+    until_ns = boot_ns() + 10**10
+    levels = (FenceLevel("slowfence", (), 10**9),)
+    with working("slowfence") as (agent, told):
+        for number in (1, 2):
+            order = FenceOrder(number, "c1", "alpha", "beta", f"0/1/2/{number}", until_ns, levels)
+            agent.sendall(frame(order))
+        ended = {next(told).number, next(told).number}
+
+    written = sys.modules["hafw_plugin_slowfence"].written
+    assert (ended, written) == ({1, 2}, ["begun", "ended"] * 2)
