@@ -89,9 +89,8 @@ def running(wire: Wire, hub: Hub, ec2: Ec2, seed: int) -> Iterator[None]:
     """In the block, the provider lives in the time of `hub`, and its cloud is `ec2`."""
     clock = SimpleNamespace(sleep=hub.sleep)
     with ExitStack() as stack:
-        for module in ("api", "fence"):
-            stack.enter_context(patch(f"hafw.providers.aws.{module}.time", clock))
-            stack.enter_context(patch(f"hafw.providers.aws.{module}.boot_ns", lambda: hub.now_ns))
+        stack.enter_context(patch("hafw.providers.aws.api.time", clock))
+        stack.enter_context(patch("hafw.providers.aws.api.boot_ns", lambda: hub.now_ns))
         chance = random.Random(f"{seed}/pauses")
         stack.enter_context(patch("hafw.providers.aws.api._DRAWN", chance))
         stack.enter_context(patch("hafw.providers.aws.api._client", wire.client))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from hafw_sim.clouds.hub import Hub
 
 ENDPOINT: Final = "http://gce.invalid"
-_CLOCKS: Final = ("hafw.providers.gcp.api", "hafw.providers.gcp.errors", "hafw.providers.gcp.fence")
-"""The modules of the provider that read a clock, or pause."""
+_CLOCKS: Final = ("hafw.providers.gcp.api", "hafw.providers.gcp.errors")
+"""The modules that read a clock, or pause, when a VIP moves."""
 
 
 class Wire(BaseAdapter):
