@@ -2,12 +2,16 @@
 
 One rule: what comes back is believed only if its payload is authenticated; the ICMP around it is
 not. Replies are received through AF_PACKET, since a firewall's usual "invalid" rule drops the
-reflected ones before any other socket sees them.
+reflected ones before any other socket sees them. A node that cannot send still hears the heartbeats
+that its peer has reflected.
 """
 
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock
@@ -26,6 +30,16 @@ _DRAIN_LIMIT: Final = 256
 _IPV4: Final = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How requests leave, and the addresses of both nodes there; a new interface is a new way."""
+
+    interface: str
+    index: int
+    own: IPAddress
+    peer: IPAddress | None
+
+
 class PingNode:
     """One ping node, reached by the way that the kernel's routes say.
 
@@ -38,48 +52,65 @@ class PingNode:
         self.target = target
         self._links = links
         self._node = node
-        self._interface = ""
-        self._own = target
-        self._peer: IPAddress | None = None
+        self._way: _Way | None = None
         self._identifier = os.getpid() & 0xFFFF
         self._sender: IpSocket | None = None
         self._receiver: PacketSocket | None = None
-        self._tried_ns = 0
+        self._looked_ns = 0
         self.trouble = "not open yet"
         self.on_open: Callable[[PacketSocket], None] = lambda _: None
         self.on_close: Callable[[PacketSocket], None] = lambda _: None
 
     def open(self) -> None:
         """Open the sockets if it is time to try."""
-        if self._sender is not None or clock.boot_ns() - self._tried_ns < _REOPEN_NS:
+        if self._way is not None or not self._is_time_to_look():
             return
-        self._tried_ns = clock.boot_ns()
+        try:
+            self._open(self._find_way())
+        except OSError as problem:
+            self._note(problem)
+            self.close()
+
+    def _is_time_to_look(self) -> bool:
+        now_ns = clock.boot_ns()
+        if now_ns - self._looked_ns < _REOPEN_NS:
+            return False
+        self._looked_ns = now_ns
+        return True
+
+    def _find_way(self) -> _Way:
+        """Ask the kernel for the way of now. Raises OSError."""
+        with Rtnl() as rtnl:
+            found = rtnl.way_to(self.target)
+        own, peer = found.source, None
+        for link in self._links:
+            end = link.ends[self._node]
+            if end.interface == found.interface and end.address.version == self.target.version:
+                own, peer = end.address, link.ends[1 - self._node].address
+        return _Way(found.interface, socket.if_nametoindex(found.interface), own, peer)
+
+    def _open(self, way: _Way) -> None:
+        """Open the sockets for that way. Raises OSError."""
         v4 = self.target.version == _IPV4
         ethertype = frames.ETH_P_IP if v4 else frames.ETH_P_IPV6
         program = bpf.echo_replies4() if v4 else bpf.echo_replies6()
-        try:
-            self._choose_way()
-            self._sender = IpSocket(self._interface, self.target.version)
-            self._receiver = PacketSocket(self._interface, ethertype, program)
-        except OSError as problem:
-            self._fail(problem)
-            return
+        self._way = way
+        self._sender = IpSocket(way.interface, self.target.version)
+        self._receiver = PacketSocket(way.interface, ethertype, program)
         self.trouble = ""
         self.on_open(self._receiver)
 
-    def _choose_way(self) -> None:
-        """Find the interface, and the addresses of both nodes there. Raises OSError."""
-        with Rtnl() as rtnl:
-            way = rtnl.way_to(self.target)
-        self._interface, self._own, self._peer = way.interface, way.source, None
-        for link in self._links:
-            own = link.ends[self._node]
-            if own.interface == way.interface and own.address.version == self.target.version:
-                self._own, self._peer = own.address, link.ends[1 - self._node].address
-
     def _fail(self, problem: OSError) -> None:
+        """What cannot be sent may still be received, unless the way is another one now."""
+        self._note(problem)
+        if self._is_time_to_look():
+            with suppress(OSError):  # while there is no way, what is open stays
+                if self._find_way() != self._way:
+                    self.close()
+                    self._looked_ns = 0
+
+    def _note(self, problem: OSError) -> None:
         self.trouble = str(problem.strerror or problem)
-        self.close()
 
     def close(self) -> None:
         """Close; `open` may open it again."""
@@ -90,21 +121,23 @@ class PingNode:
         if self._sender is not None:
             self._sender.close()
             self._sender = None
+        self._way = None
 
     def echo(self, payload: bytes, n: int) -> None:
         """Ask the ping node to answer us."""
-        self._send(self._own, payload, n)
+        self.open()
+        if self._way is not None:
+            self._send(self._way.own, payload, n)
 
     def reflect(self, payload: bytes, n: int) -> None:
         """Ask the ping node to answer the peer, whose address the request has as source."""
-        if self._peer is not None:
-            self._send(self._peer, payload, n)
+        self.open()
+        if self._way is not None and self._way.peer is not None:
+            self._send(self._way.peer, payload, n)
 
     def _send(self, source: IPAddress, payload: bytes, n: int) -> None:
         if self._sender is None:
-            self.open()
-            if self._sender is None:
-                return
+            return
         packet = frames.echo_request(source, self.target, self._identifier, n & 0xFFFF, payload)
         try:
             self._sender.send(packet, self.target)
