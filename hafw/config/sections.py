@@ -13,12 +13,13 @@ from uuid import UUID
 
 from hafw.config.addresses import Addresses
 from hafw.config.authority import read_authority
+from hafw.config.engine import to_settings
 from hafw.config.fences import confirms, read_fences
 from hafw.config.groups import read_groups
 from hafw.config.links import read_links, read_ping
 from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
 from hafw.config.table import given
-from hafw.config.timing import read_timing
+from hafw.config.timing import check_hold, read_timing
 
 if TYPE_CHECKING:
     from hafw.config.model import Fence
@@ -51,7 +52,8 @@ def read_cluster(root: Table) -> Cluster | None:
     nodes = None if fenced is None else (fenced[0][0], fenced[1][0])
     links = read_links(root, nodes, addresses)
     ping = read_ping(root.table_or_empty("ping"), addresses)
-    timing = read_timing(root.table_or_empty("timing"))
+    times = root.table_or_empty("timing")
+    timing = read_timing(times)
     authority, fence_delay_ns = read_authority(root, timing)
     control_group = _read_agent(root)
     groups = read_groups(root, nodes, addresses)
@@ -74,7 +76,7 @@ def read_cluster(root: Table) -> Cluster | None:
         _check_mode(head, mode, {group.preferred for group in groups})
     if root.place.report.errors:
         return None
-    return Cluster(
+    cluster = Cluster(
         name=given(name),
         id=given(cluster_id),
         port=given(port),
@@ -91,6 +93,8 @@ def read_cluster(root: Table) -> Cluster | None:
         control_group=control_group,
         groups=given(groups),
     )
+    check_hold(times, to_settings(cluster, cluster.nodes[0]))
+    return cluster
 
 
 def _read_name(table: Table) -> str | None:

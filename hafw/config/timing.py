@@ -5,13 +5,15 @@ One rule: every relation names both values, so that the operator sees which one 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import UNITS_NS, format_duration
-from hafw.core.settings import Timing
+from hafw.core.settings import TICK_MAX_NS, Classes, Timing
 
 if TYPE_CHECKING:
     from hafw.config.table import Table
+    from hafw.core.settings import Settings
 
 SHORTEST_NS: Final = UNITS_NS["ms"]
 """The shortest time of the file: the resolution of timers that all kernels have."""
@@ -91,3 +93,25 @@ def _check(table: Table, timing: Timing) -> None:
             "may judge the other before the network is up",
             f"use at least {format_duration(INITDEAD_ADVISED * deadtime)}",
         )
+
+
+def check_hold(table: Table, settings: Settings) -> None:
+    """On every kernel an owner's right must last until its next beat is answered.
+
+    Ping nodes are asked more often than the peer is where the times are short; without one the
+    beats are all that an owner has. Only a class that ends the right by the clock asks for this.
+    """
+    settings = dataclasses.replace(settings, tick_ns=TICK_MAX_NS)
+    fits_ns = settings.hold_ns - settings.max_delay_ns
+    bound = any(group.classes & ~Classes.FENCED for group in settings.groups)
+    if not bound or settings.beat_ns <= fits_ns:
+        return
+    deadtime, keepalive = settings.timing.deadtime_ns, settings.timing.keepalive_ns
+    whole_ms = fits_ns - fits_ns % UNITS_NS["ms"]
+    table.at("deadtime").warning(
+        f"without a ping node, {format_duration(deadtime)} lets an owner hold for "
+        f"{format_duration(whole_ms)} until its beat is answered, and the next one comes after "
+        f"{format_duration(keepalive)}: it may shut its addresses in between",
+        f"name a ping node (ping.addresses), use a keepalive of at most "
+        f"{format_duration(whole_ms)}, or a longer deadtime",
+    )

@@ -59,17 +59,48 @@ def test_an_initdead_of_less_than_two_deadtimes_is_a_warning() -> None:
     assert found[0].endswith("use at least 20s")
 
 
-def test_fast_times_that_are_in_proportion_are_no_warning() -> None:
-    text = GOOD
+def fast(keepalive: str, deadtime: str, text: str = GOOD) -> str:
     for key, old, new in (
-        ("keepalive", "1s", "10ms"),
+        ("keepalive", "1s", keepalive),
         ("warntime", "5s", "25ms"),
-        ("deadtime", "10s", "50ms"),
+        ("deadtime", "10s", deadtime),
         ("initdead", "30s", "1s"),
     ):
         text = changed(f'{key} = "{old}"', f'{key} = "{new}"', text)
+    return text
 
-    assert warnings(text) == []
+
+def test_fast_times_that_are_in_proportion_are_no_warning() -> None:
+    assert warnings(fast("10ms", "50ms")) == []
+
+
+PINGS = 'addresses = ["10.1.1.1"]\nreflect = "10.1.1.1"'
+WITHOUT_PING = changed(
+    "port = 7410", 'protection = "best-effort"', changed(PINGS, "addresses = []")
+)
+
+
+def test_a_right_to_hold_that_ends_before_the_next_beat_is_a_warning_with_its_remedies() -> None:
+    found = warnings(fast("20ms", "60ms", WITHOUT_PING))[-1]
+
+    assert found == (
+        "25: timing.deadtime: without a ping node, 60ms lets an owner hold for 18ms until its beat "
+        "is answered, and the next one comes after 20ms: it may shut its addresses in between; "
+        "name a ping node (ping.addresses), use a keepalive of at most 18ms, or a longer deadtime"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (fast("18ms", "60ms", WITHOUT_PING), "the keepalive of the remedy"),
+        (fast("20ms", "80ms", WITHOUT_PING), "a longer deadtime"),
+        (fast("20ms", "60ms"), "a ping node, which is asked more often"),
+        (fast("20ms", "60ms", changed(PINGS, "addresses = []")), "no clock ends the right"),
+    ],
+)
+def test_a_right_to_hold_that_lasts_to_the_next_answer_is_no_warning(text: str, why: str) -> None:
+    assert not [each for each in warnings(text) if "lets an owner hold" in each], why
 
 
 # --- nodes and links -------------------------------------------------------------------------
