@@ -1,0 +1,530 @@
+"""Who may switch the other node off, when it does, and what that proves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from hafw.core import fencing as fencing_of
+from hafw.core.duties import FOREVER, NEVER, Certificate
+from hafw.core.fencing import FENCES_MAX, RETRY_MAX_NS, RETRY_NS, WINDOW_NS, Fencing
+from hafw.core.liveness import PeerState
+from hafw.core.model import (
+    FencePeer,
+    LeaseReading,
+    LeaseRecord,
+    Note,
+    OpEnded,
+    OpKind,
+    Outcome,
+    Persist,
+    Phase,
+)
+from hafw.core.settings import SECOND, Classes
+from hafw.core.states import State
+from hafw_sim.pairs import ALPHA, BETA, running_pair
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+    from hafw.core.group import Group
+    from hafw.core.model import Effect, Op
+
+FENCED_OR_LEASED: Final = Classes.FENCED | Classes.LEASED
+CLAIM: Final = 7
+
+
+def fenced(
+    number: int, classes: Classes = Classes.FENCED, **options: object
+) -> tuple[Fencing, Group, Engine]:
+    """One node of a running pair in which alpha serves, at rest."""
+    world = running_pair(classes, pings=0, **options)  # type: ignore[arg-type]
+    world.run(10)
+    engine = world.nodes[number].engine
+    assert engine is not None
+    engine._effects = []
+    return engine.fencing, engine.groups[1], engine
+
+
+def shoot(engine: Engine) -> Op:
+    """The other node is being switched off since a second ago."""
+    fencing = engine.fencing
+    fencing.op = engine.new_op(OpKind.FENCE, 0, 0, 2, engine.settings.fence_budget_ns)
+    fencing.ordered_ns = engine.now_ns - SECOND
+    engine.peer.last_ns = min(engine.peer.last_ns, fencing.ordered_ns)
+    return fencing.op
+
+
+def end(engine: Engine, outcome: Outcome) -> None:
+    """The order in flight ends so."""
+    assert engine.fencing.op is not None
+    fencing_of.ended(OpEnded(engine.fencing.op.id, outcome, "by a test"), engine)
+
+
+def noted(engine: Engine) -> list[str]:
+    return [each.name for each in engine._effects if isinstance(each, Note)]
+
+
+def of(fencing: Fencing) -> dict[str, object]:
+    return {name: getattr(fencing, name) for name in Fencing.__slots__}
+
+
+# --- what a shot proves -----------------------------------------------------------------------
+
+
+def test_the_end_of_an_order_that_is_not_awaited_changes_nothing() -> None:
+    fencing, _, engine = fenced(BETA)
+    op = shoot(engine)
+    before = of(fencing)
+
+    stranger = OpEnded(op.id._replace(n=op.id.n + 1), Outcome.OK, "")
+    fencing_of.ended(stranger, engine)
+
+    assert of(fencing) == before
+
+
+def test_a_second_end_of_an_order_proves_nothing() -> None:
+    fencing, _, engine = fenced(BETA)
+    op = shoot(engine)
+    end(engine, Outcome.FAILED_NO_EFFECT)
+
+    fencing_of.ended(OpEnded(op.id, Outcome.OK, ""), engine)
+
+    assert not fencing.off
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED_NO_EFFECT, Outcome.UNKNOWN])
+def test_an_order_that_failed_proves_nothing(outcome: Outcome) -> None:
+    fencing, _, engine = fenced(BETA)
+    shoot(engine)
+
+    end(engine, outcome)
+
+    assert (fencing.off, fencing.done, fencing.op) == (False, (), None)
+    assert fencing.trouble == "by a test"
+    assert noted(engine) == ["fence.failed"]
+
+
+def test_a_confirmed_order_proves_the_other_node_off_from_now_on() -> None:
+    fencing, _, engine = fenced(BETA)
+    shoot(engine)
+    fencing.failures, fencing.trouble = 3, "earlier"
+
+    end(engine, Outcome.OK)
+
+    assert (fencing.off, fencing.off_ns) == (True, engine.now_ns)
+    assert (fencing.failures, fencing.trouble) == (0, "")
+    assert noted(engine) == ["fence.confirmed"]
+
+
+@pytest.mark.parametrize(("after_ns", "off"), [(-1, True), (0, True), (1, False)])
+def test_a_shot_is_void_if_the_other_node_was_heard_after_the_order(
+    after_ns: int, *, off: bool
+) -> None:
+    fencing, _, engine = fenced(BETA)
+    shoot(engine)
+    engine.peer.last_ns = fencing.ordered_ns + after_ns
+
+    end(engine, Outcome.OK)
+
+    assert fencing.off is off
+    assert fencing.done == (engine.now_ns,)
+
+
+@pytest.mark.parametrize(("after_ns", "off"), [(0, True), (1, False)])
+def test_the_proof_ends_when_the_other_node_is_heard_again(after_ns: int, *, off: bool) -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.off, fencing.off_ns = True, engine.now_ns - SECOND
+    engine.peer.last_ns = fencing.off_ns + after_ns
+
+    fencing_of.judge(engine)
+
+    assert fencing.off is off
+    assert fencing.evidence_ns(engine.now_ns + 5) == engine.now_ns + (5 if off else 0)
+
+
+def test_without_a_shot_there_is_no_evidence_of_one() -> None:
+    assert Fencing(used=True, met_before=True).evidence_ns(SECOND) == NEVER
+
+
+@pytest.mark.parametrize("age_ns", [WINDOW_NS - 1, WINDOW_NS])
+def test_shots_are_remembered_for_the_window(age_ns: int) -> None:
+    fencing, _, engine = fenced(BETA)
+    shoot(engine)
+    before = engine.now_ns - age_ns
+    fencing.done = (before,)
+
+    end(engine, Outcome.OK)
+
+    assert fencing.done == ((before, engine.now_ns) if age_ns < WINDOW_NS else (engine.now_ns,))
+
+
+@pytest.mark.parametrize("failures", range(8))
+def test_the_pause_after_a_failure_doubles_up_to_its_cap(failures: int) -> None:
+    fencing, _, engine = fenced(BETA)
+    shoot(engine)
+    fencing.failures = failures
+
+    end(engine, Outcome.UNKNOWN)
+
+    assert fencing.failures == failures + 1
+    assert fencing.retry_ns == engine.now_ns + min(RETRY_NS * 2**failures, RETRY_MAX_NS)
+
+
+# --- who was heard since the boot -------------------------------------------------------------
+
+
+def persisted(effects: list[Effect]) -> list[bool]:
+    """What was made durable of the meeting."""
+    return [each.state.met for each in effects if isinstance(each, Persist)]
+
+
+def test_that_the_other_was_heard_is_made_durable_once() -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.noted = False
+
+    fencing_of.judge(engine)
+    fencing_of.judge(engine)
+
+    assert persisted(engine._effects) == [True]
+
+
+def test_while_the_disk_refuses_nothing_is_noted_as_durable() -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.noted = False
+    engine._persist_retry_ns = engine.now_ns + 1
+
+    fencing_of.judge(engine)
+
+    assert not fencing.noted
+
+
+def test_what_was_not_heard_is_not_noted() -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.noted = False
+    engine.peer.last_ns = NEVER
+
+    fencing_of.judge(engine)
+
+    assert not fencing.noted
+    assert persisted(engine._effects) == []
+
+
+@pytest.mark.parametrize(
+    ("heard", "before", "met"),
+    [(True, False, True), (False, True, True), (False, False, False)],
+)
+def test_the_other_was_met_by_this_start_or_an_earlier_one_of_the_same_boot(
+    *, heard: bool, before: bool, met: bool
+) -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.met_before = before
+    if not heard:
+        engine.peer.last_ns = NEVER
+
+    assert fencing_of.has_met(engine) is met
+
+
+def test_where_no_group_rests_on_it_nobody_is_switched_off() -> None:
+    fencing, _, engine = fenced(BETA, Classes.LEASED)
+    fencing.wanted = True
+    fencing.off, fencing.off_ns = True, engine.now_ns - SECOND
+    engine.peer.last_ns = engine.now_ns
+
+    fencing_of.judge(engine)
+    fencing_of.run(engine)
+
+    assert fencing.op is None
+    assert fencing.off
+    assert fencing_of.next_ns(engine) == FOREVER
+
+
+# --- who may shoot ----------------------------------------------------------------------------
+
+
+def test_a_node_that_has_met_the_other_may_switch_it_off() -> None:
+    _, group, engine = fenced(BETA)
+
+    assert fencing_of.refusal(group, engine) == ""
+
+
+def test_the_host_of_an_agent_that_was_stopped_is_left_on() -> None:
+    _, group, engine = fenced(BETA)
+    engine.peer.state = PeerState.GONE
+
+    assert "agent was stopped" in fencing_of.refusal(group, engine)
+
+
+@pytest.mark.parametrize(
+    ("recent", "older", "refused"),
+    [
+        (FENCES_MAX - 1, 0, False),
+        (FENCES_MAX - 1, 5, False),
+        (FENCES_MAX, 0, True),
+        (FENCES_MAX + 1, 0, True),
+    ],
+)
+def test_after_a_few_shots_within_the_window_a_person_has_to_look(
+    recent: int, older: int, *, refused: bool
+) -> None:
+    fencing, group, engine = fenced(BETA)
+    fencing.done = (
+        *(engine.now_ns - WINDOW_NS,) * older,
+        *(engine.now_ns - WINDOW_NS + 1,) * recent,
+    )
+
+    assert ("within 10 minutes" in fencing_of.refusal(group, engine)) is refused
+
+
+def test_one_shot_at_a_time() -> None:
+    _, group, engine = fenced(BETA)
+    shoot(engine)
+
+    assert "being switched off" in fencing_of.refusal(group, engine)
+
+
+@pytest.mark.parametrize(("left_ns", "refused"), [(1, True), (0, False)])
+def test_after_a_failure_nobody_shoots_before_the_pause_has_passed(
+    left_ns: int, *, refused: bool
+) -> None:
+    fencing, group, engine = fenced(BETA)
+    fencing.retry_ns = engine.now_ns + left_ns
+
+    assert bool(fencing_of.refusal(group, engine)) is refused
+
+
+def lone(classes: Classes = FENCED_OR_LEASED) -> tuple[Group, Engine]:
+    """A node that has not heard the other since it booted."""
+    fencing, group, engine = fenced(BETA, classes)
+    engine.peer.last_ns = NEVER
+    fencing.met_before = False
+    return group, engine
+
+
+def give_lease(group: Group, engine: Engine) -> None:
+    """The lease is this node's for a start under `CLAIM`."""
+    assert group.lease is not None
+    record = LeaseRecord(CLAIM, BETA, engine.incarnation, 99, 20_000)
+    group.lease.seen = LeaseReading(record, "20")
+    group.lease.renewed_epoch, group.lease.renewed_ns = CLAIM, engine.now_ns
+    group.lease.wanted = CLAIM
+    group.epoch = CLAIM - 1
+    engine.worker_up = True
+    group.intent = (CLAIM, Certificate.FENCED)
+
+
+def test_who_may_have_been_shot_itself_does_not_shoot_back() -> None:
+    group, engine = lone()
+
+    assert "does not shoot back" in fencing_of.refusal(group, engine)
+
+
+def test_the_lease_in_hand_is_the_ticket_to_shoot() -> None:
+    group, engine = lone()
+    give_lease(group, engine)
+
+    assert fencing_of.refusal(group, engine) == ""
+
+
+@pytest.mark.parametrize("lacks", ["wanted", "in hand", "lease"])
+def test_without_the_whole_ticket_a_lone_node_does_not_shoot(lacks: str) -> None:
+    group, engine = lone()
+    give_lease(group, engine)
+    assert group.lease is not None
+    if lacks == "wanted":
+        group.lease.wanted = 0
+    elif lacks == "in hand":
+        group.lease.renewed_ns = engine.now_ns - engine.settings.lease_hold_ns
+    else:
+        group.lease = None
+
+    assert fencing_of.refusal(group, engine) != ""
+
+
+# --- when it shoots ---------------------------------------------------------------------------
+
+
+def run(engine: Engine) -> list[FencePeer]:
+    engine._effects = []
+    fencing_of.run(engine)
+    return [each for each in engine._effects if isinstance(each, FencePeer)]
+
+
+def test_what_nobody_wants_is_not_done() -> None:
+    _, _, engine = fenced(ALPHA)
+
+    assert run(engine) == []
+    assert engine.fencing.due_ns == FOREVER
+
+
+def test_who_served_shoots_at_once() -> None:
+    fencing, group, engine = fenced(ALPHA)
+    fencing_of.want(engine)
+
+    orders = run(engine)
+
+    assert [order.op for order in orders] == [fencing.op]
+    assert orders[0].op.kind is OpKind.FENCE
+    assert orders[0].op.id.epoch == group.epoch
+    assert orders[0].op.deadline_ns == engine.now_ns + engine.settings.fence_budget_ns
+    assert fencing.ordered_ns == engine.now_ns
+    assert noted(engine) == ["fence.ordered"]
+
+
+def test_who_did_not_serve_waits_for_its_delay() -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing_of.want(engine)
+
+    assert run(engine) == []
+    assert fencing.due_ns == engine.now_ns + engine.settings.fence_delay_ns
+    assert noted(engine) == ["fence.waiting"]
+
+
+@pytest.mark.parametrize(("left_ns", "orders"), [(1, 0), (0, 1)])
+def test_the_delay_runs_from_the_first_wish_on(left_ns: int, orders: int) -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.due_ns = engine.now_ns + left_ns
+    fencing_of.want(engine)
+
+    assert len(run(engine)) == orders
+
+
+@pytest.mark.parametrize(("left_ns", "orders"), [(1, 0), (0, 1)])
+def test_a_failed_shot_is_tried_again_after_its_pause(left_ns: int, orders: int) -> None:
+    fencing, _, engine = fenced(ALPHA)
+    fencing.retry_ns = engine.now_ns + left_ns
+    fencing_of.want(engine)
+
+    assert len(run(engine)) == orders
+
+
+def test_a_shot_in_flight_is_not_ordered_again() -> None:
+    _, _, engine = fenced(ALPHA)
+    shoot(engine)
+    fencing_of.want(engine)
+
+    assert run(engine) == []
+
+
+def test_a_wish_counts_for_one_step() -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing_of.want(engine)
+    run(engine)
+
+    assert run(engine) == []
+    assert fencing.due_ns == FOREVER
+
+
+def test_who_is_off_is_not_switched_off() -> None:
+    fencing, _, engine = fenced(ALPHA)
+    fencing.off = True
+    fencing_of.want(engine)
+
+    assert run(engine) == []
+    assert fencing.due_ns == FOREVER
+
+
+@pytest.mark.parametrize(
+    ("number", "mine", "theirs", "first"),
+    [
+        (ALPHA, True, False, True),
+        (ALPHA, False, True, False),
+        (ALPHA, False, False, True),
+        (ALPHA, True, True, True),
+        (BETA, True, False, True),
+        (BETA, False, True, False),
+        (BETA, False, False, False),
+        (BETA, True, True, False),
+    ],
+)
+def test_who_served_goes_first_and_else_the_first_node_of_the_file(
+    number: int, *, mine: bool, theirs: bool, first: bool
+) -> None:
+    _, group, engine = fenced(number)
+    group.phase = Phase.ACTIVE if mine else Phase.CLEAR
+    phase = Phase.ACTIVE if theirs else Phase.CLEAR
+    engine.peer.groups[1] = engine.peer.groups[1]._replace(phase=phase)
+
+    delay_ns = fencing_of._delay_ns(engine)
+
+    assert delay_ns == (0 if first else engine.settings.fence_delay_ns)
+
+
+def test_who_has_the_lease_in_hand_does_not_wait() -> None:
+    group, engine = lone()
+    give_lease(group, engine)
+
+    assert fencing_of._delay_ns(engine) == 0
+
+
+# --- the holder's defence ---------------------------------------------------------------------
+
+
+def defended() -> tuple[Fencing, Group, Engine]:
+    """Alpha serves what only a shot can move, and beta is dead to it."""
+    fencing, group, engine = fenced(ALPHA)
+    engine.peer.state = PeerState.DEAD
+    return fencing, group, engine
+
+
+def test_a_holder_shoots_before_it_is_shot() -> None:
+    _, _, engine = defended()
+
+    assert len(run(engine)) == 1
+
+
+@pytest.mark.parametrize(
+    "state", [each for each in PeerState if each is not PeerState.DEAD], ids=str
+)
+def test_a_holder_shoots_nobody_who_is_not_dead(state: PeerState) -> None:
+    _, _, engine = defended()
+    engine.peer.state = state
+
+    assert run(engine) == []
+
+
+def test_a_holder_shoots_nobody_whom_this_start_never_heard() -> None:
+    _, _, engine = defended()
+    engine.peer.last_ns = NEVER
+
+    assert run(engine) == []
+
+
+@pytest.mark.parametrize("state", [State.STANDBY, State.STARTING, State.STOPPING])
+def test_who_does_not_serve_defends_nothing(state: State) -> None:
+    _, group, engine = defended()
+    group.state = state
+
+    assert run(engine) == []
+
+
+def test_what_a_lease_can_move_as_well_is_not_defended_by_a_shot() -> None:
+    _, _, engine = fenced(ALPHA, FENCED_OR_LEASED)
+    engine.peer.state = PeerState.DEAD
+
+    assert run(engine) == []
+
+
+def test_a_holder_that_may_not_shoot_does_not() -> None:
+    fencing, _, engine = defended()
+    fencing.done = (engine.now_ns,) * FENCES_MAX
+
+    assert run(engine) == []
+
+
+# --- when it wakes ----------------------------------------------------------------------------
+
+
+def test_it_wakes_for_the_next_of_delay_pause_and_window() -> None:
+    fencing, _, engine = fenced(BETA)
+    fencing.due_ns = engine.now_ns + 5
+    fencing.retry_ns = engine.now_ns + 6
+    fencing.done = (engine.now_ns - WINDOW_NS + 7, engine.now_ns - WINDOW_NS + 8)
+    woken = []
+
+    for _ in range(4):
+        woken.append(fencing_of.next_ns(engine) - engine.now_ns)
+        engine.now_ns += woken[-1]
+
+    assert woken == [5, 1, 1, 1]
+    assert fencing_of.next_ns(engine) == FOREVER
