@@ -43,6 +43,7 @@ _RT_TABLE_MAIN: Final = 254
 _RTPROT_STATIC: Final = 4
 _RT_SCOPE_UNIVERSE: Final = 0
 _RTN_UNICAST: Final = 1
+_RTN_BLACKHOLE: Final = 6
 _RTA_DST: Final = 1
 _RTA_OIF: Final = 4
 _RTA_GATEWAY: Final = 5
@@ -212,14 +213,21 @@ class Rtnl:
 
         ``name`` is the link to use, needed only for a link-local gateway.
         """
-        family = _family(gateway)
-        how = (_RT_TABLE_MAIN, _RTPROT_STATIC, _RT_SCOPE_UNIVERSE, _RTN_UNICAST)
-        header = _ROUTE_HEADER.pack(family, 0, 0, 0, *how, 0)
-        payload = header + attribute(_RTA_GATEWAY, gateway.packed)
+        way = attribute(_RTA_GATEWAY, gateway.packed)
         if name is not None:
-            payload += attribute(_RTA_OIF, struct.pack("=I", self.link_index(name)))
+            way += attribute(_RTA_OIF, struct.pack("=I", self.link_index(name)))
         what = f"route everything via {gateway}"
-        self._socket.request(rt.RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, payload, what)
+        self._replace_route(_family(gateway), 0, _RTN_UNICAST, way, what)
+
+    def route_host(self, host: IPv4Address, gateway: IPv4Address | None) -> None:
+        """Send what is for ``host`` via ``gateway``, None = nowhere, in place of an equal route."""
+        way = attribute(_RTA_DST, host.packed)
+        kind = _RTN_BLACKHOLE
+        if gateway is not None:
+            way += attribute(_RTA_GATEWAY, gateway.packed)
+            kind = _RTN_UNICAST
+        what = f"route {host} via {gateway}"
+        self._replace_route(socket.AF_INET, host.max_prefixlen, kind, way, what)
 
     def default_gateways(self) -> tuple[IPAddress, ...]:
         """Return the gateways of the default routes in the main table, IPv4 first."""
@@ -277,6 +285,11 @@ class Rtnl:
         flags, mask = (rt.IFF_UP if up else 0, rt.IFF_UP) if up is not None else (0, 0)
         header = rt.LINK_HEADER.pack(socket.AF_UNSPEC, 0, self.link_index(name), flags, mask)
         self._socket.request(rt.RTM_SETLINK, 0, header + changes, what)
+
+    def _replace_route(self, family: int, bits: int, kind: int, way: bytes, what: str) -> None:
+        how = (_RT_TABLE_MAIN, _RTPROT_STATIC, _RT_SCOPE_UNIVERSE, kind)
+        header = _ROUTE_HEADER.pack(family, bits, 0, 0, *how, 0)
+        self._socket.request(rt.RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header + way, what)
 
     def _address_payload(self, name: str, ip: IPAddress, prefix_len: int) -> bytes:
         header = rt.ADDRESS_HEADER.pack(_family(ip), prefix_len, 0, 0, self.link_index(name))

@@ -13,7 +13,7 @@ import click
 
 
 @click.command()
-@click.option("--port", default=0, help="Of the API; 0: a free one.")
+@click.option("--port", default=0, help="Of the API, metadata on those after it; 0: free ones.")
 @click.option(
     "--fault", "faults", multiple=True, help="KIND[:SECONDS[:CALLS[:TIMES]]], repeatable."
 )

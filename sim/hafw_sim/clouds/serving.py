@@ -1,4 +1,4 @@
-"""Serves a cloud's model over HTTP on 127.0.0.1.
+"""Serves a cloud's model over HTTP, on 127.0.0.1 unless told otherwise.
 
 One rule: it holds an answer back for as long as the model says, and never blocks the others by it.
 """
@@ -9,15 +9,20 @@ import json
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from hafw_sim.clouds.exchange import Answer, Later, Lost, Reply, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from hafw_sim.clouds.faults import Faults
 
+LOCAL: Final = "127.0.0.1"
 FAULTS: Final = "/model/faults"
 STOP_S: Final = 5.0
 
@@ -34,14 +39,26 @@ class Model(Protocol):
 
 
 class Listeners:
-    """Ports that are served until they are closed. `lock`: held by whoever touches the model."""
+    """Ports of `host` that are served until they are closed.
 
-    def __init__(self) -> None:
+    `lock`: held by whoever touches the model. `touched`: called with it, before it is released.
+    """
+
+    def __init__(self, host: str = LOCAL) -> None:
         """None yet."""
+        self.host = host
         self.lock = threading.Lock()
+        self.touched: Callable[[], None] = _nobody_follows
         self._closing = threading.Event()
         self._listeners: list[ThreadingHTTPServer] = []
         self._threads: list[threading.Thread] = []
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Touch the model within the block; whoever follows it sees it before anybody else."""
+        with self.lock:
+            yield
+            self.touched()
 
     def wait_until(self, at_s: float) -> bool:
         """Hold an answer back; says whether it is still wanted then."""
@@ -60,12 +77,12 @@ class Listeners:
 
     def listen(self, handler: type[Handler], port: int = 0) -> tuple[str, int]:
         """Serve something more; says where."""
-        listener = _Listener(("127.0.0.1", port), handler)
+        listener = _Listener((self.host, port), handler)
         thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
         thread.start()
         self._listeners.append(listener)
         self._threads.append(thread)
-        return "127.0.0.1", int(listener.server_address[1])
+        return self.host, int(listener.server_address[1])
 
     def _serve(self, listener: ThreadingHTTPServer) -> None:
         while not self._closing.is_set():
@@ -75,28 +92,39 @@ class Listeners:
 class ModelServer(Listeners):
     """A model behind `endpoint`."""
 
-    def __init__(self, model: Model, port: int = 0) -> None:
+    def __init__(self, model: Model, port: int = 0, host: str = LOCAL) -> None:
         """Serve from now on; port 0: a free one."""
-        super().__init__()
+        super().__init__(host)
         self.model = model
-        host, served_port = self.listen(_api_handler(self), port)
-        self.endpoint = f"http://{host}:{served_port}"
+        self.endpoint = "http://{}:{}".format(*self.listen(_api_handler(self), port))
 
     def ask(self, request: Request) -> Reply | Lost:
         """Pass a request to the model, and wait as it says."""
-        with self.lock:
+        with self.turn():
             answer: Answer = self.model.handle(request, time.time())
         while isinstance(answer, Later):
             if not self.wait_until(answer.at_s):
                 return Lost()
-            with self.lock:
+            with self.turn():
                 answer = answer.then(time.time())
         return answer
+
+
+def nth_port(port: int, number: int) -> int:
+    """The port of the metadata of the `number`-th machine: they follow the API's, or are free."""
+    return port and port + number
+
+
+def _nobody_follows() -> None:
+    """What is done where the model stands alone."""
 
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a client may keep its connection open for as long as it likes
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's asks a resolver for its name, and may find none
 
 
 class Handler(BaseHTTPRequestHandler):

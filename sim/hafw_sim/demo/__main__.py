@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,23 +21,30 @@ from hafw_sim.lab.topology import VIP
 from hafw_sim.lab.watch import Watch
 
 if TYPE_CHECKING:
-    from hafw_sim.demo.steps import Step
+    from collections.abc import Iterator, Sequence
+
+    from hafw_sim.demo.steps import S, Step
 
 SHOWN_BEFORE_NS: Final = 200_000_000
+CLOUDS: Final = ("aws", "gcp", "azure")
 INTERRUPTED: Final = 130
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the story; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m hafw_sim.demo")
+    parser.add_argument("--cloud", choices=CLOUDS, help="The pair is in this cloud, as modelled.")
+    parser.add_argument("--steps", type=int, help="Only the first so many.")
+    chosen = parser.parse_args(arguments)
     tale = Tale()
-    tale.say("building a lab: two nodes, a gateway and a client, in network namespaces")
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="hafw-demo-") as directory,
-            Lab() as lab,
-            Watch(lab, [VIP]) as watch,
-        ):
-            return _play(Stage(lab, watch, Pair(lab, Path(directory)), tale))
+        if chosen.cloud is None:
+            with _on_premises(tale) as stage:
+                return _play(stage, STEPS[: chosen.steps])
+        from hafw_sim.demo import clouds  # noqa: PLC0415 - it needs the SDKs
+
+        with clouds.set_up(chosen.cloud, tale) as stage:
+            return _play(stage, clouds.steps(stage.site)[: chosen.steps])
     except NamespacesForbidden as problem:
         print(f"No demo here: {problem}", file=sys.stderr)  # noqa: T201 - its only output
         return 1
@@ -46,19 +55,30 @@ def main() -> int:
         return INTERRUPTED
 
 
-def _play(stage: Stage) -> int:
-    stage.tale.say(f"a client asks {VIP} a thousand times a second who has it")
+@contextmanager
+def _on_premises(tale: Tale) -> Iterator[Stage]:
+    tale.say("building a lab: two nodes, a gateway and a client, in network namespaces")
+    with (
+        tempfile.TemporaryDirectory(prefix="hafw-demo-") as directory,
+        Lab() as lab,
+        Watch(lab, [VIP]) as watch,
+    ):
+        yield Stage(lab, Pair(lab, Path(directory)), tale, VIP, watch)
+
+
+def _play(stage: S, steps: Sequence[Step[S]]) -> int:
+    stage.tale.say(f"a client asks {stage.vip} a thousand times a second who has it")
     results: list[Result] = []
-    for number, step in enumerate(STEPS, 1):
+    for number, step in enumerate(steps, 1):
         results.append(_perform(number, step, stage))
         if results[-1].failure:
             break
     stage.tale.summary(results)
-    held = len(results) == len(STEPS) and not any(result.failure for result in results)
+    held = len(results) == len(steps) and not any(result.failure for result in results)
     return 0 if held else 1
 
 
-def _perform(number: int, step: Step, stage: Stage) -> Result:
+def _perform(number: int, step: Step[S], stage: S) -> Result:
     stage.tale.heading(number, step.title)
     stage.tale.say(step.told)
     begin_ns = now_ns()
@@ -69,17 +89,17 @@ def _perform(number: int, step: Step, stage: Stage) -> Result:
     except Failed as problem:
         failure = str(problem)
     end_ns = now_ns()
-    first = stage.watch.first_answer(VIP, 0)
+    first = stage.watch.first_answer(stage.vip, 0)
     since_ns = begin_ns if first is None or number > 1 else first.at_ns  # nobody had it before
-    outage_ns = stage.watch.outage(VIP, since_ns, end_ns).longest_ns
-    both_ns = stage.watch.both_own_ns(VIP, begin_ns, end_ns)
+    outage_ns = stage.watch.outage(stage.vip, since_ns, end_ns).longest_ns
+    both_ns = stage.watch.both_own_ns(stage.vip, begin_ns, end_ns)
     if not failure and both_ns:
         failure = f"both nodes had the address for {both_ns / 1e6:.1f} ms"
     if not failure and outage_ns > NOISE_NS and not step.interrupts:
         failure = f"the client waited {outage_ns / 1e6:.1f} ms"
     result = Result(step.title, outage_ns, both_ns, phases, failure)
     shown_ns = begin_ns - SHOWN_BEFORE_NS
-    stage.tale.strip(stage.watch.turns(VIP, shown_ns, end_ns), shown_ns, end_ns)
+    stage.tale.strip(stage.watch.turns(stage.vip, shown_ns, end_ns), shown_ns, end_ns)
     stage.tale.result(result)
     return result
 

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 from hafw_sim.lab.clock import now_ns
 from hafw_sim.lab.pair import NAMES
-from hafw_sim.lab.topology import MACHINES, VIP
+from hafw_sim.lab.topology import MACHINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ipaddress import IPv4Address
 
     from hafw_sim.demo.tale import Tale
     from hafw_sim.lab.lab import Lab
     from hafw_sim.lab.pair import Pair
     from hafw_sim.lab.watch import Watch
 
-PHASES: Final = ("detect", "decide", "attach", "announce")
+PHASES: Final = ("detect", "decide", "fence", "attach", "announce")
+"""Where the time of a takeover goes, in order; the fence only where there is one."""
 NOISE_NS: Final = 50_000_000
 """A busy machine may answer this late although the address was served throughout."""
 SETTLE_S: Final = 15.0
@@ -43,33 +45,38 @@ class Result:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stage:
     """Everything that a step can act on."""
 
     lab: Lab
-    watch: Watch
     pair: Pair
     tale: Tale
+    vip: IPv4Address
+    watch: Watch
 
     def owner_is(self, name: str, since_ns: int) -> None:
         """Wait until exactly this node serves the VIP, and the client is answered by it."""
         try:
-            self.watch.await_owners(VIP, {name}, SETTLE_S)
-            self.watch.await_answer(VIP, since_ns, SETTLE_S, name)
+            self.watch.await_owners(self.vip, {name}, SETTLE_S)
+            self.watch.await_answer(self.vip, since_ns, SETTLE_S, name)
         except TimeoutError as problem:
             raise Failed(f"{problem}\n{self.pair.last_words()}") from problem
-        cached = self.lab.node("client").neighbour(str(VIP))
-        self.holds(cached == name, f"the client's cache says that {cached} has the VIP")
+        self.leads_to(name)
+
+    def leads_to(self, name: str) -> None:
+        """Make sure that the network leads the client to this node, and to no other."""
+        cached = self.lab.node("client").neighbour(str(self.vip))
+        self.holds(cached == name, f"the client's cache says that {name} has the VIP, not {cached}")
 
     def stays_with(self, name: str, seconds: float) -> None:
         """Let the time go by; nobody else may have the VIP in the meantime."""
         begin_ns = now_ns()
         self.until(lambda: now_ns() - begin_ns > seconds * 1e9, "the time to pass", seconds + 5)
-        self.holds(self.watch.owners(VIP) == {name}, f"{name} alone has the VIP")
-        spells = self.watch.serving(VIP)[name]
+        self.holds(self.watch.owners(self.vip) == {name}, f"{name} alone has the VIP")
+        spells = self.watch.serving(self.vip)[name]
         self.holds(spells and spells[-1].start_ns <= begin_ns, f"{name} had the VIP throughout")
-        others = {turn.machine for turn in self.watch.turns(VIP, begin_ns)} - {name}
+        others = {turn.machine for turn in self.watch.turns(self.vip, begin_ns)} - {name}
         self.holds(not others, f"only {name} answers the client")
 
     def is_cut(self) -> None:
@@ -82,6 +89,10 @@ class Stage:
         for node in (alpha, beta):
             reached = node.who_answers(gateway)
             self.holds(reached == "gateway", f"{node.name} still reaches the gateway")
+
+    def boot(self, name: str) -> None:
+        """Bring a machine back that is down."""
+        self.lab.node(name).boot()
 
     def is_up(self, name: str) -> bool:
         """Whether that machine is up."""

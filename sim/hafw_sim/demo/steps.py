@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from hafw_sim.demo.stage import Stage
 from hafw_sim.lab.clock import now_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hafw_sim.demo.stage import Stage
+S = TypeVar("S", bound=Stage)
 
 SPLIT_S: Final = 4.0
 """Four times deadtime: either node would have taken the address by then, if silence were proof."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Generic[S]):
     """`run` acts, checks, and returns the node whose takeover explains the outage, if any.
 
     `interrupts`: the client may have to wait in this step.
@@ -29,32 +30,36 @@ class Step:
 
     title: str
     told: str
-    run: Callable[[Stage], str | None]
+    run: Callable[[S], str | None]
     interrupts: bool = False
 
 
-def _start(stage: Stage) -> None:
+def start(stage: Stage) -> None:
+    """Both agents, until alpha serves and beta is ready."""
     begin_ns = now_ns()
     stage.pair.start()
     stage.until(stage.pair.steady, "both nodes to be up and ready")
     stage.owner_is("alpha", begin_ns)
 
 
-def _crash(stage: Stage) -> str:
+def crash(stage: Stage) -> str:
+    """Alpha is gone; beta takes over."""
     at_ns = stage.lab.node("alpha").crash()
     stage.holds(not stage.is_up("alpha"), "alpha is down")
     stage.owner_is("beta", at_ns)
     return "beta"
 
 
-def _return(stage: Stage) -> None:
-    stage.lab.node("alpha").boot()
+def come_back(stage: Stage) -> None:
+    """Alpha boots, and moves nothing."""
+    stage.boot("alpha")
     stage.pair.start("alpha")
     stage.until(stage.pair.steady, "alpha to be back and ready")
     stage.stays_with("beta", 0.5)
 
 
-def _switch_over(stage: Stage) -> str:
+def switch_over(stage: Stage) -> str:
+    """Alpha takes it back, by order."""
     begin_ns = now_ns()
     done = stage.pair.hafw("alpha", "takeover")
     stage.holds(done.returncode == 0, f"hafw takeover succeeds: {done.stderr.strip()}")
@@ -88,21 +93,21 @@ def _kill(stage: Stage) -> str:
     return "beta"
 
 
-STEPS: Final = (
+STEPS: Final[tuple[Step[Stage], ...]] = (
     Step(
         "both nodes up",
         "two agents start; alpha is preferred and takes the VIP",
-        _start,
+        start,
         interrupts=True,
     ),
     Step(
         "node crash",
         "alpha crashes: every process killed, cables dead",
-        _crash,
+        crash,
         interrupts=True,
     ),
-    Step("crashed node returns", "alpha boots and joins as standby; nothing may move", _return),
-    Step("planned switchover", "hafw takeover, on alpha", _switch_over, interrupts=True),
+    Step("crashed node returns", "alpha boots and joins as standby; nothing may move", come_back),
+    Step("planned switchover", "hafw takeover, on alpha", switch_over, interrupts=True),
     Step(
         "split of the nodes",
         "alpha and beta lose each other on every network; both still see gateway and client: "

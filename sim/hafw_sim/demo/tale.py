@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hafw_sim.demo.stage import PHASES
 from hafw_sim.lab.clock import now_ns
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 STRIP_CELLS: Final = 60
 _STYLES: Final = {"alpha": "cyan", "beta": "magenta"}
-_PHASES: Final = ("detect", "decide", "attach", "announce")
 
 
 class Tale:
@@ -69,7 +69,7 @@ class Tale:
         if result.outage_ns:
             outage = f"the client waited {_ms(result.outage_ns)} ms"
         spent = " + ".join(
-            f"{name} {result.phases_ms[name]:.1f}" for name in _PHASES if name in result.phases_ms
+            f"{name} {result.phases_ms[name]:.1f}" for name in PHASES if name in result.phases_ms
         )
         self.say(outage + (f"  ({spent} ms)" if spent else ""), "green")
 
@@ -79,13 +79,14 @@ class Tale:
         table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
         table.padding, table.pad_edge = (0, 1, 0, 0), False
         table.add_column("step", no_wrap=True)
-        for name in ("outage", "both own", *_PHASES):
+        shown = [name for name in PHASES if any(name in result.phases_ms for result in results)]
+        for name in ("outage", "both own", *shown):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True, min_width=4)
         for result in results:
             phases = [
                 f"{result.phases_ms[name]:.1f}" if name in result.phases_ms else ""
-                for name in _PHASES
+                for name in shown
             ]
             verdict = Text("failed", "bold red") if result.failure else Text("held", "green")
             table.add_row(

@@ -39,9 +39,10 @@ from hafw_sim.lab.topology import ALPHA, BETA, GATEWAY, VIP, Lan
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from hafw.config.vip_options import Options
     from hafw_sim.lab.lab import Lab
     from hafw_sim.lab.node import Process
     from hafw_sim.lab.topology import Plan
@@ -63,7 +64,8 @@ class Design:
     """What a pair's cluster file says. Group n prefers alpha if n is odd, beta if it is even.
 
     `witness`: the gateway is the host of a witness, which keeps the groups' leases. `power`: each
-    node can switch the other off, by the lab's power switch.
+    node can switch the other off, by the lab's power switch; or else as `fences` says. `provider`
+    moves the VIPs, with `options`.
     """
 
     vips: tuple[tuple[IPAddress, ...], ...] = ((VIP,),)
@@ -76,6 +78,10 @@ class Design:
     witness: bool = False
     lease_ttl_ns: int = 2 * SECOND
     power: bool = False
+    fences: tuple[tuple[Fence, ...], tuple[Fence, ...]] = ((), ())
+    fence_delay_ns: int = 500 * MS
+    provider: str = "onprem"
+    options: Options = ()
     protection: Protection | None = None
 
     def cluster(self, directory: Path) -> Cluster:
@@ -97,13 +103,13 @@ class Design:
             ),
             timing=self.timing,
             authority=self._authority(gateway) if self.witness else None,
-            fences=(self._fence(directory), self._fence(directory)),
-            fence_delay_ns=500 * MS,
+            fences=(self._switch(directory),) * 2 if self.power else self.fences,
+            fence_delay_ns=self.fence_delay_ns,
         )
 
-    def _fence(self, directory: Path) -> tuple[Fence, ...]:
+    def _switch(self, directory: Path) -> tuple[Fence, ...]:
         options = (("directory", str(directory / "power")),)
-        return (Fence(METHOD, options, timeout_ns=5 * SECOND),) if self.power else ()
+        return (Fence(METHOD, options, timeout_ns=5 * SECOND),)
 
     def _authority(self, gateway: IPAddress) -> Authority:
         url = f"witness://{gateway}:{WITNESS_PORT}"
@@ -115,7 +121,12 @@ class Design:
             preferred=(number - 1) % 2,
             auto_failback=self.auto_failback,
             resources=tuple(
-                Vip(provider="onprem", address=_host(vip), interfaces=("eth0", "eth0"))
+                Vip(
+                    provider=self.provider,
+                    address=_host(vip),
+                    interfaces=("eth0", "eth0"),
+                    options=self.options,
+                )
                 for vip in self.vips[number - 1]
             ),
         )
@@ -138,11 +149,15 @@ def _end(plan: Plan, lan: Lan) -> LinkEnd:
 
 @dataclass(slots=True)
 class Pair:
-    """The two agents of one lab. `directory`: where their files go."""
+    """The two agents of one lab. `directory`: where their files go.
+
+    `environment`: that of each node's agent, if it is not the caller's.
+    """
 
     lab: Lab
     directory: Path
     design: Design = field(default_factory=Design)
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     agents: dict[str, Process] = field(default_factory=dict)
     witness: Process | None = None
 
@@ -199,8 +214,8 @@ class Pair:
     def start(self, *names: str) -> None:
         """Start the agents of these nodes, or of both; returns when they answer."""
         for name in names or NAMES:
-            node = self.lab.node(name)
-            self.agents[name] = node.spawn(self._argv("agent", name), stdout=self.log(name))
+            argv, env = self._argv("agent", name), self.environment.get(name)
+            self.agents[name] = self.lab.node(name).spawn(argv, env=env, stdout=self.log(name))
         for name in names or NAMES:
             self.until(lambda name=name: bool(self.status(name)), f"the agent of {name} to answer")  # type: ignore[misc]
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 METHOD: Final = "labpower"
 LOOK_S: Final = 0.01
-_ON, _OFF = "on", "off"
+ON, OFF = "on", "off"
+"""What stands in the file of a machine's state."""
 
 
 class PowerSwitch:
@@ -55,18 +56,18 @@ class PowerSwitch:
     def switch_on(self, name: str) -> None:
         """Say that it is on; whoever boots it does the rest."""
         (self._directory / f"{name}.order").unlink(missing_ok=True)
-        _write(self._directory / f"{name}.state", _ON)
+        _write(self._directory / f"{name}.state", ON)
 
     def _serve(self) -> None:
         while not self._ended.wait(LOOK_S):
             for name in self._names:
                 state = self._directory / f"{name}.state"
                 ordered = (self._directory / f"{name}.order").exists()
-                if ordered and not self.stuck and state.read_text() == _ON:
+                if ordered and not self.stuck and state.read_text() == ON:
                     self.shots.append(name)
                     with suppress(LabError):  # it is off already
                         self._lab.node(name).crash()
-                    _write(state, _OFF)
+                    _write(state, OFF)
 
 
 def _write(path: Path, text: str) -> None:
@@ -84,7 +85,7 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     seen: list[Sighting] = []
     while boot_ns() < request.deadline_ns:
         seen.append(_sighting(request))
-        if [sighting.state for sighting in seen[-2:]] == [_OFF, _OFF]:
+        if [sighting.state for sighting in seen[-2:]] == [OFF, OFF]:
             return _receipt(request, Power.OFF, seen[-2:])
         time.sleep(LOOK_S)
     raise UnknownOutcome(f"the switch did not switch {request.target} off in time")
@@ -94,7 +95,7 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read it."""
     sighting = _sighting(request)
-    return _receipt(request, Power.OFF if sighting.state == _OFF else Power.ON, [sighting])
+    return _receipt(request, Power.OFF if sighting.state == OFF else Power.ON, [sighting])
 
 
 def _sighting(request: FenceRequest) -> Sighting:

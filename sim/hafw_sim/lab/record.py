@@ -81,15 +81,17 @@ class Turn:
     answers: int
 
 
-class _Reader:
+class Reader:
     """Takes new records out of a file that another process appends to."""
 
     def __init__(self, file: int, layout: struct.Struct) -> None:
+        """Nothing is taken yet."""
         self._file = file
         self._layout = layout
         self._taken = 0
 
     def fresh(self) -> Iterator[tuple[int, ...]]:
+        """Yield what was not taken before."""
         data = contents(self._file, self._taken)
         whole = len(data) - len(data) % self._layout.size
         self._taken += whole
@@ -174,9 +176,9 @@ class Record:
         """Read from the files of prober, monitor and ARP cross-check (its VIPs come first)."""
         self._vips = vips
         probes, changes, claims = files
-        self._probe_reader = _Reader(probes, prober.RECORD)
-        self._change_reader = _Reader(changes, monitor.RECORD)
-        self._claim_reader = _Reader(claims, arpwatch.RECORD)
+        self._probe_reader = Reader(probes, prober.RECORD)
+        self._change_reader = Reader(changes, monitor.RECORD)
+        self._claim_reader = Reader(claims, arpwatch.RECORD)
         self.probes = {vip: Probes() for vip in vips}
         self.changes: list[Change] = []
         self.claims: dict[IPv4Address | IPv6Address, list[Claim]] = {vip: [] for vip in vips}

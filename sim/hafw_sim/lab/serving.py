@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
 _FOR_EVER: Final = 1 << 63
@@ -152,6 +152,19 @@ def intervals(
             mine.append(Interval(change.at_ns, None))
         else:
             mine[-1] = Interval(mine[-1].start_ns, change.at_ns)
+    return found
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Return the same time in intervals that do not overlap, in order."""
+    found: list[Interval] = []
+    for each in sorted(intervals, key=lambda each: each.start_ns):
+        end_ns = _FOR_EVER if each.end_ns is None else each.end_ns
+        last_ns = (found[-1].end_ns or _FOR_EVER) if found else -1
+        if each.start_ns > last_ns:
+            found.append(each)
+        elif end_ns > last_ns:
+            found[-1] = Interval(found[-1].start_ns, each.end_ns)
     return found
 
 

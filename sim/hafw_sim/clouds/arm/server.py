@@ -1,4 +1,4 @@
-"""Serves the model over HTTP on 127.0.0.1, and to each machine its metadata service.
+"""Serves the model over HTTP, and to each machine its metadata service.
 
 One rule: a machine learns from its metadata service who it is, and from nowhere else.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from hafw_sim.clouds.arm.values import GROUP, LOCATION, SUBSCRIPTION
-from hafw_sim.clouds.serving import Handler, ModelServer
+from hafw_sim.clouds.serving import LOCAL, Handler, ModelServer, nth_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,13 +25,15 @@ METADATA: Final = "/metadata/instance/compute"
 class Server(ModelServer):
     """The model behind `endpoint`; `metadata_hosts` says where a machine finds its own."""
 
-    def __init__(self, arm: Arm, port: int = 0) -> None:
-        """Serve from now on; port 0: a free one."""
-        super().__init__(arm, port)
+    def __init__(self, arm: Arm, port: int = 0, host: str = LOCAL) -> None:
+        """Serve from now on; port 0: free ones, otherwise this one and those that follow it."""
+        super().__init__(arm, port, host)
         self.arm = arm
         self.metadata_hosts = {
-            vm.name: "http://{}:{}".format(*self.listen(_metadata_handler(vm)))
-            for vm in arm.state.things.vms.values()
+            vm.name: "http://{}:{}".format(
+                *self.listen(_metadata_handler(vm), nth_port(port, number))
+            )
+            for number, vm in enumerate(arm.state.things.vms.values(), 1)
         }
 
 

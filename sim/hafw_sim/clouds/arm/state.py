@@ -124,7 +124,7 @@ class State:
         provider = "Microsoft.Compute" if "Microsoft.Compute" in thing else "Microsoft.Network"
         host = ask.request.headers.get("host", "management.azure.com")
         path = f"/subscriptions/{SUBSCRIPTION}/providers/{provider}/locations/{LOCATION}"
-        scheme = "http" if host.startswith("127.") else "https"
+        scheme = "http" if ":" in host else "https"  # only a model that is served has a port
         url = f"{scheme}://{host}{path}/operations/{operation.id}?api-version=2024-05-01"
         return {"Azure-AsyncOperation": url, "Retry-After": "1"}
 

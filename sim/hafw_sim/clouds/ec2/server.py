@@ -1,4 +1,4 @@
-"""Serves the model over HTTP on 127.0.0.1, and to each instance its metadata.
+"""Serves the model over HTTP, and to each instance its metadata.
 
 One rule: an instance learns from its metadata which addresses it has, and from nowhere else.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from hafw_sim.clouds.ec2.wire import Answer, Later, Lost, Reply
-from hafw_sim.clouds.serving import FAULTS, Handler, Listeners
+from hafw_sim.clouds.serving import FAULTS, LOCAL, Handler, Listeners, nth_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +28,16 @@ _TEXT: Final = {"Content-Type": "text/plain"}
 class Server(Listeners):
     """The model behind `endpoint`; each interface's instance has its own `metadata`."""
 
-    def __init__(self, ec2: Ec2, port: int = 0) -> None:
-        """Serve from now on; port 0: a free one."""
-        super().__init__()
+    def __init__(self, ec2: Ec2, port: int = 0, host: str = LOCAL) -> None:
+        """Serve from now on; port 0: free ones, otherwise this one and those that follow it."""
+        super().__init__(host)
         self.ec2 = ec2
         self.endpoint = "http://{}:{}".format(*self.listen(_api_handler(self), port))
         self.metadata = {
-            name: "http://{}:{}".format(*self.listen(_metadata_handler(self, name)))
-            for name in ec2.state.things.interfaces
+            name: "http://{}:{}".format(
+                *self.listen(_metadata_handler(self, name), nth_port(port, number))
+            )
+            for number, name in enumerate(ec2.state.things.interfaces, 1)
         }
 
     def environment(self, interface: str, region: str = "eu-central-1") -> dict[str, str]:
@@ -50,12 +52,12 @@ class Server(Listeners):
 
     def ask(self, form: str) -> Reply | Lost:
         """Pass a request to the model, and wait as it says."""
-        with self.lock:
+        with self.turn():
             answer: Answer = self.ec2.handle(form, time.time())
         while isinstance(answer, Later):
             if not self.wait_until(answer.at_s):
                 return Lost()
-            with self.lock:
+            with self.turn():
                 answer = answer.then(time.time())
         return answer
 
@@ -87,7 +89,7 @@ def _metadata_handler(server: Server, interface: str) -> type[Handler]:
             self.reply(200, TOKEN.encode(), _TEXT)
 
         def do_GET(self) -> None:  # noqa: N802 - http.server's name
-            with server.lock:
+            with server.turn():
                 values = server.ec2.metadata(interface, time.time())
             value = values.get(urlsplit(self.path).path.removeprefix(METADATA))
             if self.headers.get("X-aws-ec2-metadata-token") != TOKEN:

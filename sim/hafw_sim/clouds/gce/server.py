@@ -1,4 +1,4 @@
-"""Serves the model over HTTP on 127.0.0.1, and to each instance its metadata server.
+"""Serves the model over HTTP, and to each instance its metadata server.
 
 One rule: an instance learns from its metadata server who it is, and from nowhere else.
 """
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
-from hafw_sim.clouds.serving import Handler, ModelServer
+from hafw_sim.clouds.serving import LOCAL, Handler, ModelServer, nth_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,13 +23,15 @@ METADATA: Final = "/computeMetadata/v1/"
 class Server(ModelServer):
     """The model behind `endpoint`; `metadata_hosts` says where an instance finds its own."""
 
-    def __init__(self, gce: Gce, port: int = 0) -> None:
-        """Serve from now on; port 0: a free one."""
-        super().__init__(gce, port)
+    def __init__(self, gce: Gce, port: int = 0, host: str = LOCAL) -> None:
+        """Serve from now on; port 0: free ones, otherwise this one and those that follow it."""
+        super().__init__(gce, port, host)
         self.gce = gce
         self.metadata_hosts = {
-            instance.name: "{}:{}".format(*self.listen(_metadata_handler(self, instance)))
-            for instance in gce.state.things.instances.values()
+            instance.name: "{}:{}".format(
+                *self.listen(_metadata_handler(self, instance), nth_port(port, number))
+            )
+            for number, instance in enumerate(gce.state.things.instances.values(), 1)
         }
 
 
