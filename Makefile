@@ -8,6 +8,15 @@ STAMP  := $(VENV)/.installed
 LOCKS  := requirements
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
+# `make demo CLOUD=aws`: the demo in a cloud.
+CLOUDS := aws gcp azure
+CLOUD  ?=
+ifneq ($(CLOUD),$(firstword $(filter $(CLOUDS),$(CLOUD))))
+  ifneq (,$(filter demo,$(MAKECMDGOALS)))
+    $(error There is no cloud "$(CLOUD)" here; write CLOUD=aws, CLOUD=gcp or CLOUD=azure)
+  endif
+endif
+
 .DEFAULT_GOAL := install
 .PHONY: install setup test check format demo bench mutation docs lock clean
 
@@ -46,8 +55,13 @@ format: setup
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-demo: install
-	$(BIN)/python -m hafw_sim.demo
+demo: $(if $(CLOUD),$(VENV)/.sdk-$(CLOUD),install)
+	$(BIN)/python -m hafw_sim.demo $(CLOUD:%=--cloud %)
+
+# The SDK of one cloud, on top of the program.
+$(VENV)/.sdk-%: $(RUNS) $(LOCKS)/%.lock
+	$(LOCKED) $(LOCKS)/$*.lock
+	@touch $@
 
 bench: setup
 	$(BIN)/python -m bench
@@ -66,6 +80,8 @@ RESOLVE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 lock:
 	$(RESOLVE) --group dev --upgrade -o $(LOCKS)/dev.lock
 	$(RESOLVE) --group build --constraint $(LOCKS)/dev.lock -o $(LOCKS)/run.lock
+	for cloud in $(CLOUDS); do \
+	  $(RESOLVE) --extra $$cloud --constraint $(LOCKS)/dev.lock -o $(LOCKS)/$$cloud.lock || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

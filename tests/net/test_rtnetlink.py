@@ -263,6 +263,25 @@ def test_the_way_to_an_address_is_by_the_routes(
     assert rtnl.way_to(farther) == Way(INTERFACE, own)
 
 
+@isolated
+def test_a_host_is_routed_nowhere_or_by_one_gateway_and_then_another() -> None:
+    rtnl = one_link()
+    rtnl.add_address(INTERFACE, ip4(100), 24)
+    host = IPv4Address("192.0.2.1")
+    rtnl.route_host(host, None)
+    with pytest.raises(NetlinkError):
+        rtnl.way_to(host)
+
+    rtnl.route_host(host, ip4(1))
+    rtnl.route_host(host, ip4(2))
+    way = rtnl.way_to(host)
+    rtnl.route_host(host, None)
+
+    assert way == Way(INTERFACE, ip4(100))
+    with pytest.raises(NetlinkError):
+        rtnl.way_to(host)
+
+
 @BOTH
 @isolated
 def test_without_a_route_there_is_no_way(vip: IPAddress) -> None:

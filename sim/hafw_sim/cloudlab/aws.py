@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.config.model import Fence
 from hafw.core.settings import SECOND
+from hafw_sim.cloudlab.site import ADDRESSES, API, HOST, METADATA, PORT, SUBNET, VIP, Power
 from hafw_sim.clouds.ec2 import Ec2, Guest, Instance, Interface
 from hafw_sim.clouds.ec2.server import CREDENTIALS, Server
 from hafw_sim.clouds.ec2.values import Things
-from hafw_sim.cloudlab.site import ADDRESSES, API, HOST, METADATA, PORT, SUBNET, VIP, Power
 
 if TYPE_CHECKING:
     from hafw.config.vip_options import Options

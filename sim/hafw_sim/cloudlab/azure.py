@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 from hafw.config.model import Fence
 from hafw.core.settings import SECOND
 from hafw.providers.azure.metadata import HOST_VARIABLE
+from hafw_sim.cloudlab.site import ADDRESSES, API, FOREIGN_VIP, HOST, METADATA, NAMES, PORT, Power
 from hafw_sim.clouds.arm import Arm
 from hafw_sim.clouds.arm.networks import next_hops
 from hafw_sim.clouds.arm.server import Server
 from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION, Guest, Vm, table
-from hafw_sim.cloudlab.site import ADDRESSES, API, FOREIGN_VIP, HOST, METADATA, NAMES, PORT, Power
 
 if TYPE_CHECKING:
     from hafw.config.vip_options import Options
@@ -25,8 +25,7 @@ RUNNING_S: Final = 0.5
 """How long an operation runs; real ones take seconds, and minutes on bad days."""
 _VMS: Final = {name: f"lab-{name}" for name in ADDRESSES}
 _IDS: Final = {
-    name: f"aaaaaaaa-0000-4000-8000-00000000000{number}"
-    for number, name in enumerate(ADDRESSES, 1)
+    name: f"aaaaaaaa-0000-4000-8000-00000000000{number}" for number, name in enumerate(ADDRESSES, 1)
 }
 _POWER: Final = {"running": Power.ON, "stopping": Power.STOPPING, "stopped": Power.OFF}
 
@@ -41,9 +40,7 @@ class Azure:
 
     def __init__(self) -> None:
         """Two machines, and the clients' route table, which leads nowhere yet."""
-        vms = [
-            Vm(name=vm, vm_id=_IDS[name], guest=Guest.NEVER_STOPS) for name, vm in _VMS.items()
-        ]
+        vms = [Vm(name=vm, vm_id=_IDS[name], guest=Guest.NEVER_STOPS) for name, vm in _VMS.items()]
         self._arm = Arm([table(TABLE)], vms, running_s=RUNNING_S)
 
     @property

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Never
 
 from hafw.net.rtnetlink import Rtnl
 from hafw_sim.cloudlab.site import ADDRESSES, Power
-from hafw_sim.cloudlab.sites import SITES
+from hafw_sim.cloudlab.sites import site_of
 from hafw_sim.lab.clock import now_ns
 from hafw_sim.lab.monitor import RECORD
 from hafw_sim.lab.power import OFF, ON
@@ -70,7 +70,7 @@ class Follower:
 
 def main(arguments: list[str]) -> Never:
     """Serve and follow until killed."""
-    site, power = SITES[arguments[0]](), Path(arguments[1])
+    site, power = site_of(arguments[0]), Path(arguments[1])
     _be_a_router()
     with Rtnl() as network:
         follower = Follower(site, network, power)

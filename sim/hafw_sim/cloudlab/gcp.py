@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from hafw.config.model import Fence
 from hafw.core.settings import SECOND
 from hafw.providers.gcp.metadata import HOST_VARIABLE
+from hafw_sim.cloudlab.site import ADDRESSES, API, HOST, METADATA, PORT, SUBNET, VIP, Power
 from hafw_sim.clouds.gce import Gce, Guest, Instance, Nic
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.server import Server
-from hafw_sim.cloudlab.site import ADDRESSES, API, HOST, METADATA, PORT, SUBNET, VIP, Power
 
 if TYPE_CHECKING:
     from hafw.config.vip_options import Options

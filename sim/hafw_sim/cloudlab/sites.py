@@ -1,16 +1,43 @@
-"""The clouds that a lab can be in, by the name of hafw's provider."""
+"""The clouds that a lab can be in, by the name of hafw's provider.
+
+Rule: only the cloud that is asked for is imported, for only its SDK may be installed.
+"""
+
+# ruff: noqa: PLC0415 - as the rule says
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from hafw_sim.cloudlab.aws import Aws
-from hafw_sim.cloudlab.azure import Azure
-from hafw_sim.cloudlab.gcp import Gcp
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from hafw_sim.cloudlab.site import Site
 
-SITES: Final[Mapping[str, Callable[[], Site]]] = {"aws": Aws, "gcp": Gcp, "azure": Azure}
+SDKS: Final = {"aws": "boto3", "gcp": "google.cloud.compute_v1", "azure": "azure.mgmt.network"}
+"""The module by which each cloud's SDK is known, by the name of the provider."""
+
+
+def has_sdk(name: str) -> bool:
+    """Whether the SDK of a cloud is installed."""
+    try:
+        return find_spec(SDKS[name]) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        return False
+
+
+def site_of(name: str) -> Site:
+    """A cloud as new. Raises ModuleNotFoundError without its SDK where the model needs it too."""
+    match name:
+        case "aws":
+            from hafw_sim.cloudlab.aws import Aws
+
+            return Aws()
+        case "gcp":
+            from hafw_sim.cloudlab.gcp import Gcp
+
+            return Gcp()
+        case "azure":
+            from hafw_sim.cloudlab.azure import Azure
+
+            return Azure()
+    raise ValueError(f"no cloud {name}; there are {', '.join(SDKS)}")

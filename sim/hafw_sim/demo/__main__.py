@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.cloudlab.sites import SDKS, has_sdk
+from hafw_sim.demo import clouds
 from hafw_sim.demo.stage import NOISE_NS, Failed, Result, Stage
 from hafw_sim.demo.steps import STEPS
 from hafw_sim.demo.tale import Tale
@@ -26,14 +28,14 @@ if TYPE_CHECKING:
     from hafw_sim.demo.steps import S, Step
 
 SHOWN_BEFORE_NS: Final = 200_000_000
-CLOUDS: Final = ("aws", "gcp", "azure")
+_NO_SDK: Final = "No demo here: the SDK of {0} is not installed. Remedy: make demo CLOUD={0}"
 INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the story; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m hafw_sim.demo")
-    parser.add_argument("--cloud", choices=CLOUDS, help="The pair is in this cloud, as modelled.")
+    parser.add_argument("--cloud", choices=SDKS, help="The pair is in this cloud, as modelled.")
     parser.add_argument("--steps", type=int, help="Only the first so many.")
     chosen = parser.parse_args(arguments)
     tale = Tale()
@@ -41,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.cloud is None:
             with _on_premises(tale) as stage:
                 return _play(stage, STEPS[: chosen.steps])
-        from hafw_sim.demo import clouds  # noqa: PLC0415 - it needs the SDKs
-
+        if not has_sdk(chosen.cloud):
+            print(_NO_SDK.format(chosen.cloud), file=sys.stderr)  # noqa: T201 - its only output
+            return 1
         with clouds.set_up(chosen.cloud, tale) as stage:
             return _play(stage, clouds.steps(stage.site)[: chosen.steps])
     except NamespacesForbidden as problem:

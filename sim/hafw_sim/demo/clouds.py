@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.settings import SECOND
-from hafw_sim.cloudlab.sites import SITES
+from hafw_sim.cloudlab.sites import site_of
 from hafw_sim.cloudlab.watch import CloudWatch, cloud
 from hafw_sim.demo.stage import SETTLE_S, Failed, Stage
 from hafw_sim.demo.steps import SPLIT_S, Step, come_back, crash, start, switch_over
@@ -70,8 +70,10 @@ class CloudStage(Stage):
 @contextmanager
 def set_up(name: str, tale: Tale) -> Iterator[CloudStage]:
     """A lab in this cloud, and a pair that is not started yet. Raises `LabError`."""
-    site = SITES[name]()
-    tale.say(f"building a lab: two nodes, a client, and {site.title} around them, as a model has it")
+    site = site_of(name)
+    tale.say(
+        f"building a lab: two nodes, a client, and {site.title} around them, as a model has it"
+    )
     design = Design(
         vips=((site.vip,),),
         reflect=False,
@@ -104,8 +106,8 @@ def steps(site: Site) -> tuple[Step[CloudStage], ...]:
         ),
         Step(
             "node crash",
-            f"alpha crashes, and {site.title} does not notice: beta has it stopped, sees it stopped, "
-            "and moves the VIP",
+            f"alpha crashes, and {site.title} does not notice: beta waits its fence_delay, has "
+            "alpha stopped, sees it stopped, and moves the VIP",
             crash,
             interrupts=True,
         ),
@@ -117,8 +119,8 @@ def steps(site: Site) -> tuple[Step[CloudStage], ...]:
         Step("planned switchover", "hafw takeover, on alpha", switch_over, interrupts=True),
         Step(
             "split of the nodes",
-            f"alpha and beta lose each other on every network, not {site.title}: both could stop the "
-            "other now, and who serves does it first",
+            f"alpha and beta lose each other on every network, not {site.title}: both could stop "
+            "the other now, and who serves does it first",
             _split,
         ),
         Step("heal", "the networks are whole again; a person starts beta's instance", _heal),
