@@ -308,8 +308,6 @@ def give_lease(group: Group, engine: Engine) -> None:
     group.lease.seen = LeaseReading(record, "20")
     group.lease.renewed_epoch, group.lease.renewed_ns = CLAIM, engine.now_ns
     group.lease.wanted = CLAIM
-    group.epoch = CLAIM - 1
-    engine.worker_up = True
     group.intent = (CLAIM, Certificate.FENCED)
 
 
