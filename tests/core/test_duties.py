@@ -436,6 +436,11 @@ def test_protection_is_named_after_the_routes_to_a_takeover(classes: Classes, na
     assert protection(classes) == name
 
 
+@pytest.mark.parametrize(("both", "name"), [(True, "fenced+leased"), (False, "fenced|leased")])
+def test_protection_says_whether_a_start_needs_both_or_either(name: str, *, both: bool) -> None:
+    assert protection(Classes.FENCED | Classes.LEASED, both=both) == name
+
+
 @pytest.mark.parametrize("certificate", Certificate)
 def test_the_mask_of_a_duty_is_the_number_of_its_class(certificate: Certificate) -> None:
     duty = replace(DUTIES[certificate])
