@@ -105,7 +105,35 @@ def test_cuts_are_shown_and_healed(standing: Callable[..., Run]) -> None:
     standing("heal")
 
     assert status(standing)["losses"] == []
-    assert "no frames are lost on purpose" in standing("status").stdout
+    assert "no frames are lost or held back on purpose" in standing("status").stdout
+
+
+def test_delays_are_shown_and_healed(standing: Callable[..., Run]) -> None:
+    standing("delay", "alpha", "beta", "300", "--jitter", "50", "--lan", "hb", "--one-way")
+
+    assert "alpha to beta on hb: 300 ms late, 50 ms more or less" in standing("status").stdout
+    assert status(standing)["delays"] == [
+        {"from": "hb-alpha", "to": "hb-beta", "delay_ms": 300, "jitter_ms": 50}
+    ]
+
+    standing("heal")
+
+    assert status(standing)["delays"] == []
+    assert "no frames are lost or held back on purpose" in standing("status").stdout
+
+
+def test_frames_cannot_come_before_they_are_sent(standing: Callable[..., Run]) -> None:
+    done = standing("delay", "alpha", "beta", "10", "--jitter", "20")
+
+    assert done.returncode == USAGE
+    assert "--jitter is more than the delay" in done.stderr
+
+
+def test_machines_without_a_network_in_common_are_told(standing: Callable[..., Run]) -> None:
+    done = standing("delay", "client", "alpha", "10", "--lan", "hb")
+
+    assert done.returncode == UNEXPECTED
+    assert "client and alpha share no such network" in done.stderr
 
 
 def test_a_pulled_cable_needs_a_network(standing: Callable[..., Run]) -> None:

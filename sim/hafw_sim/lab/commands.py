@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from hafw_sim.lab.lab import Lab
     from hafw_sim.lab.node import Process
-    from hafw_sim.lab.protocol import Description, Loss
+    from hafw_sim.lab.protocol import Delay, Description, Loss
 
 _MACHINES: Final = ("alpha", "beta", "gateway", "client")
 _LANS: Final = ("svc", "hb")
 _EVERYTHING: Final = 100.0  # percent
+_MS: Final = 1_000_000
+_LONGEST_MS: Final = 60_000.0
 _STOP_TIMEOUT_S: Final = 5.0
 _INTERRUPTED: Final = 130
 _SIGNALLED: Final = 128  # a shell's status of a program that signal n ended is 128 + n
@@ -189,9 +191,50 @@ def cut(  # noqa: PLR0913 - a fault has that many sides
 
 
 @lab.command()
+@_machine
+@click.argument("other", type=click.Choice(_MACHINES))
+@click.argument("milliseconds", type=click.FloatRange(0, _LONGEST_MS), metavar="MS")
+@click.option(
+    "--jitter",
+    type=click.FloatRange(0, _LONGEST_MS),
+    default=0.0,
+    metavar="MS",
+    help="Up to so much more or less, at random: frames overtake each other.",
+)
+@_lan
+@click.option("--one-way", is_flag=True, help="Only from MACHINE to OTHER.")
+@click.pass_obj
+def delay(  # noqa: PLR0913 - a fault has that many sides
+    name: str,
+    machine: str,
+    other: str,
+    milliseconds: float,
+    *,
+    jitter: float,
+    lan: str | None,
+    one_way: bool,
+) -> None:
+    """Hold the traffic between MACHINE and OTHER back for MS milliseconds; 0 ends it."""
+    from hafw_sim.lab.topology import Lan
+
+    if jitter > milliseconds:
+        raise click.UsageError("--jitter is more than the delay: frames cannot come too early")
+    with _attached(name) as standing_lab:
+        standing_lab.delay(
+            round(milliseconds * _MS),
+            machine,
+            other,
+            jitter_ns=round(jitter * _MS),
+            lan=None if lan is None else Lan(lan),
+            one_way=one_way,
+        )
+    click.echo(f"done. Undo with: hafw lab --name {name} heal", err=True)
+
+
+@lab.command()
 @click.pass_obj
 def heal(name: str) -> None:
-    """End all losses and plug in all cables. Crashed machines stay crashed."""
+    """End all losses and delays and plug in all cables. Crashed machines stay crashed."""
     with _attached(name) as standing_lab:
         standing_lab.heal()
     click.echo("all networks are whole again", err=True)
@@ -224,7 +267,22 @@ def _as_data(name: str, description: Description) -> dict[str, object]:
     losses = [
         {"from": loss.source, "to": loss.target, "share": loss.share} for loss in description.losses
     ]
-    return {"schema": "hafw.lab/1", "name": name, "machines": machines, "losses": losses}
+    delays = [
+        {
+            "from": delay.source,
+            "to": delay.target,
+            "delay_ms": delay.delay_ns / _MS,
+            "jitter_ms": delay.jitter_ns / _MS,
+        }
+        for delay in description.delays
+    ]
+    return {
+        "schema": "hafw.lab/1",
+        "name": name,
+        "machines": machines,
+        "losses": losses,
+        "delays": delays,
+    }
 
 
 def _as_lines(name: str, description: Description) -> Iterator[str]:
@@ -236,15 +294,18 @@ def _as_lines(name: str, description: Description) -> Iterator[str]:
         for pid, command in machine.processes.items():
             yield f"           {pid}  {command}"
     for loss in description.losses:
-        yield f"  {_as_line(loss)}"
-    if not description.losses:
-        yield "  no frames are lost on purpose"
+        yield f"  {_way(loss)}: {loss.share:.1%} lost"
+    for late in description.delays:
+        jitter = f", {late.jitter_ns / _MS:g} ms more or less" if late.jitter_ns else ""
+        yield f"  {_way(late)}: {late.delay_ns / _MS:g} ms late{jitter}"
+    if not (description.losses or description.delays):
+        yield "  no frames are lost or held back on purpose"
 
 
-def _as_line(loss: Loss) -> str:
-    lan, source = loss.source.split("-")
-    _, target = loss.target.split("-")
-    return f"{source} to {target} on {lan}: {loss.share:.1%} lost"
+def _way(fault: Loss | Delay) -> str:
+    lan, source = fault.source.split("-")
+    _, target = fault.target.split("-")
+    return f"{source} to {target} on {lan}"
 
 
 @contextlib.contextmanager

@@ -19,7 +19,19 @@ from typing import TYPE_CHECKING, Final, Self
 
 from hafw_sim.lab.connection import Connection, LabError, await_start, launch
 from hafw_sim.lab.node import Node, Process, Streams, plan_of, spawn
-from hafw_sim.lab.protocol import Describe, Description, Done, Down, Heal, Lose, Loss, Options, Plug
+from hafw_sim.lab.protocol import (
+    Delay,
+    Describe,
+    Description,
+    Done,
+    Down,
+    Heal,
+    HoldBack,
+    Lose,
+    Loss,
+    Options,
+    Plug,
+)
 from hafw_sim.lab.topology import MACHINES
 
 if TYPE_CHECKING:
@@ -108,14 +120,30 @@ class Lab:
         """Lose this share of the frames (0 to 1, at random), otherwise as `cut`; 0 ends it."""
         if not 0 <= share <= 1:
             raise ValueError(f"a share of {share}; it lies between 0 and 1")
-        one, other = plan_of(source), plan_of(target)
-        lans = [each for each in one.lans if each in other.lans and lan in (None, each)]
-        if not lans:
-            raise ValueError(f"{source} and {target} share no such network")
-        losses = [Loss(one.port(each), other.port(each), share) for each in lans]
-        if not one_way:
-            losses += [Loss(loss.target, loss.source, share) for loss in losses]
-        return self._open().ask(Lose(tuple(losses)), Done).at_ns
+        ways = _ways(source, target, lan, one_way=one_way)
+        return self._open().ask(Lose(tuple(Loss(*way, share) for way in ways)), Done).at_ns
+
+    def delay(  # noqa: PLR0913 - a fault has that many sides
+        self,
+        delay_ns: int,
+        source: str,
+        target: str,
+        *,
+        jitter_ns: int = 0,
+        lan: Lan | None = None,
+        one_way: bool = False,
+    ) -> int:
+        """Hold every frame back for so long, otherwise as `cut`; 0 ends it.
+
+        With ``jitter_ns`` (at most ``delay_ns``) up to so much more or less, at random, so that
+        frames overtake each other. Losses hold besides. Raises `LabError` where the kernel has no
+        means for it.
+        """
+        if not 0 <= jitter_ns <= delay_ns:
+            raise ValueError(f"a jitter of {jitter_ns} ns; it lies between 0 and the delay")
+        ways = _ways(source, target, lan, one_way=one_way)
+        delays = tuple(Delay(*way, delay_ns, jitter_ns) for way in ways)
+        return self._open().ask(HoldBack(delays), Done).at_ns
 
     def cut_from_all(self, name: str, *, lan: Lan | None = None) -> int:
         """Isolate a machine, upstream: it keeps its carrier, but nothing gets in or out."""
@@ -138,7 +166,10 @@ class Lab:
         return self._open().ask(Plug((plan_of(name).port(lan),), plugged=True), Done).at_ns
 
     def heal(self) -> int:
-        """End all losses and plug in all cables. Crashed machines stay crashed."""
+        """End all losses and delays, plug in all cables. Crashed machines stay crashed.
+
+        What is held back arrives at once.
+        """
         return self._open().ask(Heal(), Done).at_ns
 
     def spawn(
@@ -159,3 +190,13 @@ class Lab:
         if self._connection is None:
             raise LabError("the lab has not been started: use it in a `with` block")
         return self._connection
+
+
+def _ways(source: str, target: str, lan: Lan | None, *, one_way: bool) -> list[tuple[str, str]]:
+    """Return the pairs of bridge ports by which frames go straight from one to the other."""
+    one, other = plan_of(source), plan_of(target)
+    lans = [each for each in one.lans if each in other.lans and lan in (None, each)]
+    if not lans:
+        raise LabError(f"{source} and {target} share no such network")
+    ways = [(one.port(each), other.port(each)) for each in lans]
+    return ways if one_way else [*ways, *(way[::-1] for way in ways)]

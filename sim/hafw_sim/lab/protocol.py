@@ -102,6 +102,24 @@ class Lose(Message, frozen=True):
     losses: tuple[Loss, ...]
 
 
+class Delay(msgspec.Struct, frozen=True):
+    """Frames from bridge port ``source`` to port ``target`` come ``delay_ns`` later.
+
+    Up to ``jitter_ns`` more or less, at random, so that one may overtake another.
+    """
+
+    source: str
+    target: str
+    delay_ns: int
+    jitter_ns: int
+
+
+class HoldBack(Message, frozen=True):
+    """Have all these delays from now on; one of 0 ns ends it. Answer: `Done`."""
+
+    delays: tuple[Delay, ...]
+
+
 class Plug(Message, frozen=True):
     """Plug the cables of these bridge ports in, or pull them: the machine loses the carrier."""
 
@@ -110,7 +128,7 @@ class Plug(Message, frozen=True):
 
 
 class Heal(Message, frozen=True):
-    """End all losses and plug in all ports. Answer: `Done`."""
+    """End all losses and delays and plug in all ports. Answer: `Done`."""
 
 
 class ChangeAddress(Message, frozen=True):
@@ -141,7 +159,7 @@ class Down(Message, frozen=True):
 
 
 ToMachine = Crash | Boot | Freeze | Thaw | ChangeAddress | FlushRuleset
-ToNetwork = Lose | Plug | Heal
+ToNetwork = Lose | HoldBack | Plug | Heal
 Request = Describe | Spawn | ExitStatus | AskNeighbour | Down | ToMachine | ToNetwork
 
 # -- answers ---------------------------------------------------------------------------------
@@ -199,6 +217,7 @@ class Description(Message, frozen=True):
 
     machines: tuple[MachineState, ...]
     losses: tuple[Loss, ...]
+    delays: tuple[Delay, ...]
 
 
 Answer = Done | Refused | Forbidden | Spawned | Exited | NeighbourIs | Description

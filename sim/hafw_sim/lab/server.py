@@ -41,6 +41,7 @@ from hafw_sim.lab.protocol import (
     Forbidden,
     Freeze,
     Heal,
+    HoldBack,
     Lose,
     MachineState,
     NeighbourIs,
@@ -103,7 +104,7 @@ class Server:
                 return self._describe(), ()
             case AskNeighbour(machine, interface, address):
                 return self._neighbour(machine, interface, address), ()
-            case Lose() | Plug() | Heal():
+            case Lose() | HoldBack() | Plug() | Heal():
                 self._change_network(request)
             case Down():
                 pass  # the caller ends the server after the answer
@@ -115,6 +116,8 @@ class Server:
         match request:
             case Lose(losses):
                 self._fabric.lose(losses)
+            case HoldBack(delays):
+                self._fabric.hold_back(delays)
             case Plug(ports, plugged):
                 self._fabric.plug(ports, plugged=plugged)
             case Heal():
@@ -188,7 +191,7 @@ class Server:
             )
             for name, plan in MACHINES.items()
         )
-        return Description(machines, self._fabric.losses)
+        return Description(machines, self._fabric.losses, self._fabric.delays)
 
 
 def serve(server: Server, owner: socket.socket, listener: socket.socket | None) -> None:
