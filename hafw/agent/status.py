@@ -44,6 +44,7 @@ def status(driver: Driver) -> Json:
             "mode": str(cluster.mode),
             "protection": ", ".join(protections),
             "config_hash": engine.settings.config_hash.hex(),
+            "drift": engine.drift(),
         },
         "node": engine.settings.names[engine.settings.node],
         "nodes": [_node(number, driver) for number in (0, 1)],

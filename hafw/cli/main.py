@@ -55,6 +55,7 @@ COMMANDS: Final[dict[str, dict[str, Lazy]]] = {
         "delete": Lazy("cluster", "delete", "Remove this node's cluster file and key."),
         "config": Lazy("config", "config", "Check the cluster file."),
         "witness": Lazy("witness", "witness", "Remember the leases of pairs elsewhere."),
+        "precheck": Lazy("precheck", "precheck", "Say whether a takeover would work, and be safe."),
         "policy": Lazy("policy", "policy", "Write the permissions that a provider needs."),
         "plan": Lazy("policy", "plan", "Show what a takeover by this node would do."),
         "plugins": Lazy("plugins", "plugins", "List the plugins that are installed."),

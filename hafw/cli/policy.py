@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hafw.cli.options import Target, config_option, node_option
-from hafw.hooks.hookspecs import PolicyRequest, VipRequest
+from hafw.cli.requests import vip_requests
+from hafw.hooks.hookspecs import PolicyRequest
 from hafw.hooks.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hafw.config.model import Cluster, Vip
+    from hafw.config.model import Cluster
 
 CERTIFICATES: Final = ("released", "fenced", "leased", "reflected", "best-effort", "operator")
 
@@ -44,7 +45,7 @@ def policy(provider: str, config: str | None, node: str | None, *, terraform: bo
         cluster, number = _read(config, node)
         own, peer = (_fence(cluster, each, provider) for each in (number, 1 - number))
         request = PolicyRequest(
-            vips=tuple(vip for name, vip in _vips(cluster, number, "") if name == provider),
+            vips=tuple(vip for name, vip in vip_requests(cluster, number) if name == provider),
             own_fence=own,
             peer_fence=peer,
             terraform=terraform,
@@ -71,7 +72,7 @@ def plan(config: Path, node: str | None, certificate: str) -> None:
     """
     cluster, number = _read(str(config), node)
     registry = Registry({vip.provider for group in cluster.groups for vip in group.resources})
-    for provider, request in _vips(cluster, number, certificate):
+    for provider, request in vip_requests(cluster, number, certificate):
         click.echo(f"group {request.group}: {request.address} comes to {cluster.nodes[number]}")
         steps = registry.call(provider, "hafw_vip_plan", request=request)
         assert isinstance(steps, tuple), "as the hook has it"
@@ -85,29 +86,6 @@ def _read(config: str, node: str | None) -> tuple[Cluster, int]:
     target = Target(Path(config).absolute(), Path(), node)
     cluster = target.cluster()
     return cluster, cluster.node_number(target.node_name())
-
-
-def _vips(cluster: Cluster, number: int, certificate: str) -> list[tuple[str, VipRequest]]:
-    return [
-        (vip.provider, _request(cluster, group.id, vip, number, certificate))
-        for group in cluster.groups
-        for vip in group.resources
-    ]
-
-
-def _request(cluster: Cluster, group: int, vip: Vip, number: int, certificate: str) -> VipRequest:
-    return VipRequest(
-        cluster_id=cluster.id.hex,
-        group=group,
-        epoch=0,
-        address=str(vip.address.ip),
-        interface=vip.interfaces[number],
-        deadline_ns=0,
-        certificate=certificate,
-        node=number,
-        nodes=cluster.nodes,
-        options=dict(vip.options),
-    )
 
 
 def _fence(cluster: Cluster, number: int, method: str) -> Mapping[str, str | int | bool] | None:

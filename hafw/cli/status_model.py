@@ -16,12 +16,13 @@ SCHEMA: Final = "hafw.status/1"
 
 
 class ClusterStatus(msgspec.Struct, frozen=True):
-    """The cluster as a whole."""
+    """The cluster as a whole. `drift`: the nodes run different cluster files."""
 
     name: str
     mode: str
     protection: str = ""
     config_hash: str = ""
+    drift: bool = False
 
 
 class NodeStatus(msgspec.Struct, frozen=True):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from hafw.hooks.findings import Finding  # noqa: TC001 - hooks are typed at run time
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -197,9 +199,10 @@ class LeaseReading:
 class LeaseRequest:
     """One lease: that of one group of one cluster.
 
-    `url`: as the cluster file has it; its scheme is the plugin's name. `node`: the number of the
-    node that asks, 0 or 1. `ttl_s`: how long the holder may rest on it. `deadline_ns`: BOOTTIME;
-    no call to the store outlives it. `keys`: the cluster's, for stores that it authenticates to.
+    `url`: as the cluster file has it; its scheme is the plugin's name. `group`: 0 is no group, but
+    what a precheck tries the store on. `node`: the number of the node that asks, 0 or 1. `ttl_s`:
+    how long the holder may rest on it. `deadline_ns`: BOOTTIME; no call to the store outlives it.
+    `keys`: the cluster's, for stores that it authenticates to.
     """
 
     url: str
@@ -324,3 +327,41 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt | None:
 @hookspec(firstresult=True)
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt | None:
     """Read the target's state, without changing it. An error while asking is UNKNOWN, never OFF."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecheckRequest:
+    """What one node asks of one plugin before it is needed: all that the cluster file gives it.
+
+    `vips`: those that the plugin moves. `fence`: how it switches the other node off; None: it does
+    not. `deadline_ns`: BOOTTIME; the deadlines of the others are the same.
+    """
+
+    deadline_ns: int
+    vips: tuple[VipRequest, ...] = ()
+    fence: FenceRequest | None = None
+
+
+@hookspec(firstresult=True)
+def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...] | None:
+    """Say whether a takeover would work, and whether it would be safe; change nothing.
+
+    What every plugin has is asked by hafw itself and needs no answer here: whether it warms up, who
+    has a VIP, what a fence reads, and whether a lease store refuses what it must.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRequest(PrecheckRequest):
+    """Settle what only the real service can tell.
+
+    `address`: a VIP that nobody uses, which may be moved about; empty: nothing may change, so only
+    reads, dry runs and changes that must be refused are sent.
+    """
+
+    address: str = ""
+
+
+@hookspec(firstresult=True)
+def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...] | None:
+    """Try what the plugin assumes of its service, and compare; leave everything as it was."""

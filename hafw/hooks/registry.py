@@ -18,6 +18,8 @@ from hafw.hooks.errors import Misconfigured, Retryable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hafw.hooks.findings import Finding
+
 GROUP = "hafw"
 """The entry point group in which packages offer plugins."""
 
@@ -69,6 +71,11 @@ class Registry:
         caller = self._caller(method, "hafw_fence_warm")
         if caller is not None:
             caller(request=request)
+
+    def findings(self, hook: str, plugin: str, request: hookspecs.PrecheckRequest) -> list[Finding]:
+        """What a plugin's precheck or live probe found; one that has no such hook finds nothing."""
+        caller = self._caller(plugin, hook)
+        return [] if caller is None else list(caller(request=request) or ())
 
     def call(self, provider: str, hook: str, **arguments: object) -> object:
         """Call `hook` of one provider, inside every wrapper that is registered.

@@ -28,6 +28,8 @@ REQUESTS: Final = {
     hookspecs.LeaseRequest,
     hookspecs.LeaseSwap,
     hookspecs.FenceRequest,
+    hookspecs.PrecheckRequest,
+    hookspecs.ProbeRequest,
 }
 ERRORS: Final = [
     value
@@ -50,7 +52,7 @@ def test_a_hook_is_named_for_its_noun_and_verb(name: str) -> None:
     words = name.split("_")
 
     assert words[0] == "hafw"
-    assert len(words) == 3 or name == "hafw_warm"
+    assert len(words) == 3 or name in {"hafw_warm", "hafw_precheck"}
 
 
 @HOOKS

@@ -18,6 +18,7 @@ from hafw.hooks.hookspecs import (
     FenceRequest,
     Holder,
     PolicyRequest,
+    PrecheckRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
@@ -27,6 +28,7 @@ from hafw.net.clock import boot_ns
 from hafw.providers.aws.policy import policy
 
 if TYPE_CHECKING:
+    from hafw.hooks.findings import Finding
     from hafw.providers.aws.api import Ec2
     from hafw.providers.aws.moving import Mover
 
@@ -147,6 +149,22 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
 def hafw_policy_write(request: PolicyRequest) -> str:
     """An IAM policy, or a Terraform resource with it."""
     return policy(request)
+
+
+@hookimpl
+def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
+    """Credentials, identity, interfaces, what would undo a fence: by reads alone."""
+    first = request.vips[0] if request.vips else request.fence
+    if first is None:
+        return ()
+    ec2 = _ec2(first)
+    from hafw.providers.aws import precheck  # noqa: PLC0415 - with the SDK
+
+    notes = [precheck.credentials(ec2)]
+    notes += [precheck.vip(vip, _ec2(vip)) for vip in request.vips]
+    if request.fence is not None:
+        notes.append(precheck.target(request.fence, _ec2(request.fence)))
+    return tuple(finding for each in notes for finding in each.found)
 
 
 def _check_identity(request: VipRequest) -> None:

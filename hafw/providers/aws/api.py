@@ -63,6 +63,12 @@ class Ec2:
         for length in TIMEOUTS_S:
             _client(self._where, length)
 
+    def credentials(self) -> tuple[str, bool] | None:
+        """How the SDK came by its credentials, and whether they are of the kind that expires."""
+        with _session_lock:
+            found = _session().get_credentials()
+        return None if found is None else (str(found.method), bool(found.token))
+
     def call(self, what: Call, **parameters: object) -> dict[str, Any]:
         """Make a call, as often as that is safe. Raises the errors of the contract."""
         pause_s = FIRST_PAUSE_S

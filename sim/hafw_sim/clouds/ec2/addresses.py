@@ -6,6 +6,7 @@ One rule: an address has one owner at any time; who takes it without AllowReassi
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 from hafw_sim.clouds.ec2.state import Ask, State, interface
@@ -118,6 +119,7 @@ def _shown(one: Interface) -> dict[str, Any]:
         "MacAddress": one.mac,
         "PrivateIpAddress": one.primary,
         "SourceDestCheck": one.source_dest_check,
+        "SubnetId": f"subnet-{int(ip_network(one.subnet).network_address):08x}",
         "Status": "in-use",
         "Attachment": {"InstanceId": one.instance, "Status": "attached", "DeviceIndex": 0},
         "PrivateIpAddresses": [

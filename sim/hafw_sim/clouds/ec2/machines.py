@@ -91,10 +91,14 @@ def _instance(things: Things, name: str) -> Instance:
 
 
 def _shown(one: Instance) -> Params:
+    tags = {"Name": one.name}
+    if one.scaling_group:
+        tags["aws:autoscaling:groupName"] = one.scaling_group
     shown: Params = {
         "InstanceId": one.id,
         "State": _state(one.state),
-        "Tags": [{"Key": "Name", "Value": one.name}],
+        "RootDeviceType": "ebs",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
     }
     return shown | ({"InstanceLifecycle": "spot"} if one.spot else {})
 

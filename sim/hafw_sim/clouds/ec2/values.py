@@ -62,7 +62,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A machine."""
+    """A machine. `scaling_group`: the Auto Scaling group that it is in; empty: none."""
 
     id: str
     name: str
@@ -70,6 +70,7 @@ class Instance:
     guest: Guest = Guest.OBEYS
     stop_protection: bool = False
     spot: bool = False
+    scaling_group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

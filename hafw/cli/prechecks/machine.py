@@ -1,0 +1,165 @@
+"""Can this machine do its part: interfaces, addresses, the kernel's gate, its clock, its daemons?
+
+One rule: the gate that is tried guards no address, has a name of its own, and is taken away again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hafw.hooks.findings import Finding, Findings
+from hafw.net.gate import Gate
+from hafw.net.netlink import NetlinkError
+from hafw.net.rtmessages import OperState
+from hafw.net.rtnetlink import Rtnl
+
+if TYPE_CHECKING:
+    from hafw.cli.prechecks.subject import Subject
+    from hafw.config.model import IPAddress
+
+_ADJTIME_BYTES: Final = 256
+"""More than `struct timex` has on any machine (208 bytes where long has 64 bits)."""
+_TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
+NETWORKD: Final = Path("/run/systemd/netif/links")
+"""What systemd-networkd says of each link, by its index."""
+PROCESSES: Final = Path("/proc")
+GUEST_AGENT: Final = "google_guest_ag"
+"""The name of Google's guest agent as the kernel keeps it: 15 characters."""
+GUEST_OPTIONS: Final = (
+    Path("/etc/default/instance_configs.cfg"),
+    Path("/etc/default/instance_configs.cfg.distro"),
+)
+
+
+def interfaces(subject: Subject) -> list[Finding]:
+    """This node's end of each link, and where its VIPs go."""
+    found: list[Finding] = []
+    with Rtnl() as rtnl:
+        for number, link in enumerate(subject.cluster.links, 1):
+            end = link.ends[subject.number]
+            notes = Findings(f"link{number} ({end.interface})")
+            if _carries(rtnl, end.interface, notes):
+                _has_address(rtnl, end.interface, end.address, notes)
+            found += notes.found
+        names = {
+            vip.interfaces[subject.number]
+            for group in subject.cluster.groups
+            for vip in group.resources
+        }
+        for name in sorted(names):
+            notes = Findings(name)
+            if _carries(rtnl, name, notes):
+                _is_left_alone(rtnl, name, notes)
+            found += notes.found
+    return found
+
+
+def _carries(rtnl: Rtnl, name: str, notes: Findings) -> bool:
+    """Whether the interface is there; finds whether it is up."""
+    try:
+        link = rtnl.link(name)
+    except (NetlinkError, TimeoutError) as problem:
+        there = ", ".join(sorted(one.name for one in rtnl.links() if one.name != "lo"))
+        remedy = f"name one that is there ({there}), in the cluster file"
+        notes.error("interface.there", f"it cannot be found: {problem}", remedy)
+        return False
+    if link.up and link.carrier and link.operstate is not OperState.DOWN:
+        notes.ok("interface.up", "it is up, and has a carrier")
+    else:
+        what = "it has no carrier" if link.up else "it is down"
+        remedy = "see cable and switch" if link.up else f"ip link set {name} up"
+        notes.error("interface.up", what, remedy)
+    return True
+
+
+def _has_address(rtnl: Rtnl, name: str, wanted: IPAddress, notes: Findings) -> None:
+    there = [address.ip for address in rtnl.addresses(name)]
+    if wanted in there:
+        notes.ok("link.address", f"it has {wanted}")
+        return
+    listed = ", ".join(map(str, there)) or "none"
+    remedy = "correct the address of this node's end in the cluster file, or that of the interface"
+    notes.error("link.address", f"it does not have {wanted} (it has {listed})", remedy)
+
+
+def _is_left_alone(rtnl: Rtnl, name: str, notes: Findings) -> None:
+    """Whether another program thinks that the interface's addresses are its own."""
+    with suppress(OSError):
+        said = (NETWORKD / str(rtnl.link_index(name))).read_text()
+        if "ADMIN_STATE=configured" in said.splitlines():
+            notes.warn(
+                "interface.daemons",
+                "systemd-networkd manages it, and takes foreign addresses off it when it restarts",
+                "write KeepConfiguration=yes to its .network file, or Unmanaged=yes",
+            )
+
+
+def gate(subject: Subject) -> list[Finding]:
+    """Whether the kernel takes a gate from us."""
+    notes = Findings(subject.node)
+    try:
+        with Gate(f"hafw_precheck_{os.getpid()}") as trial:
+            guarding = trial.install(())
+            trial.remove()
+    except (NetlinkError, OSError) as problem:
+        remedy = (
+            "run it as root on Linux 5.10 or later with nf_tables and its families inet and arp"
+        )
+        notes.error("machine.gate", f"the kernel takes no gate (nftables): {problem}", remedy)
+    else:
+        notes.ok("machine.gate", f"the kernel takes a gate; it can be removed by {guarding.value}")
+    return notes.found
+
+
+def clock(subject: Subject) -> list[Finding]:
+    """Whether something keeps this machine's clock right."""
+    notes = Findings(subject.node)
+    buffer = ctypes.create_string_buffer(_ADJTIME_BYTES)  # modes = 0: only read
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
+    if state == _TIME_ERROR or state < 0:
+        notes.warn(
+            "machine.clock",
+            "nothing keeps the clock right",
+            "run chrony or systemd-timesyncd: clouds refuse requests of a clock that is minutes "
+            "off, and the journals of two nodes are hard to compare",
+        )
+    else:
+        notes.ok("machine.clock", "it is kept in step")
+    return notes.found
+
+
+def guest_agent(subject: Subject) -> list[Finding]:
+    """Whether Google's guest agent puts alias ranges up by itself."""
+    providers = {vip.provider for group in subject.cluster.groups for vip in group.resources}
+    if "gcp" not in providers or not _runs(GUEST_AGENT) or _leaves_aliases():
+        return []
+    notes = Findings(subject.node)
+    notes.warn(
+        "gcp.guest_agent",
+        "Google's guest agent adds a local route for every alias range by itself",
+        "write [IpForwarding] ip_aliases = false to /etc/default/instance_configs.cfg, and restart "
+        "google-guest-agent",
+    )
+    return notes.found
+
+
+def _runs(name: str) -> bool:
+    for entry in PROCESSES.glob("[0-9]*/comm"):
+        with suppress(OSError):  # it has just ended
+            if entry.read_text().strip() == name:
+                return True
+    return False
+
+
+def _leaves_aliases() -> bool:
+    """Whether the agent was told to leave alias ranges alone."""
+    for path in GUEST_OPTIONS:
+        with suppress(OSError):
+            lines = path.read_text().lower().replace(" ", "").splitlines()
+            if "ip_aliases=false" in lines:
+                return True
+    return False
