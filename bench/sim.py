@@ -41,7 +41,7 @@ Result = dict[str, Any]
 def speed(seeds: int, command: str, tell: Callable[[str], None]) -> Result:
     """Play so many runs of the usual pair: once by the clock, once sampled."""
     quiet, pair = facts.Quiet.now(), Pair()
-    schedules = [draw_schedule(seed, pair=pair) for seed in range(seeds)]
+    schedules = [draw_schedule(seed, pair=pair, spans_deadtimes=(60,)) for seed in range(seeds)]
     tell(f"{seeds} runs of ten simulated minutes")
     begun_s = time.process_time()
     outcomes = [play(schedule) for schedule in schedules]

@@ -11,8 +11,6 @@ import dataclasses
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 if TYPE_CHECKING:
     from hafw.config.model import Cluster
 
@@ -28,6 +26,8 @@ ADDED_LATER: Final = frozenset({"authority", "fence_delay_ns", "fences"})
 
 def canonical(cluster: Cluster) -> bytes:
     """The decisions that both nodes must share, as compact JSON with sorted keys."""
+    import msgspec  # noqa: PLC0415 - simulations check files too, with Pythons that lack it
+
     shared = {
         field.name: getattr(cluster, field.name)
         for field in dataclasses.fields(cluster)

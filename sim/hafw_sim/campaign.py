@@ -87,23 +87,24 @@ def campaign(  # noqa: PLR0913 - what a campaign is made of
     *,
     jobs: int = 0,
     dask: str = "",
+    python: str = "",
     liveness: bool = False,
     pair: Pair | None = None,
     on_part: Callable[[Result], None] = lambda _: None,
 ) -> Result:
-    """Play `count` seeds from `start` on. Raises NoCrew. `jobs`, `dask`: see `crew`.
+    """Play `count` seeds from `start` on. Raises NoCrew. `jobs`, `dask`, `python`: see `crew`.
 
     `on_part` hears of each part as it comes in.
     """
     total = Result()
     play_batch = functools.partial(run_seeds, liveness=liveness, pair=pair)
     batches = _batches(start, count)
-    if jobs == 1 and not dask:
+    if jobs == 1 and not dask and not python:
         for part in map(play_batch, batches):
             total.merge(part)
             on_part(part)
         return total
-    with crew(jobs, dask) as (pool, hands):
+    with crew(jobs, dask, python) as (pool, hands):
         running = {pool.submit(play_batch, batch) for batch in itertools.islice(batches, 2 * hands)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)

@@ -85,12 +85,17 @@ class CampaignFile(msgspec.Struct, kw_only=True):
         self.overlap_best_effort_s = round(self.overlap_best_effort_s + result.both_ns / 1e9, 3)
 
 
-def begin(path: Path, start: int, wanted: int, *, liveness: bool, config: str = "") -> CampaignFile:
-    """The file's content, to be continued; a new one if there is none. Raises OtherEngine."""
+def begin(  # noqa: PLR0913 - what a campaign is made of
+    path: Path, start: int, wanted: int, *, liveness: bool, config: str = "", python: str = ""
+) -> CampaignFile:
+    """The file's content, to be continued; a new one if there is none. Raises OtherEngine.
+
+    `python`: what plays, if it is not this Python.
+    """
     fresh = CampaignFile(
         commit=commit(),
         engine=engine_hash(),
-        python=platform.python_version(),
+        python=python or f"CPython {platform.python_version()}",
         start=start,
         wanted=wanted,
         liveness=liveness,

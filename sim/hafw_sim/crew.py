@@ -1,4 +1,4 @@
-"""Who plays the runs of a campaign: processes of this machine, or the workers of a Dask cluster.
+"""Who plays the runs of a campaign: processes of this machine, another Python, a Dask cluster.
 
 One rule: whoever plays them, it is with this very engine; so the result is the same.
 """
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent.journal import engine_hash
+from hafw_sim.players import NoPlayer, players
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,20 +24,28 @@ PATIENCE_S: Final = 10
 
 
 class NoCrew(Exception):
-    """The Dask cluster cannot play; the text says why, and what to do."""
+    """Nobody can play; the text says why, and what to do."""
 
 
 @contextmanager
-def crew(jobs: int, dask: str) -> Iterator[tuple[Executor, int]]:
+def crew(jobs: int, dask: str, python: str = "") -> Iterator[tuple[Executor, int]]:
     """An executor, and how many can play at once. Raises NoCrew.
 
     `jobs`: processes (0: one per core). `dask`: address of a cluster's scheduler, if not ''.
+    `python`: another Python that plays, if not ''.
     """
     if dask:
         with _workers(dask) as found:
             yield found
         return
     jobs = jobs or os.cpu_count() or 1
+    if python:
+        try:
+            with players(python, jobs) as pool:
+                yield pool, jobs
+        except NoPlayer as problem:
+            raise NoCrew(str(problem)) from problem
+        return
     with ProcessPoolExecutor(jobs) as pool:
         yield pool, jobs
 

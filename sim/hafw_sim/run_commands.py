@@ -103,7 +103,7 @@ def _scenario(what: str) -> Scenario | None:
 
 def _schedule(what: str) -> Schedule:
     """The schedule of a seed, or in a file. Raises UsageError."""
-    from hafw_sim.schedule import ScheduleError, load
+    from hafw_sim.schedule_file import ScheduleError, load
     from hafw_sim.swarm import draw_schedule
 
     if what.isdecimal():
@@ -139,10 +139,11 @@ def keep(run: Run, html: Path | None, test: Path | None) -> None:
 def write_down(schedule: Schedule, name: str, out: Path) -> Path:
     """Write a schedule that fails, its report and its test; returns the schedule's file."""
     from hafw_sim.report.run import watched
+    from hafw_sim.schedule_file import encode
 
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}.hasim.jsonl"
-    path.write_text(schedule.encode())
+    path.write_text(encode(schedule))
     run = watched(schedule, str(path))
     keep(run, out / f"{name}.html", out / f"test_{name.replace('-', '_')}.py")
     return path

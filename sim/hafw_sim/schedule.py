@@ -3,25 +3,19 @@
 One rule: a schedule says decisions, never chances to decide; so it survives a change of the
 generator, and can be cut down to what matters. (Chance is left only in the weather, by its seed.)
 
-A file (`*.hasim.jsonl`) has the pair in its first line, and one decision in each that follows.
+How it looks in a file is `schedule_file`'s business. Nothing but the engine is imported here, so
+that any Python can play a schedule.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
-
-import msgspec
+from typing import Final, Literal
 
 from hafw.core.duties import protection
 from hafw.core.settings import Classes, GroupSettings, Settings, Timing
-from hafw_sim.faults import Refused, check
 from hafw_sim.world.files import sealed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-SCHEMA: Final = "hafw.schedule/1"
 CLASSES: Final = {
     **{protection(Classes(number)): Classes(number) for number in range(16)},
     "fenced+leased": Classes.FENCED | Classes.LEASED,
@@ -32,11 +26,8 @@ Value = bool | int | float | str
 Ending = Literal["whole", "core", "survivor"]
 
 
-class ScheduleError(ValueError):
-    """A file that is no schedule; the text says where, and what is wrong."""
-
-
-class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
     """One resource group of a pair. `preferred`: the number of a node; `vips`: see the engine's."""
 
     id: int
@@ -46,7 +37,8 @@ class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     auto_failback: bool = False
 
 
-class Pair(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
     """The cluster of a run. Group n prefers alpha if n is odd. Times in ns.
 
     `members`: the groups one by one; `groups`, `protection` and `auto_failback` then say nothing.
@@ -159,91 +151,3 @@ class Schedule:
     def with_decisions(self, decisions: tuple[Decision, ...]) -> Schedule:
         """The same run with other decisions."""
         return replace(self, decisions=decisions)
-
-    def encode(self) -> str:
-        """The file's content."""
-        head = {
-            "schema": SCHEMA,
-            "note": self.note,
-            "end_ns": self.end_ns,
-            "within": self.within,
-            "heals": self.heals,
-            "ending": self.ending,
-            "pair": _changed(self.pair),
-        }
-        lines = [head]
-        lines += [{"t_ns": each.at_ns, "do": each.kind, **each.args} for each in self.decisions]
-        return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
-
-
-def _changed(pair: Pair) -> dict[str, object]:
-    """The fields of a pair that are not as usual."""
-    usual = Pair()
-    every = {name: getattr(pair, name) for name in Pair.__struct_fields__}
-    return {name: value for name, value in every.items() if value != getattr(usual, name)}
-
-
-class _Head(msgspec.Struct, forbid_unknown_fields=True):
-    schema: str
-    end_ns: int
-    pair: Pair
-    within: bool = True
-    heals: bool = True
-    ending: Ending = "whole"
-    note: str = ""
-
-
-def decode(text: str, name: str) -> Schedule:
-    """The schedule in a file's content. Raises ScheduleError, with `name`, line and word."""
-    lines = text.splitlines()
-    if not lines:
-        raise ScheduleError(f"{name}:1: the file is empty; its first line names the pair")
-    try:
-        kind = msgspec.json.decode(lines[0]).get("schema")
-        if kind != SCHEMA:
-            raise ScheduleError(f'{name}:1: schema is "{kind}"; this version reads "{SCHEMA}"')
-        head = msgspec.json.decode(lines[0], type=_Head)
-    except (msgspec.MsgspecError, AttributeError) as problem:
-        raise ScheduleError(f"{name}:1: {problem}") from problem
-    for word in (head.pair.protection, *(each.protection for each in head.pair.members)):
-        if word not in CLASSES:
-            known = ", ".join(CLASSES)
-            raise ScheduleError(f'{name}:1: protection "{word}"; choose from {known}')
-    decisions = [
-        _decision(line, f"{name}:{number}") for number, line in enumerate(lines[1:], 2) if line
-    ]
-    return Schedule(
-        head.pair, tuple(decisions), head.end_ns, head.within, head.heals, head.ending, head.note
-    )
-
-
-def _decision(line: str, where: str) -> Decision:
-    try:
-        args = msgspec.json.decode(line, type=dict[str, Value])
-        at_ns, kind = args.pop("t_ns"), args.pop("do")
-    except (msgspec.MsgspecError, KeyError) as problem:
-        raise ScheduleError(f"{where}: {problem}; a decision has t_ns and do") from problem
-    if not isinstance(at_ns, int) or not isinstance(kind, str):
-        raise ScheduleError(f"{where}: t_ns is a number of nanoseconds, do a word")
-    try:
-        check(kind, args)
-    except Refused as problem:
-        raise ScheduleError(f"{where}: {problem}") from problem
-    return Decision(at_ns, kind, args)
-
-
-def load(path: Path) -> Schedule:
-    """The schedule in a file. Raises ScheduleError and OSError."""
-    return decode(path.read_text(), str(path))
-
-
-__all__ = [
-    "CLASSES",
-    "Decision",
-    "Member",
-    "Pair",
-    "Schedule",
-    "ScheduleError",
-    "decode",
-    "load",
-]

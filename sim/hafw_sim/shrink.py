@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from hafw.core.settings import SECOND
 from hafw_sim.play import play
 
@@ -88,7 +86,7 @@ def _fewer(schedule: Schedule, still: Callable[[Schedule], bool]) -> Schedule:
 def _without(schedule: Schedule, name: str) -> Schedule:
     """The same with one thing of the pair as usual."""
     usual = getattr(type(schedule.pair)(), name)
-    return replace(schedule, pair=msgspec.structs.replace(schedule.pair, **{name: usual}))
+    return replace(schedule, pair=replace(schedule.pair, **{name: usual}))
 
 
 def _earlier(schedule: Schedule, still: Callable[[Schedule], bool]) -> Schedule:

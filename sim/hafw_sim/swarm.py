@@ -7,9 +7,8 @@ that rare combinations without a dominant fault are drawn as well.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from hafw.core.settings import MS, SECOND
 from hafw_sim.draw import Draw
@@ -19,8 +18,9 @@ from hafw_sim.schedule import Decision, Pair, Schedule
 if TYPE_CHECKING:
     from hafw_sim.schedule import Ending
 
-SPAN_DEADTIMES: Final = 60
-"""How long a run is before it is healed: ten minutes at the usual deadtime."""
+SPANS_DEADTIMES: Final = (6, 10, 10, 20, 20, 60)
+"""How long a run is before it is healed, up to ten minutes at the usual deadtime: as many faults in
+less time meet each other, and the repairs of each other, more often."""
 FAULTS_MEAN: Final = 12
 """Episodes per run, in the mean."""
 TIMINGS: Final = (
@@ -48,13 +48,20 @@ PROTECTIONS: Final = (
 )
 
 
-def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None) -> Schedule:
+def draw_schedule(
+    seed: int,
+    *,
+    liveness: bool = False,
+    pair: Pair | None = None,
+    spans_deadtimes: tuple[int, ...] = SPANS_DEADTIMES,
+) -> Schedule:
     """The schedule of a seed. `liveness`: in the end not everything is made whole.
 
-    `pair`: what is done is done to this one; else the pair is drawn too.
+    `pair`: what is done is done to this one; else the pair is drawn too. `spans_deadtimes`: how
+    long it may be.
     """
     chance = random.Random(f"{seed}/pair")
-    pair = msgspec.structs.replace(
+    pair = replace(
         pair or _draw_pair(chance),
         rates_ppm=(chance.randint(-4_000, 4_000), chance.randint(-4_000, 4_000)),
         seed=seed,
@@ -67,7 +74,7 @@ def draw_schedule(seed: int, *, liveness: bool = False, pair: Pair | None = None
     )
     kinds = [kind for kind in classes if chance.random() < 0.4] or [chance.choice(classes)]  # noqa: PLR2004 - swarm
     draw = Draw(seed, pair)
-    span_ns = SPAN_DEADTIMES * pair.deadtime_ns
+    span_ns = chance.choice(spans_deadtimes) * pair.deadtime_ns
     decisions: list[Decision] = []
     for _ in range(min(max(round(chance.gauss(FAULTS_MEAN, 4)), 2), 30)):
         begin_ns = chance.randrange(min(pair.initdead_ns // 5, span_ns // 2), span_ns)

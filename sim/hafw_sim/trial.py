@@ -25,6 +25,7 @@ from hafw_sim.report.run import watched
 from hafw_sim.report.text import plain
 from hafw_sim.scenarios.reading import NODES, read_pair
 from hafw_sim.schedule import Decision, Schedule
+from hafw_sim.schedule_file import encode
 from hafw_sim.vocabulary import Refused, check
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Trial:
         return (
             f"{plain(self.result())}\n"
             f"Save as run.hasim.jsonl, and look closer with: hafw sim replay run.hasim.jsonl\n"
-            f"{self.schedule().encode()}"
+            f"{encode(self.schedule())}"
         )
 
     def _problems(self) -> list[str]:

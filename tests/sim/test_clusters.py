@@ -18,7 +18,7 @@ from hafw.config.render import render
 from hafw_sim.clusters import as_pair
 from hafw_sim.lab.pair import Design
 from hafw_sim.play import play
-from hafw_sim.schedule import decode
+from hafw_sim.schedule_file import decode, encode
 from hafw_sim.sim_commands import sim
 from hafw_sim.swarm import draw_schedule
 
@@ -65,7 +65,7 @@ def test_the_faults_are_drawn_for_the_pair_of_the_file(design: Design, tmp_path:
     schedule = draw_schedule(3, pair=pair)
 
     assert schedule.pair.settings() == pair.settings()
-    assert decode(schedule.encode(), "file") == schedule
+    assert decode(encode(schedule), "file") == schedule
     assert play(schedule).violations == []
 
 

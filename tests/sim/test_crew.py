@@ -1,4 +1,4 @@
-"""A campaign has the same result on a Dask cluster as on one machine."""
+"""A campaign has the same result whoever plays it: another Python, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hafw_sim.sim_commands import sim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def _another_engine() -> str:
@@ -76,3 +77,34 @@ def test_without_the_extra_the_command_names_it() -> None:
 
     assert done.exit_code == 2
     assert "install hafw[dask]" in done.stderr
+
+
+def test_another_python_changes_nothing_of_the_result() -> None:
+    alone = campaign(40, 20, jobs=1)
+    spread = campaign(40, 20, jobs=2, python=sys.executable)
+
+    assert spread == alone
+
+
+@pytest.mark.parametrize(
+    ("python", "why"),
+    [
+        ("/nowhere/python", "is no Python that can be run"),
+        ("/bin/true", "does not say which one it is"),
+        ("OLD", "OldPython 2.7.18; 3.11 or newer is needed"),
+        ("ENDS", "a player has ended"),
+    ],
+)
+def test_what_cannot_play_is_refused_with_the_reason(python: str, why: str, tmp_path: Path) -> None:
+    for name, script in (
+        ("OLD", "echo 34017520 OldPython 2.7.18"),
+        ("ENDS", 'test "$1" = -m || echo 51120240 Brief 3.12.0'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    found = str(tmp_path / python) if python.isupper() else python
+
+    done = CliRunner().invoke(sim, ["swarm", "--seeds", "1", "--python", found])
+
+    assert done.exit_code == 2
+    assert why in done.stderr

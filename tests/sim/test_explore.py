@@ -22,7 +22,7 @@ from hafw_sim.explore.search import Search
 from hafw_sim.explore_command import search_all
 from hafw_sim.mutants import MUTANTS, applied
 from hafw_sim.play import play
-from hafw_sim.schedule import decode, load
+from hafw_sim.schedule_file import decode, encode, load
 from hafw_sim.sim_commands import sim
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_a_mutant_is_found_and_its_schedule_shows_the_same(name: str) -> None:
     result = hunt(name)
 
     assert result.finding is not None, str(result)
-    schedule = decode(result.finding.schedule.encode(), "finding")
+    schedule = decode(encode(result.finding.schedule), "finding")
     with applied(MUTANTS[name]):
         assert result.finding.problem in play(schedule).violations
     assert play(schedule).violations == []

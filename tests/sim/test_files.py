@@ -13,7 +13,8 @@ from hafw_sim.draw import Draw
 from hafw_sim.episodes import WITHIN
 from hafw_sim.lab.pair import Design
 from hafw_sim.play import play
-from hafw_sim.schedule import Decision, Pair, Schedule, decode
+from hafw_sim.schedule import Decision, Pair, Schedule
+from hafw_sim.schedule_file import decode, encode
 from hafw_sim.trial import Trial
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def test_a_run_with_a_changed_file_comes_back_from_its_schedule() -> None:
     )
     schedule = Schedule(Pair(), changes, 60 * S)
 
-    again = decode(schedule.encode(), "file")
+    again = decode(encode(schedule), "file")
 
     assert again == schedule
     assert play(again, traced=True).trace == play(schedule, traced=True).trace != ""

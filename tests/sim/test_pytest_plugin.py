@@ -11,7 +11,7 @@ import pytest
 from hafw.config import ConfigError
 from hafw_sim.mutants import MUTANTS, applied
 from hafw_sim.play import Player, play
-from hafw_sim.schedule import decode
+from hafw_sim.schedule_file import decode, encode
 from hafw_sim.trial import Broken, Refused
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_a_trial_is_a_schedule_that_plays_the_same(hafw_world: NewTrial) -> None
     pair.run("30s")
     pair.heal()
 
-    again = Player(decode(pair.schedule().encode(), "file"))
+    again = Player(decode(encode(pair.schedule()), "file"))
     seen: list[Event] = []
     again.world.taps.append(lambda _node, event, _now, _effects: seen.append(event))
     again.play()

@@ -22,6 +22,7 @@ from hafw_sim.report.recording import BOTH, NOBODY, Key, Kind, Tone
 from hafw_sim.report.rows import rows
 from hafw_sim.report.text import plain
 from hafw_sim.schedule import Decision, Pair, Schedule
+from hafw_sim.schedule_file import encode
 from hafw_sim.sim_commands import sim
 from hafw_sim.swarm import draw_schedule
 
@@ -274,7 +275,7 @@ def test_names_and_notes_cannot_break_the_test_file(tmp_path: Path) -> None:
 
 def test_replay_writes_report_and_test(tmp_path: Path) -> None:
     schedule, html, test = (tmp_path / name for name in ("a.hasim.jsonl", "a.html", "test_a.py"))
-    schedule.write_text(CRASH.encode())
+    schedule.write_text(encode(CRASH))
 
     done = CliRunner().invoke(
         sim, ["replay", str(schedule), "--html", str(html), "--pytest", str(test)]

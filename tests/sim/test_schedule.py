@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hafw.core.engine import Engine
 from hafw_sim.play import play
-from hafw_sim.schedule import Decision, Pair, Schedule, ScheduleError, decode
+from hafw_sim.schedule import Decision, Pair, Schedule
+from hafw_sim.schedule_file import ScheduleError, decode, encode
 from hafw_sim.swarm import draw_schedule
 
 HEAD = '{"schema":"hafw.schedule/1","end_ns":1000,"pair":{}}\n'
@@ -26,14 +27,14 @@ def line(decision: str) -> str:
 def test_every_drawn_schedule_comes_back_from_its_file(seed: int) -> None:
     schedule = draw_schedule(seed)
 
-    assert decode(schedule.encode(), "file") == schedule
+    assert decode(encode(schedule), "file") == schedule
 
 
 def test_a_schedule_from_a_file_runs_as_the_seed_does() -> None:
     schedule = draw_schedule(7)
 
     from_seed = play(schedule, traced=True)
-    from_file = play(decode(schedule.encode(), "file"), traced=True)
+    from_file = play(decode(encode(schedule), "file"), traced=True)
 
     assert from_file.trace == from_seed.trace != ""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hafw_sim.play import play
-from hafw_sim.schedule import load
+from hafw_sim.schedule_file import load
 from hafw_sim.stories import STORIES
 
 if TYPE_CHECKING:

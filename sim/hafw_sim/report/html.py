@@ -14,6 +14,7 @@ from hafw_sim.report.recording import BOTH, Kind, Tone
 from hafw_sim.report.rows import rows
 from hafw_sim.report.svg import picture
 from hafw_sim.report.text import again, sums
+from hafw_sim.schedule_file import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,4 +113,4 @@ def _schedule(run: Run) -> Iterator[str]:
         "<p>Save these lines as <code>run.hasim.jsonl</code>, and play them with "
         "<code>hafw sim replay run.hasim.jsonl</code>.</p>"
     )
-    yield f'<pre tabindex="0">{escape(run.schedule.encode())}</pre>'
+    yield f'<pre tabindex="0">{escape(encode(run.schedule))}</pre>'

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hafw_sim.schedule_file import encode
+
 if TYPE_CHECKING:
     from hafw_sim.report.run import Run
 
@@ -18,7 +20,7 @@ Look at it with: hafw sim replay {name}
 """
 
 from hafw_sim.report import watched
-from hafw_sim.schedule import decode
+from hafw_sim.schedule_file import decode
 
 SCHEDULE = (
 {lines}
@@ -37,7 +39,5 @@ def as_test(run: Run) -> str:
         what=first.replace("\\", "/").replace('"""', "'''"),
         name=run.name,
         word=re.sub(r"\W+", "_", run.name.partition(".hasim")[0].rpartition("/")[2]).lower(),
-        lines="\n".join(
-            f"    {line!r}" for line in run.schedule.encode().splitlines(keepends=True)
-        ),
+        lines="\n".join(f"    {line!r}" for line in encode(run.schedule).splitlines(keepends=True)),
     )
