@@ -13,6 +13,7 @@ from uuid import UUID
 
 from hafw.config.addresses import Addresses
 from hafw.config.authority import read_authority
+from hafw.config.clouds import check_clouds
 from hafw.config.engine import to_settings
 from hafw.config.fences import confirms, read_fences
 from hafw.config.groups import read_groups
@@ -94,6 +95,7 @@ def read_cluster(root: Table) -> Cluster | None:
         groups=given(groups),
     )
     check_hold(times, to_settings(cluster, cluster.nodes[0]))
+    check_clouds(root.place, cluster)
     return cluster
 
 

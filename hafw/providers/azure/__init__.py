@@ -17,13 +17,14 @@ from hafw.hooks.hookspecs import (
     FenceRequest,
     Holder,
     PolicyRequest,
+    PrecheckRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence
+from hafw.providers.azure import fence, precheck
 from hafw.providers.azure.calls import FENCE_CALLS
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import check_identity, check_permissions, move_of, mover_of
@@ -32,6 +33,7 @@ from hafw.providers.azure.policy import policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hafw.hooks.findings import Finding
     from hafw.providers.azure.api import Arm
 
 WARM_S: Final = 10.0
@@ -153,6 +155,18 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
     target = fence.target_of(request)
     return look(fence.Machine(_arm(request.options, request.deadline_ns), target), request)
+
+
+@hookimpl
+def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
+    """Identity, credentials, permissions, forwarding, what would undo a fence: by reads alone."""
+    notes = [precheck.vip(vip, _arm(vip.options, vip.deadline_ns)) for vip in request.vips]
+    fenced = request.fence
+    if fenced is not None:
+        notes.append(precheck.target(fenced, _arm(fenced.options, fenced.deadline_ns)))
+    asked = [one.options for one in (*request.vips, fenced) if one is not None]
+    notes += [precheck.credentials(_arm(options, request.deadline_ns)) for options in asked[:1]]
+    return tuple(finding for each in notes for finding in each.found)
 
 
 def _arm(options: Mapping[str, object], until_ns: int) -> Arm:

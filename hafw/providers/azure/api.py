@@ -22,7 +22,7 @@ from azure.identity import DefaultAzureCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.network import NetworkManagementClient
 
-from hafw.hooks.errors import ProviderError, Retryable, UnknownOutcome
+from hafw.hooks.errors import Denied, ProviderError, Retryable, UnknownOutcome
 from hafw.net.clock import boot_ns
 from hafw.providers.azure import calls, metadata, replies
 from hafw.providers.azure.errors import Busy, Unanswered
@@ -59,10 +59,11 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The SDK's clients of one subscription."""
+    """The SDK's clients of one subscription; `credential`: None by plain HTTP."""
 
     network: NetworkManagementClient
     compute: ComputeManagementClient
+    credential: DefaultAzureCredential | None
 
 
 class Arm:
@@ -96,6 +97,19 @@ class Arm:
         """The same, for calls that shall end earlier."""
         until_ns = min(self._until_ns, boot_ns() + int(seconds * 1e9))
         return Arm(self._where, until_ns, self._clients)
+
+    def token_left_s(self) -> float | None:
+        """How long a token of now lasts; None: none is needed. Raises Denied without one."""
+        if self._clients.credential is None:
+            return None
+        scope = f"{self._where.endpoint or ENDPOINT}/.default"
+        try:
+            token = self._clients.credential.get_token(scope)
+        except AzureError as problem:
+            raise Denied(
+                f"no token can be had: {problem}; give this machine a managed identity"
+            ) from None
+        return token.expires_on - time.time()
 
     def nic(self, name: str) -> Document:
         """Read a network interface. Raises Missing where there is none of that name."""
@@ -143,6 +157,7 @@ class Arm:
             id=str(found["id"]),
             vm_id=str(found["properties"]["vmId"]),
             power=next(filter(None, states), "unknown"),
+            scale_set=str((found["properties"].get("virtualMachineScaleSet") or {}).get("id", "")),
         )
 
     def power_off(self, name: str) -> None:
@@ -268,10 +283,12 @@ def connect(subscription: str, endpoint: str, **options: Any) -> Clients:  # noq
     }
     if plain:
         options["authentication_policy"] = SansIOHTTPPolicy()
-    credential: Any = _Nobody() if plain else DefaultAzureCredential()
+    own = None if plain else DefaultAzureCredential()
+    credential: Any = own or _Nobody()
     return Clients(
         network=NetworkManagementClient(credential, subscription, **options),
         compute=ComputeManagementClient(credential, subscription, **options),
+        credential=own,
     )
 
 

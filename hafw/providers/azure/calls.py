@@ -95,7 +95,7 @@ CALLS: Final = (
 )
 MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
     "nic": (NIC_GET, NICS_LIST, NIC_PUT, PERMISSIONS_LIST),
-    "route": (TABLE_GET, TABLE_PUT, PERMISSIONS_LIST),
+    "route": (TABLE_GET, TABLE_PUT, NICS_LIST, PERMISSIONS_LIST),
 }
 """The calls of each mover."""
 FENCE_CALLS: Final = (VM_GET, POWER_OFF, PERMISSIONS_LIST)

@@ -46,6 +46,12 @@ class Document:
         """Whether packets follow what it shows."""
         return self.state == SETTLED
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Those of a network interface."""
+        listed = self.body["properties"].get("ipConfigurations") or []
+        return tuple(str(one["properties"].get("privateIPAddress", "")) for one in listed)
+
     def epoch(self, tag: str) -> int:
         """The epoch that wrote it last, for the VIP of `tag`; 0: none has."""
         found = re.fullmatch(r"epoch (\d+)", str((self.body.get("tags") or {}).get(tag, "")))
@@ -64,11 +70,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A virtual machine as it was read; `power`: the last word of its PowerState."""
+    """A virtual machine as it was read; `power`: the last word of its PowerState.
+
+    `scale_set`: the path of the one that it is in; empty: none.
+    """
 
     id: str
     vm_id: str
     power: str
+    scale_set: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

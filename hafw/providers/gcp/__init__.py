@@ -17,13 +17,14 @@ from hafw.hooks.hookspecs import (
     FenceRequest,
     Holder,
     PolicyRequest,
+    PrecheckRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import fence, health_check
+from hafw.providers.gcp import fence, health_check, precheck
 from hafw.providers.gcp.calls import FENCE_CALLS
 from hafw.providers.gcp.errors import Missing, decided
 from hafw.providers.gcp.orders import (
@@ -38,6 +39,7 @@ from hafw.providers.gcp.orders import (
 from hafw.providers.gcp.policy import policy
 
 if TYPE_CHECKING:
+    from hafw.hooks.findings import Finding
     from hafw.providers.gcp.api import Compute
 
 WARM_S: Final = 10.0
@@ -172,6 +174,20 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
     target = fence.target_of(request)
     return look(fence.Instance(_fencing(request), target, request.deadline_ns), request)
+
+
+@hookimpl
+def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
+    """Identity, credentials, forwarding, permissions, what would undo a fence: by reads alone."""
+    called = [vip for vip in request.vips if not health_check.chosen(vip)]
+    notes = [precheck.vip(vip, _compute(endpoint_of(vip))) for vip in called]
+    if request.fence is not None:
+        notes.append(precheck.target(request.fence, _fencing(request.fence)))
+    endpoints = [endpoint_of(vip) for vip in called]
+    if request.fence is not None:
+        endpoints.append(str(request.fence.options.get("endpoint", "")))
+    notes += [precheck.credentials(_compute(each)) for each in dict.fromkeys(endpoints)]
+    return tuple(finding for each in notes for finding in each.found)
 
 
 def _fencing(request: FenceRequest) -> Compute:

@@ -74,10 +74,14 @@ class Compute:
     """Compute Engine, with this instance's credentials."""
 
     def __init__(self, endpoint: str = "", transport: BaseAdapter | None = None) -> None:
-        """Connect nowhere yet; `transport`: instead of HTTP. Raises Denied without credentials."""
+        """Connect nowhere yet; `transport`: instead of HTTP. Raises Denied without credentials.
+
+        `credentials_kind`: the module of Google's SDK that they come from.
+        """
         metadata.go_direct()
         options = ClientOptions(api_endpoint=endpoint or None)
         credentials = _credentials(endpoint)
+        self.credentials_kind = type(credentials).__module__
         adapter = transport or _Adapter()
 
         def client(kind: Callable[..., Any]) -> Any:  # noqa: ANN401 - the SDK has no types
@@ -109,6 +113,10 @@ class Compute:
             status=str(found.status),
             can_ip_forward=bool(found.can_ip_forward),
             interfaces={nic.name: _interface(nic) for nic in found.network_interfaces},
+            created_by=next(
+                (str(one.value) for one in found.metadata.items if one.key == "created-by"), ""
+            ),
+            local_ssds=sum(disk.type_ == "SCRATCH" for disk in found.disks),
         )
 
     def holders(self, project: str, zone: str, cidr: str, until_ns: int) -> tuple[str, ...]:

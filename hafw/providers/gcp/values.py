@@ -55,12 +55,14 @@ class Interface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """An instance as it was read."""
+    """An instance as it was read. `created_by`: the path of what made it; empty: a person."""
 
     id: int
     status: str
     can_ip_forward: bool
     interfaces: dict[str, Interface]
+    created_by: str = ""
+    local_ssds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.hooks.errors import ProviderError
+from hafw.hooks.findings import Findings
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence
+from hafw.providers.azure import fence, precheck
 from hafw.providers.azure.api import Arm, Where
 from hafw.providers.azure.calls import CALLS, FENCE_CALLS, MOVER_CALLS, Call
 from hafw.providers.azure.errors import decided
@@ -48,6 +49,8 @@ def use_mover(api: Callable[[], Arm], name: str) -> None:
     mover = MOVERS[name]
     for scope, wanted in mover.scopes(api(), move(name, 1)):
         check_permissions(api(), scope, wanted)
+    if name == "route":
+        precheck.forwarding(api(), move(name, 1), Findings("the VIP"))
     for epoch, back in ((1, False), (2, True)):
         arm, order = api(), move(name, epoch, back=back)
         decided(arm, lambda arm=arm, order=order: mover.attach(arm, order))  # type: ignore[misc]

@@ -86,12 +86,16 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vm:
-    """A virtual machine; `power`: the last word of its PowerState."""
+    """A virtual machine; `power`: the last word of its PowerState.
+
+    `scale_set`: the name of the one that it is in; empty: none.
+    """
 
     name: str
     vm_id: str
     power: str = "running"
     guest: Guest = Guest.OBEYS
+    scale_set: str = ""
 
     @property
     def view(self) -> Json:
@@ -103,6 +107,9 @@ class Vm:
         """As a GET shows it."""
         view = {"instanceView": self.view} if expanded else {}
         path = _NETWORK.replace("Microsoft.Network", "Microsoft.Compute")
+        if self.scale_set:
+            in_set = {"id": f"{path}virtualMachineScaleSets/{self.scale_set}"}
+            view |= {"virtualMachineScaleSet": in_set}
         return {
             "id": f"{path}virtualMachines/{self.name}",
             "name": self.name,

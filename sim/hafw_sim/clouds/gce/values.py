@@ -77,7 +77,10 @@ class Nic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A virtual machine. `resets`: how often it was reset; no call shows that."""
+    """A virtual machine. `resets`: how often it was reset; no call shows that.
+
+    `created_by`: the path of the managed group that made it; empty: a person did.
+    """
 
     name: str
     nics: tuple[Nic, ...]
@@ -86,6 +89,8 @@ class Instance:
     status: str = "RUNNING"
     guest: Guest = Guest.OBEYS
     can_ip_forward: bool = True
+    created_by: str = ""
+    local_ssds: int = 0
     resets: int = 0
 
     def json(self, project: str) -> Json:
@@ -100,6 +105,10 @@ class Instance:
             "status": self.status,
             "canIpForward": self.can_ip_forward,
             "networkInterfaces": [nic.json(project) for nic in self.nics],
+            "disks": [{"type": "PERSISTENT"}, *[{"type": "SCRATCH"}] * self.local_ssds],
+            "metadata": {
+                "items": [{"key": "created-by", "value": self.created_by}] * bool(self.created_by)
+            },
         }
 
 

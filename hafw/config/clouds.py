@@ -1,0 +1,60 @@
+"""What the file's protection means in a cloud: where ARP says nothing, and where moves take long.
+
+One rule: these are warnings. How long a move really takes, only the operator's cloud can tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hafw.config.durations import format_duration
+from hafw.config.engine import classes_of
+from hafw.config.vip_options import MOVER, MOVES_NS, VIP_KEYS, move_ns
+from hafw.core.settings import Classes
+
+if TYPE_CHECKING:
+    from hafw.config.model import Cluster
+    from hafw.config.problems import Place
+
+WITHOUT_ARP: Final = frozenset(VIP_KEYS)
+"""Providers whose networks answer every ARP request themselves (docs/aws.md, gcp.md, azure.md)."""
+
+
+def check_clouds(root: Place, cluster: Cluster) -> None:
+    """Warn of what lets no takeover happen, or finish, in a cloud."""
+    _check_best_effort(root, cluster)
+    _check_lease(root, cluster)
+
+
+def _check_best_effort(root: Place, cluster: Cluster) -> None:
+    """It asks who answers for a VIP, which cannot be asked there."""
+    for group in cluster.groups:
+        clouds = sorted({vip.provider for vip in group.resources} & WITHOUT_ARP)
+        if clouds and classes_of(cluster, group) == Classes.BEST_EFFORT:
+            root.at("cluster").at("protection").warning(
+                f"best-effort is all that group {group.id} has, and gives no takeover on "
+                f"{' and '.join(clouds)}, where nothing tells whether anybody answers for a VIP",
+                "add a lease store (authority.lease) or a fence (nodes.NAME.fence)",
+            )
+
+
+def _check_lease(root: Place, cluster: Cluster) -> None:
+    """No start outlives its lease."""
+    slow = [
+        vip
+        for group in cluster.groups
+        for vip in group.resources
+        if (vip.provider, dict(vip.options).get(MOVER)) in MOVES_NS
+    ]
+    longest = max(slow, key=move_ns, default=None)
+    if longest is None or cluster.authority is None:
+        return
+    ttl_ns, needed_ns = cluster.authority.lease_ttl_ns, move_ns(longest)
+    if ttl_ns < needed_ns:
+        root.at("authority").at("lease_ttl").warning(
+            f"{format_duration(ttl_ns)} is shorter than {format_duration(needed_ns)}, which a move "
+            f"by {dict(longest.options)[MOVER]} of {longest.provider} may take, and no start "
+            "outlives its lease: a takeover that takes longer never finishes",
+            f"use {format_duration(needed_ns)}, or what a move of yours takes (hafw precheck "
+            "--live-probe measures it)",
+        )
