@@ -362,7 +362,7 @@ def test_who_served_shoots_at_once() -> None:
     orders = run(engine)
 
     assert [order.op for order in orders] == [fencing.op]
-    assert orders[0].op.kind is OpKind.FENCE
+    assert (orders[0].op.kind, orders[0].op.group, orders[0].op.index) == (OpKind.FENCE, 0, 0)
     assert orders[0].op.id.epoch == group.epoch
     assert orders[0].op.deadline_ns == engine.now_ns + engine.settings.fence_budget_ns
     assert fencing.ordered_ns == engine.now_ns

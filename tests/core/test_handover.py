@@ -769,3 +769,23 @@ def test_a_failback_that_the_file_does_not_want_wakes_nobody() -> None:
     group.failback_seen_ns = engine.now_ns + 1 - DEADTIME_NS
 
     assert handover.next_ns(group, engine) == FOREVER
+
+
+@pytest.mark.parametrize("what", ["ask", "quarantine"])
+def test_what_is_over_hides_nothing_that_comes(what: str) -> None:
+    group, engine = unheld()
+    group.offer_no, group.offer_deadline_ns = 3, engine.now_ns + 5
+    if what == "ask":
+        group.ask_deadline_ns = engine.now_ns
+    else:
+        group.quarantine_ns = engine.now_ns
+
+    assert handover.next_ns(group, engine) == engine.now_ns + 5
+
+
+@pytest.mark.parametrize("past_ns", [0, 1], ids=["now", "past"])
+def test_nothing_is_woken_for_what_is_due_already(past_ns: int) -> None:
+    group, engine = unheld()
+    group.offer_no, group.offer_deadline_ns = 3, engine.now_ns - past_ns
+
+    assert handover.next_ns(group, engine) == FOREVER

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.core import hearing
+from hafw.core.handover import OFFER_NS
 from hafw.core.model import (
     REFLECTED_PATH,
     BeatHeard,
@@ -14,10 +15,12 @@ from hafw.core.model import (
     Note,
     OpKind,
     Phase,
+    Refusal,
     Reincarnate,
     SendBeat,
     StartOp,
 )
+from hafw.core.settings import SECOND, Timing
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 
@@ -133,6 +136,73 @@ def test_who_is_told_of_what_it_has_not_done_yet_begins_a_new_incarnation(
         Reincarnate(engine.incarnation + later)
     ]
     assert any(isinstance(each, Note) and each.name == "state.rolled_back" for each in effects)
+
+
+# --- a restart of the other agent -------------------------------------------------------------
+
+DEADTIME_NS = 10 * SECOND
+
+
+def restarted(world: World, before: dict[int, GroupBeat], silence_ns: int = 0) -> Engine:
+    """Beta learns that alpha's agent was started again, and what alpha had said before."""
+    engine = engine_of(world, BETA)
+    hearing._peer_restarted(before, silence_ns, engine)
+    return engine
+
+
+def test_what_was_granted_and_answered_to_the_start_before_counts_no_longer() -> None:
+    world = running_pair()
+    group = engine_of(world, BETA).groups[1]
+    group.granted_no, group.reply_no, group.refusal = 3, 4, Refusal.BUSY
+
+    restarted(world, {})
+
+    assert (group.granted_no, group.reply_no, group.refusal) == (0, 0, Refusal.NONE)
+
+
+@pytest.mark.parametrize(
+    ("phase", "silence_ns", "returns"),
+    [
+        (Phase.ACTIVE, 0, True),
+        (Phase.STOPPING, DEADTIME_NS - 1, True),
+        (Phase.ACTIVE, DEADTIME_NS, False),
+        (Phase.CLEAR, 0, False),
+    ],
+)
+def test_a_group_returns_to_the_agent_that_held_it_and_is_back_within_deadtime(
+    phase: Phase, silence_ns: int, *, returns: bool
+) -> None:
+    world = running_pair()
+    word = engine_of(world, BETA).peer.groups[1]._replace(phase=phase)
+
+    engine = restarted(world, {1: word}, silence_ns)
+
+    until_ns = engine.now_ns + max(DEADTIME_NS, OFFER_NS)
+    assert engine.returning == ({1: until_ns} if returns else {})
+
+
+def test_a_group_of_which_nothing_was_said_does_not_return() -> None:
+    assert restarted(running_pair(), {}).returning == {}
+
+
+def test_where_deadtime_is_longer_than_an_offer_a_group_may_return_for_as_long() -> None:
+    slow = Timing(keepalive_ns=3 * SECOND, deadtime_ns=30 * SECOND, initdead_ns=60 * SECOND)
+    world = running_pair(timing=slow)
+
+    engine = restarted(world, dict(engine_of(world, BETA).peer.groups))
+
+    assert engine.returning == {1: engine.now_ns + 30 * SECOND}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_restart_is_told_where_there_was_a_start_before(*, known: bool) -> None:
+    world = running_pair()
+    engine = engine_of(world, BETA)
+    engine._effects = []
+
+    restarted(world, dict(engine.peer.groups) if known else {})
+
+    assert [e.name for e in engine._effects if isinstance(e, Note)] == ["peer.restarted"] * known
 
 
 # --- two holders ------------------------------------------------------------------------------

@@ -587,7 +587,7 @@ def test_one_request_at_a_time_and_none_lasts_longer_than_a_period(kind: OpKind)
 
     assert request is not None
     assert request.op is lease.op
-    assert (request.op.kind, request.op.group) == (kind, group.id)
+    assert (request.op.kind, request.op.group, request.op.index) == (kind, group.id, 0)
     assert request.op.deadline_ns == engine.now_ns + RENEW_NS
     assert lease.ordered_ns == engine.now_ns
     assert ordered(group, engine) is None

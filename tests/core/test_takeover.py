@@ -931,7 +931,7 @@ def test_the_address_is_probed_in_the_last_third_of_the_wait() -> None:
 
     assert starts(engine, OpKind.PROBE) == 1
     assert group.probe is not None
-    assert group.probe.group == group.id
+    assert (group.probe.group, group.probe.index) == (group.id, 0)
     assert group.probe.deadline_ns == engine.now_ns + engine.probe_budget_ns
     wait = wait_ns(engine.settings.shut_ns, engine.settings)
     assert takeover.due_ns(group, engine) - engine.now_ns == wait // 3
