@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WITHIN_S: Final = 20.0
 """How long the plugins may take, the import of a cloud's SDK included."""
 PROBE_WITHIN_S: Final = 600.0
-"""The same for a live probe: moving an address there and back takes some clouds minutes."""
+"""The same where an address is moved there and back, which takes some clouds minutes."""
 GRACE_S: Final = 5.0
 """How much later than its deadline a plugin may come back."""
 
@@ -50,14 +50,17 @@ def precheck(target: Target, *, as_json: bool, live_probe: bool, probe_address: 
 
     Exit status: 0 nothing is wrong, 1 something is, 9 the cluster file is not valid.
     """
-    from hafw.cli.prechecks import bounded, report
+    from hafw.cli.prechecks import bounded, plugins, report
 
     if probe_address and not live_probe:
         raise click.UsageError("--probe-address is for --live-probe")
     subject, found = _subject(target)
     if live_probe:
         _check_unused(subject, probe_address)
-        found = bounded.run(_probes(subject, probe_address), PROBE_WITHIN_S + GRACE_S)
+        within_s = PROBE_WITHIN_S if probe_address else WITHIN_S
+        found = bounded.run(plugins.probes(subject, within_s, probe_address), within_s + GRACE_S)
+        if not found:
+            click.echo("no plugin of this cluster file has a live probe", err=True)
     else:
         found += bounded.run(_checks(subject), WITHIN_S + GRACE_S)
     if as_json:
@@ -113,12 +116,6 @@ def _checks(subject: Subject) -> list[Check]:
         Check("lease store", partial(lease.check, subject, WITHIN_S)),
         *plugins.prechecks(subject, WITHIN_S),
     ]
-
-
-def _probes(subject: Subject, address: str) -> list[Check]:
-    from hafw.cli.prechecks import plugins
-
-    return plugins.probes(subject, PROBE_WITHIN_S, address)
 
 
 def _check_unused(subject: Subject, address: str) -> None:

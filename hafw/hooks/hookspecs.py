@@ -361,6 +361,11 @@ class ProbeRequest(PrecheckRequest):
 
     address: str = ""
 
+    @property
+    def one_of_each_mover(self) -> tuple[VipRequest, ...]:
+        """What is tried is the mover: one VIP of each is enough."""
+        return tuple({vip.options.get("mover"): vip for vip in self.vips}.values())
+
 
 @hookspec(firstresult=True)
 def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...] | None:

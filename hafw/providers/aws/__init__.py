@@ -19,6 +19,7 @@ from hafw.hooks.hookspecs import (
     Holder,
     PolicyRequest,
     PrecheckRequest,
+    ProbeRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
@@ -165,6 +166,18 @@ def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
     if request.fence is not None:
         notes.append(precheck.target(request.fence, _ec2(request.fence)))
     return tuple(finding for each in notes for finding in each.found)
+
+
+@hookimpl
+def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
+    """Compare EC2's refusals and delays with what the movers assume of them."""
+    found: list[Finding] = []
+    for vip in request.one_of_each_mover:
+        mover, ec2 = _mover(vip), _ec2(vip)
+        from hafw.providers.aws.probe import probe  # noqa: PLC0415 - with the SDK
+
+        found += probe(mover, vip, ec2, request.address).found
+    return tuple(found)
 
 
 def _check_identity(request: VipRequest) -> None:

@@ -18,13 +18,14 @@ from hafw.hooks.hookspecs import (
     Holder,
     PolicyRequest,
     PrecheckRequest,
+    ProbeRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence, precheck
+from hafw.providers.azure import fence, precheck, probe
 from hafw.providers.azure.calls import FENCE_CALLS
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import check_identity, check_permissions, move_of, mover_of
@@ -166,6 +167,19 @@ def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
         notes.append(precheck.target(fenced, _arm(fenced.options, fenced.deadline_ns)))
     asked = [one.options for one in (*request.vips, fenced) if one is not None]
     notes += [precheck.credentials(_arm(options, request.deadline_ns)) for options in asked[:1]]
+    return tuple(finding for each in notes for finding in each.found)
+
+
+@hookimpl
+def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
+    """Compare Azure's refusals and delays with what movers and fence assume of them."""
+    notes = [
+        probe.probe(vip, _arm(vip.options, vip.deadline_ns), request.address)
+        for vip in request.one_of_each_mover
+    ]
+    fenced = request.fence
+    if fenced is not None:
+        notes.append(probe.power(fenced, _arm(fenced.options, fenced.deadline_ns)))
     return tuple(finding for each in notes for finding in each.found)
 
 

@@ -18,6 +18,7 @@ from hafw.hooks.hookspecs import (
     Holder,
     PolicyRequest,
     PrecheckRequest,
+    ProbeRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
@@ -37,6 +38,7 @@ from hafw.providers.gcp.orders import (
     mover_of,
 )
 from hafw.providers.gcp.policy import policy
+from hafw.providers.gcp.probe import probe
 
 if TYPE_CHECKING:
     from hafw.hooks.findings import Finding
@@ -187,6 +189,14 @@ def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
     if request.fence is not None:
         endpoints.append(str(request.fence.options.get("endpoint", "")))
     notes += [precheck.credentials(_compute(each)) for each in dict.fromkeys(endpoints)]
+    return tuple(finding for each in notes for finding in each.found)
+
+
+@hookimpl
+def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
+    """Compare Compute Engine's refusals and delays with what the movers assume of them."""
+    called = [vip for vip in request.one_of_each_mover if not health_check.chosen(vip)]
+    notes = [probe(vip, _compute(endpoint_of(vip)), request.address) for vip in called]
     return tuple(finding for each in notes for finding in each.found)
 
 
