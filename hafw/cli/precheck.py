@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WITHIN_S: Final = 20.0
 """How long the plugins may take, the import of a cloud's SDK included."""
+LEASE_WITHIN_S: Final = 10.0
+"""The same for the lease store: what takes longer than this would be of no use to a lease."""
 PROBE_WITHIN_S: Final = 600.0
 """The same where an address is moved there and back, which takes some clouds minutes."""
 GRACE_S: Final = 5.0
@@ -113,7 +115,7 @@ def _checks(subject: Subject) -> list[Check]:
         Check(node, partial(machine.clock, subject)),
         Check(node, partial(machine.guest_agent, subject)),
         Check("ping nodes", partial(pings.check, subject)),
-        Check("lease store", partial(lease.check, subject, WITHIN_S)),
+        Check("lease store", partial(lease.check, subject, LEASE_WITHIN_S)),
         *plugins.prechecks(subject, WITHIN_S),
     ]
 

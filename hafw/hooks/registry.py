@@ -14,11 +14,10 @@ import pluggy
 
 from hafw.hooks import hookspecs
 from hafw.hooks.errors import Misconfigured, Retryable
+from hafw.hooks.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from hafw.hooks.findings import Finding
 
 GROUP = "hafw"
 """The entry point group in which packages offer plugins."""
@@ -75,7 +74,10 @@ class Registry:
     def findings(self, hook: str, plugin: str, request: hookspecs.PrecheckRequest) -> list[Finding]:
         """What a plugin's precheck or live probe found; one that has no such hook finds nothing."""
         caller = self._caller(plugin, hook)
-        return [] if caller is None else list(caller(request=request) or ())
+        found = [] if caller is None else list(caller(request=request) or ())
+        if any(not isinstance(one, Finding) for one in found):
+            raise Misconfigured(f'{hook} of "{plugin}" answers with what is no finding; update it')
+        return found
 
     def call(self, provider: str, hook: str, **arguments: object) -> object:
         """Call `hook` of one provider, inside every wrapper that is registered.

@@ -6,7 +6,7 @@ One rule: all checks get the same, read once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from hafw.cli.status_model import GroupStatus, Status
     from hafw.config.keys import Key
     from hafw.config.model import Cluster
+
+HEARD: Final = frozenset({"up", "late"})
+"""States of a node whose words of now are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Subject:
     def hears_peer(self) -> bool:
         """Whether the agent hears the other one."""
         nodes = self.status.nodes if self.status is not None else ()
-        return any(node.name == self.peer and node.state == "up" for node in nodes)
+        return any(node.name == self.peer and node.state in HEARD for node in nodes)
 
     def group(self, number: int) -> GroupStatus | None:
         """What the agent says of a group."""
