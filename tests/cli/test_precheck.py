@@ -289,12 +289,13 @@ def test_a_fence_must_read_its_target(
 # --- checks that do not behave ----------------------------------------------------------------
 
 
-def test_a_check_that_raises_is_a_finding_and_no_end() -> None:
+@pytest.mark.parametrize("problem", [ZeroDivisionError(), SystemExit(3), KeyboardInterrupt()])
+def test_a_check_that_raises_is_a_finding_and_no_end(problem: BaseException) -> None:
     well = Findings("well")
     well.ok("a", "it is")
 
     def breaks() -> list[Finding]:
-        raise ZeroDivisionError
+        raise problem
 
     findings = bounded.run(
         [bounded.Check("broken", breaks), bounded.Check("well", lambda: well.found)], 5.0

@@ -13,6 +13,7 @@ from hafw.hooks.errors import Misconfigured
 from hafw.hooks.hookspecs import (
     Holder,
     LeaseRequest,
+    PrecheckRequest,
     VipObservation,
     VipReceipt,
     VipRequest,
@@ -40,6 +41,22 @@ def hafw_warm(requests):
 @hookimpl
 def hafw_vip_attach(request):
     raise AssertionError("nobody asked for this provider")
+'''
+CHECKED: Final = '''
+"""A plugin with a precheck, whose live probe answers nonsense."""
+
+from hafw.hooks.findings import Finding, Verdict
+from hafw.hooks.hookspecs import hookimpl
+
+
+@hookimpl
+def hafw_precheck(request):
+    return (Finding(id="trial.well", verdict=Verdict.OK, where="trial", what="it is well"),)
+
+
+@hookimpl
+def hafw_live_probe(request):
+    return ("well",)
 '''
 TYPO: Final = '''
 """A plugin whose author mistyped a hook."""
@@ -265,3 +282,20 @@ def test_the_keys_of_the_cluster_are_shown_nowhere() -> None:
     request = replace(lease("vault://one"), keys=(Key(1, b"secret"),))
 
     assert "secret" not in repr(request)
+
+
+def test_a_precheck_is_left_out_by_whoever_has_none() -> None:
+    nothing = PrecheckRequest(deadline_ns=0)
+
+    assert Registry([PROVIDER]).findings("hafw_precheck", PROVIDER, nothing) == []
+
+
+def test_only_findings_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, monkeypatch, "checked", CHECKED)
+    registry, nothing = Registry(["checked"]), PrecheckRequest(deadline_ns=0)
+
+    found = registry.findings("hafw_precheck", "checked", nothing)
+
+    assert [one.id for one in found] == ["trial.well"]
+    with pytest.raises(Misconfigured, match="answers with what is no finding"):
+        registry.findings("hafw_live_probe", "checked", nothing)

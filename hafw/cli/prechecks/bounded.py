@@ -44,7 +44,7 @@ def run(checks: Sequence[Check], within_s: float) -> list[Finding]:
 def _run(check: Check) -> None:
     try:
         check.found = list(check.run())
-    except Exception as problem:  # noqa: BLE001 - a plugin may raise anything
+    except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
         notes = Findings(check.where)
         what = f"the check itself failed: {type(problem).__name__}: {problem}"
         notes.error("precheck.failed", what, "report this, with the versions of hafw and the SDK")
