@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from hafw.agent import clock, statefile
+from hafw.agent.guard import Guard
 from hafw.agent.journal import Journal
 from hafw.agent.orders import Orders
 from hafw.agent.reload import refusal
@@ -113,6 +114,8 @@ class Driver:
         self.engine = self._new_engine(settings)
         self.journal = Journal(state_dir / "journal", self._loop, self.engine)
         self.traffic = Traffic(cluster, settings, keys, self.engine.incarnation, self.step)
+        self._inert = False
+        self.guard = self._new_guard()
         self._open_sockets()
         self.supervisor = Supervisor(
             self._loop, self._orders.hello(), self._worker_changed, self._worker_replied
@@ -144,6 +147,31 @@ class Driver:
             met_before=state.met,
         )
 
+    def _new_guard(self) -> Guard | None:
+        """What arms the watchdog, where the file names one."""
+        node = self.settings.node
+        if self.cluster.watchdogs[node] is None:
+            return None
+        return Guard(
+            self.cluster,
+            node,
+            self.engine.incarnation,
+            self._loop,
+            on_armed=self._guard_armed,
+            on_pill=self._condemned,
+            note=self.note,
+        )
+
+    def _guard_armed(self) -> None:
+        if self.supervisor.warm:
+            self._worker_changed(True, "")  # noqa: FBT003 - a callback's one flag
+
+    def _condemned(self) -> None:
+        """This machine goes off: until then it serves nothing, and shoots nobody either."""
+        self._inert = True
+        self.vips.abandon()
+        self.supervisor.stop()
+
     # --- sockets ------------------------------------------------------------------------------
 
     def _open_sockets(self) -> None:
@@ -170,6 +198,8 @@ class Driver:
     def start(self) -> None:
         """Begin: report the interfaces, start the worker, arm the timer."""
         self._read_interfaces()
+        if self.guard is not None:
+            self.guard.start()
         self.supervisor.start()
         self._tick()
 
@@ -235,6 +265,8 @@ class Driver:
 
     def step(self, event: Event) -> None:
         """One event in, its effects out."""
+        if self._inert:
+            return
         now = clock.now()
         try:
             effects = self.engine.step(event, now)
@@ -356,7 +388,8 @@ class Driver:
     def _worker_changed(self, up: bool, why: str) -> None:  # noqa: FBT001 - a callback's one flag
         if why:
             self.note("worker.trouble", f"the worker is replaced: {why}")
-        self.step(WorkerChanged(up))
+        if not up or self.guard is None or self.guard.armed:  # else nothing may be taken yet
+            self.step(WorkerChanged(up))
 
     # --- operators ----------------------------------------------------------------------------
 
@@ -388,6 +421,8 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self.supervisor.stop()
+        if self.guard is not None:
+            self.guard.close(disarm=for_good)
         for reader in self._readers:
             self._loop.remove_reader(reader)
         self.traffic.close()

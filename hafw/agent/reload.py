@@ -40,6 +40,7 @@ def _fixed(cluster: Cluster) -> dict[str, object]:
         "links": cluster.links,
         "ping nodes": cluster.ping,
         "lease store": cluster.authority,
+        "watchdogs": cluster.watchdogs,
         "fences": (cluster.fences, cluster.protection is Protection.FENCED_AND_LEASED),
         **groups,
     }

@@ -244,7 +244,7 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
         yield "the cluster files of the two nodes differ", "make them equal, then hafw reload"
     if not engine.trusted:
         yield f"joined as standby: {engine.distrust}", "it ends when the other node is heard"
-    if not engine.worker_up:
+    if not engine.worker_up and not driver.supervisor.warm:
         yield f"the worker is not up: {driver.supervisor.trouble}", "see hafw events"
     if engine.settings.reflect and engine.peer.alive() and not engine.peer.known(engine.settings):
         yield (
@@ -257,6 +257,14 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
             f"{peer} could not be switched off: {engine.fencing.trouble}",
             f"hafw fence status {peer}",
         )
+    yield from _host_warnings(driver)
+
+
+def _host_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
+    """What is wrong with what this node's agent uses, and what to do about it."""
+    engine = driver.engine
+    if driver.guard is not None and driver.guard.trouble:
+        yield driver.guard.trouble, "see watchdog and fence of this node in the cluster file"
     if driver.control_trouble:
         yield driver.control_trouble, "see control_group under [agent] in the cluster file"
     if driver.journal.trouble:

@@ -107,7 +107,6 @@ METHODS: Final[Mapping[str, Method]] = {
     "sbd": Method(
         60 * SECOND,
         {"device": Option(Kind.PATH, required=True)},
-        proves_nothing="in this version the agent arms no watchdog for it",
     ),
     "manual": Method(10 * MINUTE, {"directory": Option(Kind.PATH)}),
     "ssh": Method(

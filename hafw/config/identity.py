@@ -20,7 +20,7 @@ HASH_BYTES: Final = 8
 
 OF_ONE_NODE: Final = frozenset({"control_group", "warnings"})
 """What is none of the other node's business."""
-ADDED_LATER: Final = frozenset({"authority", "fence_delay_ns", "fences"})
+ADDED_LATER: Final = frozenset({"authority", "fence_delay_ns", "fences", "watchdogs"})
 """What counts only where it is written, so that a rolling upgrade is no drift."""
 
 

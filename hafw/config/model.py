@@ -30,6 +30,9 @@ DEFAULT_LEASE_TTL_NS: Final = 20 * SECOND
 DEFAULT_FENCE_DELAY_NS: Final = 5 * SECOND
 """Longer than a device needs to switch a machine off."""
 
+PILL_METHOD: Final = "sbd"
+"""The fence that needs a watchdog in its target."""
+
 DEFAULT_KEY_FILE: Final = "/etc/hafw/cluster.key"
 
 
@@ -133,11 +136,20 @@ class Fence:
     timeout_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Watchdog:
+    """What switches a node off unless its agent pets it; it counts whole seconds."""
+
+    device: Path
+    timeout_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """The whole file. Nodes are numbered 0 and 1 in the order in which the file names them.
 
     `fences`: how each node is switched off by the other: levels, tried in this order.
+    `watchdogs`: what each node arms for the fence `sbd`.
     `control_group`: the user group whose members may give orders to an agent, beside root.
     """
 
@@ -155,6 +167,7 @@ class Cluster:
     authority: Authority | None = None
     fence_delay_ns: int = DEFAULT_FENCE_DELAY_NS
     fences: tuple[tuple[Fence, ...], tuple[Fence, ...]] = ((), ())
+    watchdogs: tuple[Watchdog | None, Watchdog | None] = (None, None)
     control_group: str | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
 
@@ -164,6 +177,13 @@ class Cluster:
             if node.casefold() == name.casefold():
                 return number
         raise UnknownNode(name, self.nodes)
+
+    def pill_disk(self, number: int) -> str | None:
+        """The disk on which a node looks for poison pills; None if nobody writes any."""
+        for level in self.fences[number]:
+            if level.method == PILL_METHOD:
+                return str(dict(level.options)["device"])
+        return None
 
     def group(self, group_id: int) -> Group:
         """The group with this id. Raises KeyError when there is none."""

@@ -55,8 +55,11 @@ def _head(cluster: Cluster) -> str:
 
 def _nodes(cluster: Cluster) -> str:
     lines = ["# Names equal `uname -n` on each node; the first is the primary."]
-    for name, levels in zip(cluster.nodes, cluster.fences, strict=True):
+    for name, levels, dog in zip(cluster.nodes, cluster.fences, cluster.watchdogs, strict=True):
         lines.append(f"[nodes.{_key(name)}]")
+        if dog is not None:
+            lines += [f"[nodes.{_key(name)}.watchdog]", f"device = {_quoted(dog.device)}"]
+            lines.append(f"timeout = {_time(dog.timeout_ns)}")
         for level in levels:
             lines += [f"[[nodes.{_key(name)}.fence]]", f"method = {_quoted(level.method)}"]
             lines += [f"{key} = {_scalar(value)}" for key, value in level.options]

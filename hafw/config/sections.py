@@ -21,12 +21,13 @@ from hafw.config.links import read_links, read_ping
 from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
 from hafw.config.table import given
 from hafw.config.timing import check_hold, read_timing
+from hafw.config.watchdogs import read_watchdog
 
 if TYPE_CHECKING:
-    from hafw.config.model import Fence
+    from hafw.config.model import Fence, Watchdog
     from hafw.config.table import Table
 
-    _Node = tuple[str, tuple[Fence, ...]]
+    _Node = tuple[str, tuple[Fence, ...], Watchdog | None]
 
 NODES: Final = 2
 """hafw is for two machines."""
@@ -60,7 +61,7 @@ def read_cluster(root: Table) -> Cluster | None:
     groups = read_groups(root, nodes, addresses)
     root.finish()
 
-    confirmed = fenced is not None and any(confirms(levels) for _, levels in fenced)
+    confirmed = fenced is not None and any(confirms(levels) for _, levels, _ in fenced)
     if protection is Protection.FENCED_AND_LEASED and not (confirmed and authority):
         head.at("protection").error(
             "this needs fences that confirm and a lease store",
@@ -91,6 +92,7 @@ def read_cluster(root: Table) -> Cluster | None:
         authority=authority,
         fence_delay_ns=given(fence_delay_ns),
         fences=(given(fenced)[0][1], given(fenced)[1][1]),
+        watchdogs=(given(fenced)[0][2], given(fenced)[1][2]),
         control_group=control_group,
         groups=given(groups),
     )
@@ -144,7 +146,7 @@ def _read_nodes(root: Table) -> tuple[_Node, _Node] | None:
     """The two nodes, in the order of the file. A malformed name still names its node."""
     table = root.table_or_empty("nodes")
     names = table.rest()
-    nodes = [(name, _read_node(table, name)) for name in names]
+    nodes = [(name, *_read_node(table, name)) for name in names]
     if len(names) != NODES:
         listed = ", ".join(names) or "none"
         table.place.error(
@@ -158,22 +160,23 @@ def _read_nodes(root: Table) -> tuple[_Node, _Node] | None:
     return first, second
 
 
-def _read_node(nodes: Table, name: str) -> tuple[Fence, ...]:
-    """One node: how the other switches it off."""
+def _read_node(nodes: Table, name: str) -> tuple[tuple[Fence, ...], Watchdog | None]:
+    """One node: how the other switches it off, and what it arms for that."""
     if _NODE_NAME.fullmatch(name) is None:
         nodes.at(name).error(f'"{name}" is no host name', "write what `uname -n` says there")
     node = nodes.table(name)
     if node is None:
-        return ()
+        return (), None
     fences = read_fences(node, name)
+    watchdog = read_watchdog(node, name, fences)
     for key in node.rest():
         if node.holds_table(key):
             node.table(key)
             node.at(key).error(
                 "a node has no such table", f'quote a name with dots: [nodes."{name}.{key}"]'
             )
-    node.finish(known=["fence"])
-    return fences
+    node.finish(known=["fence", "watchdog"])
+    return fences, watchdog
 
 
 def _read_agent(root: Table) -> str | None:

@@ -1,7 +1,7 @@
 """The fence `sbd`: a poison pill on a disk that both nodes see, and a watchdog in the target.
 
 One rule: the pill proves nothing; what proves that the target is off is that its guard had armed a
-watchdog, and that the time has passed after which no guard can have petted it (`hafw.net.pill`).
+watchdog, and that the time has passed after which no guard can have petted it (`hafw.pill`).
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from hafw import pill
 from hafw.fence_options import Options, pause, remaining_s
 from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import FenceReceipt, FenceRequest, Power, Sighting, hookimpl
-from hafw.net import pill
 from hafw.net.clock import boot_ns
 from hafw.sectors import Damaged, Layout, Sectors
 
 if TYPE_CHECKING:
-    from hafw.net.pill import Guard
+    from hafw.pill import Guard
 
 METHOD: Final = "sbd"
 OPTIONS: Final = ("device",)
-LAYOUT: Final = Layout(b"hafwpill", 1, pill.UNITS, "disk of poison pills")
+LAYOUT: Final = Layout(*pill.DISK)
 LOOK_S: Final = 0.2
 """Between two looks for what the target says."""
 AGREEING: Final = 2

@@ -42,6 +42,9 @@ password_file = "/etc/hafw/pdu"
 """
 
 
+DOG = '[nodes.beta.watchdog]\ndevice = "/dev/watchdog0"\n'
+
+
 def fenced(tables: str) -> str:
     return changed("[nodes.beta]\n", f"[nodes.beta]\n{tables}")
 
@@ -196,7 +199,7 @@ username = "hafw"
 password_file = "/etc/hafw/bmc"
 insecure = true
 """,
-    "sbd": 'device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4-part2"',
+    "sbd": f'device = "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4-part2"\n{DOG}',
     "ssh": 'address = "10.1.1.101"\nidentity_file = "/etc/hafw/id"',
     "aws": 'instance_id = "i-0fedcba9876543210"',
     "azure": """
@@ -281,7 +284,6 @@ def test_a_controller_that_could_be_anybody_is_warned_of() -> None:
     ("method", "why"),
     [
         ("ssh", "ssh: it only asks the machine itself"),
-        ("sbd", "sbd: in this version the agent arms no watchdog for it"),
     ],
 )
 def test_a_method_that_proves_nothing_is_warned_of(method: str, why: str) -> None:

@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from hafw import pill
 from hafw.fences.sbd import LAYOUT
 from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import Power
-from hafw.net import pill
 from hafw.net.clock import boot_ns
-from hafw.net.pill import Guard, Pill, Verdict
+from hafw.pill import Guard, Pill, Verdict
 from hafw.sectors import UNIT, Sectors
 from hafw.testing.fences import BlindFenceConformance, Shooter
 from tests.stores.test_disk import loop_device
@@ -295,7 +295,7 @@ def test_both_nodes_agree_on_slots_whatever_the_case() -> None:
 def test_the_units_of_a_disk_do_not_overlap() -> None:
     units = [0, *map(pill.pill_unit, (0, 1)), *map(pill.guard_unit, (0, 1))]
 
-    assert units == list(range(pill.UNITS))
+    assert units == list(range(LAYOUT.units))
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,11 @@ def a_stage(tmp_path: Path) -> Iterator[Stage]:
             watch = stack.enter_context(Watch(lab, vips))
             agents = pair(lab, tmp_path, chosen)
             switch = stack.enter_context(agents.power_switch()) if chosen.power else None
+            dogs = stack.enter_context(agents.dogs()) if chosen.pills else None
             stack.callback(lambda: print(agents.last_words()))  # noqa: T201 - shown if it failed
             if steady:
                 agents.start_steady()
-            return Scene(lab, watch, agents, switch)
+            return Scene(lab, watch, agents, switch, dogs)
 
         yield stage
 

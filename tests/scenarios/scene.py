@@ -15,6 +15,7 @@ from hafw_sim.lab.topology import VIP
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
+    from hafw_sim.lab.dogs import Dogs
     from hafw_sim.lab.lab import Lab
     from hafw_sim.lab.node import Node
     from hafw_sim.lab.pair import Pair, Status
@@ -39,6 +40,7 @@ class Scene:
     watch: Watch
     pair: Pair
     switch: PowerSwitch | None = None
+    dogs: Dogs | None = None
 
     @property
     def alpha(self) -> Node:

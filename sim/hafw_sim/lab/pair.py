@@ -19,6 +19,7 @@ from hafw.agent.statefile import initialise
 from hafw.config.durations import format_duration
 from hafw.config.keys import new_key, render_keys
 from hafw.config.model import (
+    PILL_METHOD,
     Authority,
     Cluster,
     Fence,
@@ -31,9 +32,11 @@ from hafw.config.model import (
     Ping,
     Protection,
     Vip,
+    Watchdog,
 )
 from hafw.config.render import render
 from hafw.core.settings import MS, SECOND, Timing
+from hafw_sim.lab.dogs import Dogs
 from hafw_sim.lab.power import METHOD, PowerSwitch
 from hafw_sim.lab.topology import ALPHA, BETA, GATEWAY, VIP, Lan
 
@@ -52,6 +55,9 @@ QUICK: Final = Timing(
 )
 """Times that forgive the scheduling of a busy test machine, and keep a test short."""
 NAMES: Final = ("alpha", "beta")
+DOG_NS: Final = 2 * SECOND
+"""The nodes' watchdogs strike after this time."""
+PILL_DISK_BYTES: Final = 64 * 1024
 WITNESS_PORT: Final = 7411
 START_TIMEOUT_S: Final = 30.0
 _LOOK_S: Final = 0.02
@@ -64,7 +70,8 @@ class Design:
     """What a pair's cluster file says. Group n prefers alpha if n is odd, beta if it is even.
 
     `witness`: the gateway is the host of a witness, which keeps the groups' leases. `power`: each
-    node can switch the other off, by the lab's power switch; or else as `fences` says. `provider`
+    node can switch the other off, by the lab's power switch; `pills`: by a pill on a shared disk,
+    with a watchdog of the lab's in each node; or else as `fences` says. `provider`
     moves the VIPs, with `options`.
     """
 
@@ -78,6 +85,7 @@ class Design:
     witness: bool = False
     lease_ttl_ns: int = 2 * SECOND
     power: bool = False
+    pills: bool = False
     fences: tuple[tuple[Fence, ...], tuple[Fence, ...]] = ((), ())
     fence_delay_ns: int = 500 * MS
     provider: str = "onprem"
@@ -103,13 +111,23 @@ class Design:
             ),
             timing=self.timing,
             authority=self._authority(gateway) if self.witness else None,
-            fences=(self._switch(directory),) * 2 if self.power else self.fences,
+            fences=self._fences(directory),
+            watchdogs=self._watchdogs(directory) if self.pills else (None, None),
             fence_delay_ns=self.fence_delay_ns,
         )
 
-    def _switch(self, directory: Path) -> tuple[Fence, ...]:
-        options = (("directory", str(directory / "power")),)
-        return (Fence(METHOD, options, timeout_ns=5 * SECOND),)
+    def _fences(self, directory: Path) -> tuple[tuple[Fence, ...], tuple[Fence, ...]]:
+        if self.power:
+            options = (("directory", str(directory / "power")),)
+            return ((Fence(METHOD, options, timeout_ns=5 * SECOND),),) * 2
+        if self.pills:
+            options = (("device", str(directory / "pills")),)
+            return ((Fence(PILL_METHOD, options, timeout_ns=20 * SECOND),),) * 2
+        return self.fences
+
+    def _watchdogs(self, directory: Path) -> tuple[Watchdog, Watchdog]:
+        first, second = (Watchdog(directory / name / "dog", DOG_NS) for name in NAMES)
+        return first, second
 
     def _authority(self, gateway: IPAddress) -> Authority:
         url = f"witness://{gateway}:{WITNESS_PORT}"
@@ -170,6 +188,8 @@ class Pair:
             self.witness_dir.mkdir()
             _write_secret(self.witness_dir / f"{cluster.id}.key", keys)
         self.config.write_text(render(cluster))
+        if self.design.pills:
+            self.pills.write_bytes(bytes(PILL_DISK_BYTES))
         for name in NAMES:
             initialise(self.state_dir(name))
             self.run_dir(name).mkdir()
@@ -194,6 +214,15 @@ class Pair:
     def power_switch(self) -> PowerSwitch:
         """The switch that the nodes' fences reach: to be entered before it is needed."""
         return PowerSwitch(self.lab, self.directory / "power", NAMES)
+
+    @property
+    def pills(self) -> Path:
+        """The file that stands for a disk that both nodes see."""
+        return self.directory / "pills"
+
+    def dogs(self) -> Dogs:
+        """The nodes' watchdogs: to be entered before the agents are started."""
+        return Dogs(self.lab, {name: self.directory / name / "dog" for name in NAMES}, DOG_NS)
 
     @property
     def witness_dir(self) -> Path:

@@ -73,7 +73,8 @@ def guard_unit(slot: int) -> int:
     return 3 + slot
 
 
-UNITS: Final = 5
+DISK: Final = (b"hafwpill", 1, 5, "disk of poison pills")
+"""What the disk is, as a layout of sectors."""
 
 
 def armed(incarnation: int, watchdog_ms: int, found: Pill) -> Guard:

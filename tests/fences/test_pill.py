@@ -1,7 +1,7 @@
 """Every order in which a pill, a guard and a watchdog can meet: is the target off in time?
 
 The model is the guard's loop (look, pet, look …) in ticks; it may be stopped for any number of them
-anywhere, and a look may take any number. What it decides is decided by `hafw.net.pill`.
+anywhere, and a look may take any number. What it decides is decided by `hafw.pill`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.net import pill
-from hafw.net.pill import Guard, Pill, Verdict
+from hafw import pill
+from hafw.pill import Guard, Pill, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
