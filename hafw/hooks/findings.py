@@ -8,12 +8,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from hafw.hooks.errors import ProviderError
+from hafw.hooks.errors import ProviderError, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PASSING: Final = "run this again; if it stays, see what keeps this node from being answered"
+LASTING: Final = "see the cluster file, and the page of this plugin in docs/"
 
 
 class Verdict(StrEnum):
@@ -61,9 +64,11 @@ class Findings:
         self._add(name, Verdict.ERROR, what, remedy)
 
     def refused(self, name: str, problem: ProviderError) -> None:
-        """An error of the contract: its text ends with what to do."""
+        """An error of the contract: its text ends with what to do, or it may be over soon."""
         what, semicolon, remedy = str(problem).rpartition("; ")
-        self.error(name, *((what, remedy) if semicolon else (remedy, "see what it says")))
+        if not semicolon:
+            what, remedy = remedy, PASSING if isinstance(problem, Retryable) else LASTING
+        self.error(name, what, remedy)
 
     @contextmanager
     def check(self, name: str, what: str) -> Iterator[None]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.hooks.findings import Finding, Verdict
-from hafw.hooks.hookspecs import FenceRequest, PrecheckRequest
+from hafw.hooks.hookspecs import FenceRequest, PolicyRequest, PrecheckRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import aws as provider
 from hafw.providers.aws.api import Ec2 as Api
 from hafw.providers.aws.calls import Use
-from tests.providers.aws.test_calls import vip
+from hafw_sim.clouds.ec2.model import CALLS as KNOWN
+from tests.providers.aws.test_calls import allowed, vip
 from tests.providers.aws.test_hooks import ALPHA, change_interface, here  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -66,6 +67,18 @@ def test_a_precheck_changes_nothing(here: Ec2) -> None:  # noqa: F811
 
     assert here.state.things == before
     assert all(call.startswith("Describe") for call in here.made)
+
+
+def test_a_precheck_needs_no_more_than_the_policy_allows(here: Ec2) -> None:  # noqa: F811
+    uses = (Use.PRIVATE_IP, Use.ROUTE, Use.ELASTIC_IP)
+    policy = PolicyRequest(
+        vips=tuple(vip(use) for use in uses), peer_fence={"instance_id": "i-00000002"}
+    )
+    here.denied = set(KNOWN) - allowed(policy)
+
+    findings = asked(*uses, fence=True)
+
+    assert Verdict.ERROR not in verdicts(findings).values()
 
 
 @pytest.mark.usefixtures("here")

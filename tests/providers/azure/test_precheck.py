@@ -13,7 +13,9 @@ from hafw.net.clock import boot_ns
 from hafw.providers import azure as provider
 from hafw.providers.azure import metadata
 from hafw.providers.azure.api import Arm as Api
+from hafw.providers.azure.calls import CALLS, FENCE_CALLS, MOVER_CALLS
 from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION
+from tests.providers.azure.test_calls import permissions
 
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import VipOption
@@ -94,6 +96,14 @@ def test_a_pair_that_is_as_it_should_be_passes(here: Server, arm: Arm, mover: st
     forwarding = {"azure.forwarding"} if mover == "route" else set()
     assert {one.id for one in findings} == expected | forwarding
     assert arm.state.things == before
+
+
+@pytest.mark.parametrize("mover", MOVERS)
+def test_a_precheck_needs_no_more_than_the_roles_allow(here: Server, arm: Arm, mover: str) -> None:
+    needed = permissions((*MOVER_CALLS[mover], *FENCE_CALLS))
+    arm.denied |= permissions(CALLS) - needed
+
+    assert wrong(asked(here, mover, fenced=True)) == []
 
 
 def test_another_machine_than_the_files_is_found(

@@ -13,6 +13,8 @@ from hafw.net.clock import boot_ns
 from hafw.providers import gcp as provider
 from hafw.providers.gcp import metadata
 from hafw.providers.gcp.api import Compute
+from hafw.providers.gcp.calls import CALLS, FENCE_CALLS, MOVER_CALLS
+from tests.providers.gcp.test_calls import permissions
 from tests.providers.gcp.test_hooks import request
 
 if TYPE_CHECKING:
@@ -80,6 +82,16 @@ def test_a_pair_that_is_as_it_should_be_has_no_errors(here: Server, mover: str) 
     forwarding = {"gcp.forwarding": ["ok"]} if mover == "route" else {}
     assert findings == expected | forwarding
     assert here.gce.state.things == before
+
+
+@pytest.mark.parametrize("mover", MOVER_CALLS)
+def test_a_precheck_needs_no_more_than_the_roles_allow(here: Server, mover: str) -> None:
+    needed = permissions((*MOVER_CALLS[mover], *FENCE_CALLS))
+    here.gce.denied |= permissions(CALLS) - needed
+
+    findings = asked(here, mover, fence=True)
+
+    assert [one for one in findings if one.verdict is Verdict.ERROR] == []
 
 
 def test_another_instance_than_the_files_is_found(
