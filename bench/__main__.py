@@ -17,6 +17,7 @@ from rich.console import Console
 
 import hafw
 from bench import report, run
+from bench.authority import AUTHORITIES, authorities
 from bench.bed import Pace
 from bench.peers import everyone
 from bench.sim import speed
@@ -64,6 +65,17 @@ def soak(minutes: float, json_file: Path | None, write_docs: bool) -> None:  # n
     with Talk() as tell:
         result = run.busy(everyone(), minutes, _command(), tell)
     _finish(result, json_file or _RESULTS / "soak.json", write_docs=write_docs)
+
+
+@main.command()
+@click.option("--runs", default=10, show_default=True, help="Trials of each kind.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes.")
+@click.option("--write-docs", is_flag=True, help="Write docs/bench.md from the newest results.")
+def authority(runs: int, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
+    """What each authority adds to a takeover, and to a graceful stop."""
+    with Talk() as tell:
+        result = authorities(runs, _command(), tell)
+    _finish(result, json_file or _RESULTS / "authority.json", write_docs=write_docs)
 
 
 @main.command()
@@ -116,12 +128,13 @@ def _finish(result: dict[str, Any], where: Path, *, write_docs: bool) -> None:
     where.parent.mkdir(parents=True, exist_ok=True)
     where.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     if write_docs:
-        newest = [_RESULTS / f"{name}.json" for name in ("outages", "soak", "sim")]
+        newest = [_RESULTS / f"{name}.json" for name in ("outages", "soak", "authority", "sim")]
         found = [json.loads(path.read_text()) for path in newest if path.exists()]
         _DOCS.parent.mkdir(exist_ok=True)
         _DOCS.write_text(report.page(found))
     Console().print(report.view(result))
-    failed = any(each["peer"] == run.MEASURED for each in result.get("failures", ()))
+    ours = (run.MEASURED, *AUTHORITIES)
+    failed = any(each["peer"] in ours for each in result.get("failures", ()))
     missed = any(not target["met"] for target in result["targets"])
     sys.exit(1 if failed or missed else 0)
 

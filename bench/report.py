@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group
 from rich.table import Table
 
-from bench import run, sim
+from bench import authority, run, sim
 from bench.lives import FIGURES
 from bench.run import MEASURED
 
@@ -59,6 +59,7 @@ median of the runs, in brackets the worst of them; 2x: twice as long as hafw in 
 _TITLES: Final = {
     run.SCHEMA: "Outages and costs",
     run.SOAK_SCHEMA: "On a busy machine",
+    authority.SCHEMA: "What an authority adds",
     sim.SCHEMA: "The simulator",
 }
 
@@ -91,6 +92,9 @@ def _sheets(result: dict[str, Any]) -> list[Sheet]:
     match result["schema"]:
         case run.SOAK_SCHEMA:
             made = [_soaked(result), _peers(result)]
+        case authority.SCHEMA:
+            notes = Sheet("Authorities", ("", "how"), tuple(result["notes"].items()))
+            made = [_authorities(result), notes]
         case sim.SCHEMA:
             made = [_speed(result), _shares(result)]
         case _:
@@ -160,6 +164,20 @@ def _soaked(result: dict[str, Any]) -> Sheet:
         )
     title = f"{result['minutes']:g} minutes with core {result['busy_core']} kept busy"
     return Sheet(title, ("", *names), tuple(rows))
+
+
+def _authorities(result: dict[str, Any]) -> Sheet:
+    keys = ("crash_outage", *authority.PHASES, "stop_outage", "both_own")
+    rows = [
+        (
+            name,
+            *(_cell(found.get(key), None) for key in keys),
+        )
+        for name, found in result["figures"].items()
+    ]
+    title = f"Milliseconds, {result['runs']} runs: the owner crashes, or is stopped"
+    head = ("", "crash: outage", *authority.PHASES, "stop: outage", "both own")
+    return Sheet(title, head, tuple(rows))
 
 
 def _speed(result: dict[str, Any]) -> Sheet:

@@ -59,7 +59,7 @@ def outages(
         "pace": dataclasses.asdict(pace),
         "quiet": quiet.since(),
         "figures": {
-            key: {name: _summary(each) for name, each in found.items()}
+            key: {name: summary(each) for name, each in found.items()}
             for key, found in values.items()
         },
         "rest": costs,
@@ -110,7 +110,8 @@ def _heading(schema: str, command: str, peers: Sequence[Peer], timing: Timing) -
     }
 
 
-def _summary(values: list[float]) -> Result:
+def summary(values: list[float]) -> Result:
+    """Every value, their median, and the worst."""
     return {
         "values": values,
         "median": round(statistics.median(values), 2),
@@ -121,7 +122,8 @@ def _summary(values: list[float]) -> Result:
 # --- what hafw is to keep -------------------------------------------------------------------
 
 
-def _target(what: str, unit: str, limit: float, reached: float) -> Result:
+def target(what: str, unit: str, limit: float, reached: float) -> Result:
+    """What is to be kept, and whether it is."""
     return {"what": what, "unit": unit, "limit": limit, "reached": reached, "met": reached <= limit}
 
 
@@ -131,17 +133,17 @@ def _outage_targets(result: Result) -> list[Result]:
         mine = result["figures"].get(figure.key, {}).get(MEASURED)
         if figure.limit is not None and mine is not None:
             reached = mine["max" if figure.always else "median"]
-            found.append(_target(figure.title, "ms", figure.limit, reached))
+            found.append(target(figure.title, "ms", figure.limit, reached))
     healed, calm = (result["figures"].get(f"{time}_outage", {}) for time in ("healed", "calm"))
     if MEASURED in healed:
         what = "outage in sum after the heal, within what is seen before any fault"
-        found.append(_target(what, "ms", calm[MEASURED]["max"], healed[MEASURED]["median"]))
+        found.append(target(what, "ms", calm[MEASURED]["max"], healed[MEASURED]["median"]))
     engine = result["rest"].get(MEASURED, {}).get("engine", {})
     if engine:
         memory = max(place["pss_mib"] for place in engine.values())
         processor = max(place["cpu_percent"] for place in engine.values())
-        found.append(_target("engine process at rest: memory (PSS)", "MiB", 30, memory))
-        found.append(_target("engine process at rest: processor", "% of a core", 0.3, processor))
+        found.append(target("engine process at rest: memory (PSS)", "MiB", 30, memory))
+        found.append(target("engine process at rest: processor", "% of a core", 0.3, processor))
     return found
 
 
@@ -151,4 +153,4 @@ def _soak_targets(figures: dict[str, Result]) -> list[Result]:
         return []
     moves = ("needless_failovers", "needless failovers, no more than keepalived", "")
     outage = ("outage_total_ms", "client outage in sum, no more than keepalived", "ms")
-    return [_target(what, unit, peer[key], mine[key]) for key, what, unit in (moves, outage)]
+    return [target(what, unit, peer[key], mine[key]) for key, what, unit in (moves, outage)]
