@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock
-from hafw.net import bpf, frames
+from hafw.net import frames
 from hafw.net.packet import IpSocket, PacketSocket
 from hafw.net.rtnetlink import Rtnl
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _REOPEN_NS: Final = 1_000_000_000
 _DRAIN_LIMIT: Final = 256
-_IPV4: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,9 @@ class PingNode:
 
     def _open(self, way: _Way) -> None:
         """Open the sockets for that way. Raises OSError."""
-        v4 = self.target.version == _IPV4
-        ethertype = frames.ETH_P_IP if v4 else frames.ETH_P_IPV6
-        program = bpf.echo_replies4() if v4 else bpf.echo_replies6()
         self._way = way
         self._sender = IpSocket(way.interface, self.target.version)
-        self._receiver = PacketSocket(way.interface, ethertype, program)
+        self._receiver = PacketSocket.for_echo_replies(way.interface, self.target.version)
         self.trouble = ""
         self.on_open(self._receiver)
 

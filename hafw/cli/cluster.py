@@ -21,6 +21,7 @@ from hafw.cli.invitation import Token
 from hafw.cli.offer import Gift, Offer, fetch, hand_out, listen
 from hafw.cli.options import Target, state_dir_option, target_options, yes_option
 from hafw.cli.parameters import ADDRESS, DURATION
+from hafw.cli.reflecting import verdict
 from hafw.cli.wizard import Wizard
 from hafw.config.durations import UNITS_NS, format_duration
 from hafw.config.explain import explain
@@ -144,6 +145,8 @@ def join(  # noqa: PLR0913 - one parameter per option
         fetch(
             address, port, secret, target.node_name(), lambda gift: _accept(gift, target, state_dir)
         )
+        cluster = target.cluster()
+        _try_reflection(cluster, target.node_name(), render_keys(load_keys(cluster.key_file)))
     click.echo("this node has joined; start its agent with `hafw start`")
 
 
@@ -243,6 +246,14 @@ def _offer(
         offer = Offer(token, gift, [joiner])
         joined = hand_out(listener, offer, offer_ns / UNITS_NS["s"], _say)
     click.echo(f"{joined} has joined")
+    _try_reflection(cluster, node, gift.keys)
+
+
+def _try_reflection(cluster: Cluster, node: str, keys: str) -> None:
+    """Both nodes do so now, and each says what it found."""
+    found = verdict(cluster, cluster.node_number(node), keys)
+    if found:
+        click.echo(found, err=True)
 
 
 def _say(text: str) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Final, Self
 
-from hafw.net.bpf import attach
+from hafw.net.bpf import attach, echo_replies4, echo_replies6
+from hafw.net.frames import ETH_P_IP, ETH_P_IPV6
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -43,6 +44,16 @@ class PacketSocket:
         except OSError:
             self._socket.close()
             raise
+
+    @classmethod
+    def for_echo_replies(cls, interface: str, version: int) -> Self:
+        """Open a socket that receives only echo replies, by IP ``version`` 4 or 6. Raises OSError.
+
+        It gets them before any packet filter could take a reflected one for an invalid one.
+        """
+        if version == 4:  # noqa: PLR2004 - IP version
+            return cls(interface, ETH_P_IP, echo_replies4())
+        return cls(interface, ETH_P_IPV6, echo_replies6())
 
     def __enter__(self) -> Self:
         """Return the socket itself."""

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.findings import Finding, Findings
-from hafw.net import bpf, frames
+from hafw.net import frames
 from hafw.net.packet import IpSocket, PacketSocket
 from hafw.net.rtnetlink import Rtnl
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3
 ANSWER_S: Final = 1.0
-_IPV4: Final = 4
 
 
 def check(subject: Subject) -> list[Finding]:
@@ -51,12 +50,9 @@ def _answers(target: IPAddress) -> bool:
     """Whether it answers an echo request of ours. Raises OSError."""
     with Rtnl() as rtnl:
         way = rtnl.way_to(target)
-    v4 = target.version == _IPV4
-    ethertype = frames.ETH_P_IP if v4 else frames.ETH_P_IPV6
-    program = bpf.echo_replies4() if v4 else bpf.echo_replies6()
     payload, identifier = b"hafw precheck" + os.urandom(8), os.getpid() & 0xFFFF
     with (
-        PacketSocket(way.interface, ethertype, program) as receiver,
+        PacketSocket.for_echo_replies(way.interface, target.version) as receiver,
         IpSocket(way.interface, target.version) as sender,
     ):
         for number in range(TRIES):
