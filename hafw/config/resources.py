@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from importlib.metadata import entry_points
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.addresses import Addresses, read_interface
 from hafw.config.model import Resource, Vip
-from hafw.config.table import Table
-from hafw.config.vip_options import read_options
+from hafw.config.table import Table, suggest
+from hafw.config.vip_options import ONPREM, VIP_KEYS, read_options
 
 if TYPE_CHECKING:
     from hafw.config.model import IPInterface
     from hafw.config.problems import Place
 
+PROVIDERS: Final = (*sorted(VIP_KEYS), ONPREM)
+"""The providers that come with hafw."""
+
 Reader = Callable[[Table, tuple[str, str] | None, Addresses], Resource | None]
-
-
-class VipProvider(StrEnum):
-    """Providers of virtual IPs that exist."""
-
-    AWS = "aws"
-    AZURE = "azure"
-    GCP = "gcp"
-    ONPREM = "onprem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class ResourceType:
 
 def read_vip(table: Table, nodes: tuple[str, str] | None, addresses: Addresses) -> Vip | None:
     """A virtual IP: address with its prefix, interfaces, and what its provider needs to move it."""
-    provider = table.choice("provider", VipProvider, VipProvider.ONPREM)
+    provider = _read_provider(table)
     text = table.text("address")
     address = None if text is None else _parse_vip(table.at("address"), text)
     if address is not None:
@@ -53,6 +47,19 @@ def read_vip(table: Table, nodes: tuple[str, str] | None, addresses: Addresses) 
     if provider is None or address is None or interfaces is None or options is None:
         return None
     return Vip(provider=provider, address=address, interfaces=interfaces, options=options)
+
+
+def _read_provider(table: Table) -> str | None:
+    """One that comes with hafw, or the name under which an installed package brings another."""
+    name = table.text("provider", ONPREM)
+    if (
+        name is None
+        or name in PROVIDERS
+        or name in {each.name for each in entry_points(group="hafw")}
+    ):
+        return name
+    table.at("provider").error(f'"{name}" is not known here', suggest(name, PROVIDERS))
+    return None
 
 
 RESOURCE_TYPES: Final[dict[str, ResourceType]] = {

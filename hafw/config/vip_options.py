@@ -1,12 +1,13 @@
 """What a VIP says beyond address and interface: the keys that its provider needs to move it.
 
-One rule: every key is listed here, with what it may look like; a provider gets no other.
+One rule: every key is listed here, with what it may look like; a provider gets no other. One of
+another package judges its keys itself: each is a text, or a text for each node.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MAX_LISTED: Final = 16
 """Values of one list; with `MAX_CHARS` it bounds what the agent tells its worker at the start."""
 MAX_CHARS: Final = 64
+MAX_UNKNOWN_CHARS: Final = 256
+ONPREM: Final = "onprem"
 MOVER: Final = "mover"
 
 
@@ -48,6 +51,8 @@ class Key:
     own: bool = False
 
 
+_TEXT: Final = Key(pattern=rf"[^\0-\x1f]{{1,{MAX_UNKNOWN_CHARS}}}", example="eth0-vip")
+_EACH: Final = replace(_TEXT, shape=Shape.EACH)
 _REGION: Final = Key(pattern=r"[a-z]{2}(-[a-z]+)+-\d", example="eu-central-1", optional=True)
 _ENI: Final = Key(
     own=True, shape=Shape.EACH, pattern=r"eni-[0-9a-f]{8,17}", example="eni-0123456789abcdef0"
@@ -108,7 +113,7 @@ VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
         "route": {**_ARM, "route_tables": _TABLE_NAMES, "next_hop": _HOP},
     },
 }
-"""The keys by provider and mover. A provider that is not here has one way only, and no keys."""
+"""The keys by provider and mover; `onprem` has one way only, and no keys."""
 
 USUAL_MOVE_NS: Final = 20 * SECOND
 MOVES_NS: Final = {
@@ -132,10 +137,12 @@ def read_options(table: Table, provider: str, nodes: tuple[str, str] | None) -> 
 
     They are the last to be read: what is left then nobody knows, and is reported.
     """
-    movers = VIP_KEYS.get(provider)
-    if movers is None:
+    if provider == ONPREM:
         table.finish()
         return ()
+    movers = VIP_KEYS.get(provider)
+    if movers is None:
+        return _read_unknown(table, nodes)
     mover = table.text(MOVER)
     if mover is None:
         return None
@@ -152,8 +159,21 @@ def read_options(table: Table, provider: str, nodes: tuple[str, str] | None) -> 
     return options if len(options) == len(found) else None
 
 
+def _read_unknown(table: Table, nodes: tuple[str, str] | None) -> Options | None:
+    names = sorted(table.rest())
+    found = {
+        name: _read(table, name, _EACH if table.holds_table(name) else _TEXT, nodes)
+        for name in names
+    }
+    table.finish()
+    options = tuple((name, value) for name, value in found.items() if value is not None)
+    return options if len(options) == len(names) else None
+
+
 def shape_of(options: Options, name: str, provider: str) -> Shape:
     """The shape of a key that was read."""
+    if provider not in VIP_KEYS:
+        return Shape.TEXT if isinstance(dict(options)[name], str) else Shape.EACH
     if name == MOVER:
         return Shape.TEXT
     return VIP_KEYS[provider][str(dict(options)[MOVER])][name].shape

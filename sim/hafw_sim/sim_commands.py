@@ -18,6 +18,7 @@ from hafw_sim.clouds_race_command import race
 from hafw_sim.explore_command import explore
 from hafw_sim.predict_commands import predict, tune
 from hafw_sim.run_commands import replay, scenario
+from hafw_sim.storm_command import storm
 from hafw_sim.swarm_commands import campaign, swarm
 
 
@@ -89,5 +90,6 @@ sim.add_command(explore)
 sim.add_command(predict)
 sim.add_command(replay)
 sim.add_command(scenario)
+sim.add_command(storm)
 sim.add_command(swarm)
 sim.add_command(tune)

@@ -243,10 +243,14 @@ class Pair:
     def start(self, *names: str) -> None:
         """Start the agents of these nodes, or of both; returns when they answer."""
         for name in names or NAMES:
-            argv, env = self._argv("agent", name), self.environment.get(name)
-            self.agents[name] = self.lab.node(name).spawn(argv, env=env, stdout=self.log(name))
+            self.spawn(name)
         for name in names or NAMES:
             self.until(lambda name=name: bool(self.status(name)), f"the agent of {name} to answer")  # type: ignore[misc]
+
+    def spawn(self, name: str) -> None:
+        """Start the agent of this node, whatever comes of it."""
+        argv, env = self._argv("agent", name), self.environment.get(name)
+        self.agents[name] = self.lab.node(name).spawn(argv, env=env, stdout=self.log(name))
 
     def start_steady(self) -> None:
         """Start all; returns when each group is where it belongs and both nodes are ready."""
