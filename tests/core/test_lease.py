@@ -256,7 +256,7 @@ def test_a_request_that_failed_is_tried_again_after_a_part_of_the_period(
 
 def test_a_store_that_goes_and_comes_back_is_noted_once_each() -> None:
     _, group, lease, engine = leased(BETA)
-    for outcome in (LeaseOutcome.UNKNOWN, LeaseOutcome.UNKNOWN, LeaseOutcome.OK, LeaseOutcome.OK):
+    for outcome in (*[LeaseOutcome.UNKNOWN] * 3, LeaseOutcome.OK, LeaseOutcome.OK):
         asked(group, engine)
         tell(group, engine, lease.seen, outcome)
 

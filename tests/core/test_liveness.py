@@ -222,6 +222,21 @@ def test_a_peer_that_was_never_heard_is_dead_only_after_initdead() -> None:
     assert peer.judge(BOOT_NS + TIMING.initdead_ns, SETTINGS) is PeerState.DEAD
 
 
+@pytest.mark.parametrize("early_ns", [TIMING.initdead_ns, TIMING.deadtime_ns, SECOND])
+def test_a_peer_that_was_never_heard_is_judged_when_initdead_and_any_pause_allow_it(
+    early_ns: int,
+) -> None:
+    peer = new_peer()
+    end_ns = BOOT_NS + TIMING.initdead_ns
+    peer.gap_end_ns = end_ns - early_ns
+
+    judged_ns = peer.next_judgement_ns(SETTINGS)
+
+    assert judged_ns == max(end_ns, peer.gap_end_ns + TIMING.deadtime_ns)
+    assert peer.judge(judged_ns - 1, SETTINGS) is PeerState.UNKNOWN
+    assert peer.judge(judged_ns, SETTINGS) is PeerState.DEAD
+
+
 def test_after_a_pause_of_our_own_a_whole_deadtime_must_pass() -> None:
     peer = heard_peer()
     thaw_ns = BOOT_NS + 5 * TIMING.deadtime_ns
@@ -318,6 +333,26 @@ def test_the_worst_gap_between_new_beats_is_kept() -> None:
     hear(peer, BEAT._replace(n=44), BOOT_NS + 900 * MS)
 
     assert peer.worst_gap_ns == 700 * MS
+
+
+@pytest.mark.parametrize(("short_ns", "kept"), [(1, True), (0, False)])
+def test_a_gap_as_long_as_a_death_is_no_delay(short_ns: int, *, kept: bool) -> None:
+    peer = heard_peer()
+
+    hear(peer, BEAT._replace(n=43), BOOT_NS + TIMING.deadtime_ns - short_ns)
+
+    assert bool(peer.worst_gap_ns) is kept
+
+
+@pytest.mark.parametrize("newest", ["last_ns", "gap_end_ns", "started_ns"])
+def test_a_beat_is_surely_missed_one_and_a_half_keepalives_after_whatever_came_last(
+    newest: str,
+) -> None:
+    peer = new_peer()
+    peer.last_ns = peer.gap_end_ns = peer.started_ns = BOOT_NS - SECOND
+    setattr(peer, newest, BOOT_NS)
+
+    assert peer.first_missed_ns(SETTINGS) == BOOT_NS + TIMING.keepalive_ns * 3 // 2
 
 
 def test_an_acknowledgement_is_evidence_for_h_from_its_sending_and_never_goes_back() -> None:

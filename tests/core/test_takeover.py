@@ -750,6 +750,33 @@ def test_what_no_certificate_gives_is_blocked() -> None:
     assert group.state is State.BLOCKED
 
 
+@pytest.mark.parametrize(
+    ("classes", "why"),
+    [(Classes.REFLECTED, "not armed"), (Classes.NONE, "silence alone proves nothing")],
+)
+def test_a_block_says_what_is_lacking(classes: Classes, why: str) -> None:
+    group, engine = dead(classes)
+    group.armed = False
+
+    takeover.consider(group, engine)
+
+    assert why in group.blocked_why
+
+
+def test_who_waits_says_for_what_is_tried_last() -> None:
+    group, engine = dead(FENCED_OR_LEASED)
+    lease_held_by(group, engine, ALPHA, 0)
+    assert group.lease is not None
+    waits = []
+    for trouble in ("", "no answer"):
+        group.blocked_why, group.lease.trouble = "", trouble
+        takeover.consider(group, engine)
+        waits.append(group.blocked_why)
+
+    assert group.state is State.STANDBY
+    assert waits == [f"leased: {LEASE_RUNS}", f"fenced: {FENCE_RUNS}"]
+
+
 @pytest.mark.parametrize(("why", "again"), [("the same", 1), ("another", 2)])
 def test_a_block_is_told_once_for_each_reason(why: str, again: int) -> None:
     _, group, engine = standby()
