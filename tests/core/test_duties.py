@@ -14,6 +14,8 @@ from hafw.config.timing import BEATS_NEEDED, SHORTEST_DEADTIME_NS, SHORTEST_NS
 from hafw.core.duties import (
     DUTIES,
     FOREVER,
+    LEASE_NOT_OURS,
+    LEASE_RUNS,
     NEVER,
     Certificate,
     HolderEvidence,
@@ -273,6 +275,16 @@ def test_a_taker_waits_for_deadtime_and_for_whatever_bound_was_announced(
     assert wait >= announced_ns + settings.max_delay_ns
 
 
+def test_a_longer_bound_is_stretched_by_both_clocks_and_the_delay_and_margin_are_added() -> None:
+    announced_ns = 10 * SETTINGS.timing.deadtime_ns
+    slowest, fastest = 1 - CLOCK_RATE_ERROR, 1 + CLOCK_RATE_ERROR
+
+    wait = wait_ns(announced_ns, SETTINGS)
+
+    spare_ns = SETTINGS.max_delay_ns + SETTINGS.margin_ns
+    assert wait == int(announced_ns * (fastest / slowest)) + spare_ns
+
+
 @given(timings())
 def test_with_equal_files_the_wait_is_deadtime_and_no_longer(timing: Timing) -> None:
     settings = settings_of(timing)
@@ -393,6 +405,18 @@ def test_a_class_counts_only_if_the_holder_said_that_it_binds_it(
     refused = duty.refusal(view, SETTINGS) is not None
 
     assert refused is (certificate in TIMED and not duty.binds & binding)
+
+
+@pytest.mark.parametrize(
+    ("ripe", "won", "refusal"),
+    [(False, False, LEASE_RUNS), (True, False, LEASE_NOT_OURS), (True, True, None)],
+)
+def test_a_lease_is_watched_until_it_is_ripe_and_then_to_be_won(
+    refusal: str | None, *, ripe: bool, won: bool
+) -> None:
+    view = TAKEABLE._replace(lease_ripe=ripe, lease_won=won)
+
+    assert DUTIES[Certificate.LEASED].refusal(view, SETTINGS) == refusal
 
 
 def test_a_peer_that_was_never_heard_needs_no_word_of_what_binds_it() -> None:

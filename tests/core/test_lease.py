@@ -266,6 +266,14 @@ def test_a_store_that_goes_and_comes_back_is_noted_once_each() -> None:
     assert lease.trouble == ""
 
 
+def test_a_store_that_answers_from_the_beginning_is_no_news() -> None:
+    world, *_ = leased(BETA)
+
+    told = [note.name for node in world.nodes for _, note in node.notes]
+
+    assert [name for name in told if name.startswith("lease.")] == []
+
+
 # --- what is in doubt -------------------------------------------------------------------------
 
 

@@ -137,6 +137,24 @@ def test_the_very_first_beat_of_the_very_first_start_counts() -> None:
     assert hear(peer, BEAT._replace(incarnation=1, n=1)) is Heard.DUPLICATE
 
 
+def test_the_first_beat_of_a_later_start_shows_the_reflecting_path_however_late_it_comes() -> None:
+    peer = heard_peer()
+    later_ns = BOOT_NS + 10 * SETTINGS.known_ns
+
+    hear(peer, BEAT._replace(incarnation=12, n=1), later_ns, REFLECTED_PATH)
+
+    assert peer.known(SETTINGS)
+
+
+def test_of_each_group_the_newest_word_counts() -> None:
+    peer = heard_peer()
+    newer = BEAT.groups[0]._replace(epoch=8)
+
+    hear(peer, BEAT._replace(n=43, groups=(newer,)))
+
+    assert peer.groups == {newer.id: newer}
+
+
 def test_what_is_dropped_is_counted_each_time() -> None:
     peer = heard_peer()
 
