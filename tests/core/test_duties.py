@@ -50,6 +50,7 @@ TIMED: Final = (Certificate.LEASED, Certificate.REFLECTED, Certificate.BEST_EFFO
 """The classes whose holder must let go by the clock."""
 TIMED_CLASSES: Final = pytest.mark.parametrize("certificate", TIMED)
 SETTINGS: Final = settings_pair(Classes.REFLECTED)[1]
+WITH_A_LEASE: Final = settings_pair(Classes.LEASED)[1]
 
 NO_EVIDENCE: Final = HolderEvidence(NEVER, NEVER, NEVER, NEVER, NEVER, unarmed=False)
 TAKEABLE: Final = TakerView(
@@ -330,6 +331,27 @@ def test_each_class_rests_on_its_own_evidence_alone(
 def dated(name: str) -> HolderEvidence:
     """Evidence of one kind alone, one second after the boot."""
     return HolderEvidence(**{**NO_EVIDENCE._asdict(), name: SECOND})
+
+
+@pytest.mark.parametrize(
+    ("certificate", "evidence", "span"),
+    [
+        (Certificate.LEASED, "renewed_ns", "lease_hold_ns"),
+        (Certificate.LEASED, "promised_ns", "hold_ns"),
+        (Certificate.REFLECTED, "heard_ns", "hold_ns"),
+        (Certificate.REFLECTED, "echo_ns", "hold_ns"),
+        (Certificate.BEST_EFFORT, "heard_ns", "hold_ns"),
+        (Certificate.BEST_EFFORT, "ping_ns", "hold_ns"),
+    ],
+)
+def test_a_right_lasts_for_its_span_from_the_sending_of_the_evidence(
+    certificate: Certificate, evidence: str, span: str
+) -> None:
+    span_ns: int = getattr(WITH_A_LEASE, span)
+
+    until_ns = DUTIES[certificate].hold_until(dated(evidence), WITH_A_LEASE)
+
+    assert until_ns == SECOND + span_ns
 
 
 def test_only_the_right_by_reflection_is_freed_by_an_unarmed_peer() -> None:
