@@ -202,7 +202,8 @@ def test_a_restart_is_told_where_there_was_a_start_before(*, known: bool) -> Non
 
     restarted(world, dict(engine.peer.groups) if known else {})
 
-    assert [e.name for e in engine._effects if isinstance(e, Note)] == ["peer.restarted"] * known
+    told = [(each.name, each.group) for each in engine._effects if isinstance(each, Note)]
+    assert told == [("peer.restarted", 0)] * known
 
 
 # --- two holders ------------------------------------------------------------------------------

@@ -664,6 +664,14 @@ def test_a_node_wakes_when_the_lease_becomes_ripe() -> None:
     assert lease_of.next_ns(group, engine) == engine.now_ns + 1
 
 
+def test_a_lease_that_is_ripe_hides_nothing_that_comes() -> None:
+    _, group, lease, engine = leased(BETA)
+    lease.seen_ns = engine.now_ns - TTL_NS
+    lease.answered_ns = engine.now_ns - TTL_NS + 5
+
+    assert lease_of.next_ns(group, engine) == engine.now_ns + 5
+
+
 def test_a_holder_wakes_for_its_renewal_alone() -> None:
     _, group, lease, engine = leased(ALPHA)
     lease.seen = LeaseReading(other_record(holder=BETA), "20")

@@ -184,6 +184,20 @@ def test_an_echo_that_was_not_answered_breaks_the_wait() -> None:
     assert not takeover.view(group, engine).echoes_unbroken
 
 
+@pytest.mark.parametrize(("age", "unbroken"), [(0.5, False), (0.9, False), (1.2, True)])
+def test_an_echo_counts_if_it_was_sent_in_the_wait_and_not_before(
+    age: float, *, unbroken: bool
+) -> None:
+    group, engine = dead()
+    assert engine.reflector is not None
+    from_ns = engine.now_ns - int(age * wait_ns(engine.settings.shut_ns, engine.settings))
+    lost = max(n for n, sent_ns in engine.reflector._sent if sent_ns <= from_ns)
+
+    engine.reflector._answered.discard(lost)
+
+    assert takeover.view(group, engine).echoes_unbroken is unbroken
+
+
 @pytest.mark.parametrize(("left_ns", "ripe"), [(1, False), (0, True)])
 def test_a_lease_is_ripe_when_it_stood_unchanged_for_w(left_ns: int, *, ripe: bool) -> None:
     _, group, engine = standby(Classes.LEASED)
