@@ -256,6 +256,15 @@ def test_the_silence_of_a_peer_that_would_be_heard_means_that_it_disarmed() -> N
     assert group.unarmed
 
 
+def test_what_would_bind_the_peer_as_a_holder_does_not_matter_for_that() -> None:
+    group, engine = silent()
+    engine.peer.groups[1] = engine.peer.groups[1]._replace(binds=0)
+
+    arming.certainly_unarmed(group, engine)
+
+    assert group.unarmed
+
+
 @pytest.mark.parametrize("lost", ["echoes", "path", "silence", "bound", "hold", "class"])
 def test_silence_proves_nothing_without(lost: str) -> None:
     group, engine = silent()

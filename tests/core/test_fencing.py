@@ -62,7 +62,10 @@ def end(engine: Engine, outcome: Outcome) -> None:
 
 
 def noted(engine: Engine) -> list[str]:
-    return [each.name for each in engine._effects if isinstance(each, Note)]
+    """What people are told; none of it concerns one group."""
+    notes = [each for each in engine._effects if isinstance(each, Note)]
+    assert [each.group for each in notes] == [0] * len(notes)
+    return [each.name for each in notes]
 
 
 def of(fencing: Fencing) -> dict[str, object]:
@@ -129,6 +132,7 @@ def test_a_shot_is_void_if_the_other_node_was_heard_after_the_order(
 
     assert fencing.off is off
     assert fencing.done == (engine.now_ns,)
+    assert noted(engine) == ["fence.confirmed" if off else "fence.void"]
 
 
 @pytest.mark.parametrize(("after_ns", "off"), [(0, True), (1, False)])
@@ -143,8 +147,12 @@ def test_the_proof_ends_when_the_other_node_is_heard_again(after_ns: int, *, off
     assert fencing.evidence_ns(engine.now_ns + 5) == engine.now_ns + (5 if off else 0)
 
 
-def test_without_a_shot_there_is_no_evidence_of_one() -> None:
-    assert Fencing(used=True, met_before=True).evidence_ns(SECOND) == NEVER
+def test_without_a_shot_there_is_no_evidence_of_one_whoever_is_heard() -> None:
+    fencing, _, engine = fenced(BETA)
+
+    fencing_of.judge(engine)
+
+    assert fencing.evidence_ns(engine.now_ns) == NEVER
 
 
 @pytest.mark.parametrize("age_ns", [WINDOW_NS - 1, WINDOW_NS])
@@ -157,6 +165,15 @@ def test_shots_are_remembered_for_the_window(age_ns: int) -> None:
     end(engine, Outcome.OK)
 
     assert fencing.done == ((before, engine.now_ns) if age_ns < WINDOW_NS else (engine.now_ns,))
+
+
+def test_the_first_pause_is_the_shortest() -> None:
+    fencing, _, engine = fenced(BETA)
+    shoot(engine)
+
+    end(engine, Outcome.UNKNOWN)
+
+    assert fencing.retry_ns == engine.now_ns + RETRY_NS
 
 
 @pytest.mark.parametrize("failures", range(8))

@@ -578,8 +578,8 @@ def test_a_store_that_does_not_answer_is_not_waited_for_with_a_release() -> None
 def test_what_an_earlier_incarnation_left_renews_no_lease() -> None:
     _, group, lease, engine = leased(ALPHA)
     group.state, group.phase = State.CLEANING, Phase.STOPPING
-    lease.renewed_ns = NEVER
-    lease.answered_ns = NEVER
+    lease.seen = LeaseReading(None, "")
+    lease.renewed_ns = lease.answered_ns = NEVER
 
     assert isinstance(ordered(group, engine), ReadLease)
 
