@@ -20,7 +20,7 @@ from hafw.agent.reload import refusal
 from hafw.agent.status import headline
 from hafw.agent.supervisor import Supervisor
 from hafw.agent.traffic import Traffic
-from hafw.agent.watch import Announcements, Interfaces, received_packets
+from hafw.agent.watch import Announcements, Interfaces, Neighbours
 from hafw.config import to_settings
 from hafw.core.engine import Engine
 from hafw.core.model import (
@@ -40,8 +40,6 @@ from hafw.core.model import (
     OpKind,
     Outcome,
     Persist,
-    Persisted,
-    PersistFailed,
     ReadLease,
     Reconfigured,
     Reincarnate,
@@ -102,16 +100,14 @@ class Driver:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._requests = 0
         self._ops: dict[int, Op] = {}
-        self._writing = False
-        self._unwritten: list[Persist] = []
         self._readers: list[HasFileno] = []
-        self._rx: dict[str, int] = {}
-        self._rx_ns = clock.boot_ns()
+        self._neighbours = Neighbours(vips)
         self.finished: asyncio.Future[int] = self._loop.create_future()
         self.scheduling = ""
         self.control_trouble = ""
         self.on_reincarnate: Callable[[int], None] = lambda _: None
         self.engine = self._new_engine(settings)
+        self._writer = statefile.Writer(state_dir, self._loop, self.step)
         self.journal = Journal(state_dir / "journal", self._loop, self.engine)
         self.traffic = Traffic(cluster, settings, keys, self.engine.incarnation, self.step)
         self._inert = False
@@ -238,17 +234,8 @@ class Driver:
 
     def _listen(self) -> None:
         """Without a ping node: has the service interface heard anybody since the last reading?"""
-        now_ns = clock.boot_ns()
-        if now_ns - self._rx_ns < self.settings.timing.keepalive_ns // 2:
-            return
-        heard = False
-        for vip in self.vips.by_place.values():
-            name = self.vips.interface(vip)
-            count = received_packets(name)
-            heard = heard or count > self._rx.get(name, count)
-            self._rx[name] = count
-        since_ns, self._rx_ns = self._rx_ns, now_ns
-        if heard:
+        since_ns = self._neighbours.heard_since_ns(self.settings.timing.keepalive_ns // 2)
+        if since_ns is not None:
             self.step(NeighbourHeard(since_ns))
 
     def _arm(self) -> None:
@@ -309,8 +296,7 @@ class Driver:
                 self._ops[op.id.n] = op
                 self.supervisor.order(self._orders.leases.order(effect), op.deadline_ns)
             case Persist():
-                self._unwritten.append(effect)
-                self._write()
+                self._writer.write(effect)
             case Note(name):
                 if name == "peer.dead":
                     now_ns = self.engine.now_ns
@@ -335,27 +321,6 @@ class Driver:
             move()
         except (NetlinkError, TimeoutError) as problem:
             self._loop.call_soon(self.step, GateFailed(group, str(problem)))
-
-    # --- durable state ------------------------------------------------------------------------
-
-    def _write(self) -> None:
-        """Write the newest state in a thread: an fsync must not delay a heartbeat."""
-        if self._writing or not self._unwritten:
-            return
-        self._writing = True
-        newest = self._unwritten[-1]
-        self._unwritten.clear()
-        future = self._loop.run_in_executor(None, statefile.save, self._state_dir, newest.state)
-        future.add_done_callback(lambda done: self._written(newest.token, done))
-
-    def _written(self, token: int, done: asyncio.Future[None]) -> None:
-        self._writing = False
-        problem = done.exception()
-        if problem is None:
-            self.step(Persisted(token))
-        else:
-            self.step(PersistFailed(token, f"{self._state_dir}: {problem}"))
-        self._write()
 
     # --- worker -------------------------------------------------------------------------------
 

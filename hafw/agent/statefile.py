@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hafw import durable
-from hafw.core.model import Durable
+from hafw.core.model import Durable, Persisted, PersistFailed
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from hafw.core.model import Persist
 
 FILE_NAME: Final = "state.json"
 FORMAT: Final = 1
@@ -97,3 +103,42 @@ def decode(data: bytes) -> tuple[Durable, str]:
     if not all(0 <= number < LIMIT for number in (state.incarnation, *epochs)):
         raise ValueError("a number is out of range")
     return state, str(body.get("boot", ""))
+
+
+class Writer:
+    """Writes the newest state in a thread, one at a time: an fsync must not delay a heartbeat."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        loop: asyncio.AbstractEventLoop,
+        told: Callable[[Persisted | PersistFailed], None],
+    ) -> None:
+        """`told` hears in the loop what became of each order that was not overtaken."""
+        self._state_dir = state_dir
+        self._loop = loop
+        self._told = told
+        self._writing = False
+        self._newest: Persist | None = None
+
+    def write(self, order: Persist) -> None:
+        """Write this; what waits behind what is being written is overtaken."""
+        self._newest = order
+        self._next()
+
+    def _next(self) -> None:
+        if self._writing or self._newest is None:
+            return
+        order, self._newest = self._newest, None
+        self._writing = True
+        future = self._loop.run_in_executor(None, save, self._state_dir, order.state)
+        future.add_done_callback(lambda done: self._written(order.token, done))
+
+    def _written(self, token: int, done: asyncio.Future[None]) -> None:
+        self._writing = False
+        problem = done.exception()
+        if problem is None:
+            self._told(Persisted(token))
+        else:
+            self._told(PersistFailed(token, f"{self._state_dir}: {problem}"))
+        self._next()

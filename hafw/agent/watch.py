@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.net import bpf, frames
 from hafw.net import rtmessages as rt
+from hafw.net.clock import boot_ns
 from hafw.net.netlink import NetlinkError
 from hafw.net.packet import PacketSocket
 from hafw.net.rtnetlink import Rtnl, event_socket
@@ -169,6 +170,29 @@ def _claim(packet: bytes, source: bytes) -> tuple[IPv4Address | IPv6Address | No
     if found is not None and found.kind is frames.DiscoveryKind.ADVERTISEMENT:
         return found.target, found.mac or source
     return None, source
+
+
+class Neighbours:
+    """Whether anybody was heard on the service interfaces, by their counters."""
+
+    def __init__(self, vips: Vips) -> None:
+        """The first reading is only something to compare with."""
+        self._vips = vips
+        self._counts: dict[str, int] = {}
+        self._read_ns = boot_ns()
+
+    def heard_since_ns(self, spacing_ns: int) -> int | None:
+        """The reading before this one, if somebody was heard since; None: nobody, or too soon."""
+        now_ns, last_ns = boot_ns(), self._read_ns
+        if now_ns - last_ns < spacing_ns:
+            return None
+        heard = False
+        for name in {self._vips.interface(vip) for vip in self._vips.by_place.values()}:
+            count = received_packets(name)
+            heard = heard or count > self._counts.get(name, count)
+            self._counts[name] = count
+        self._read_ns = now_ns
+        return last_ns if heard else None
 
 
 def received_packets(interface: str) -> int:
