@@ -9,10 +9,11 @@ from hafw_sim.mutants import MUTANTS, killer
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_seeded_bug_turns_a_story_red(name: str) -> None:
+def test_seeded_bug_turns_its_story_red(name: str) -> None:
     killed_by = killer(MUTANTS[name])
 
     assert killed_by is not None, f"nobody noticed: {MUTANTS[name].rule}"
+    assert killed_by.startswith(MUTANTS[name].story)
 
 
 @pytest.mark.parametrize("half", ["holder", "taker"])

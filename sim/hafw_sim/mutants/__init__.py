@@ -1,4 +1,4 @@
-"""Seeded bugs of the engine, one per rule, and the stories that must go red for each.
+"""Seeded bugs of the engine, one per rule, and the story that must go red for each.
 
 One rule: a mutant is written from the rule, not from the code: it is the deletion or the reversal
 that a tired engineer could make. A mutant that no story kills shows a rule that is not tested.
@@ -24,22 +24,28 @@ Patch = Any  # what unittest.mock.patch gives
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One seeded bug: the rule that it breaks, and how."""
+    """One seeded bug: the rule that it breaks, the story that notices, and how it is made.
+
+    `story`: its name in `STORIES`, or the file of a schedule in the corpus.
+    """
 
     name: str
     rule: str
+    story: str
     patches: Callable[[], list[Patch]]
 
 
 MUTANTS: Final[dict[str, Mutant]] = {}
 
 
-def seeded(rule: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+def seeded(
+    rule: str, story: str
+) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
     """Register a bug under its function's name."""
 
     def register(function: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
         name = function.__name__
-        MUTANTS[name] = Mutant(name, rule, function)
+        MUTANTS[name] = Mutant(name, rule, story, function)
         return function
 
     return register
@@ -59,24 +65,24 @@ def applied(mutant: Mutant) -> Iterator[None]:
 
 
 def killer(mutant: Mutant) -> str | None:
-    """The first story, or schedule of the corpus, that goes red with this bug, if any does."""
-    room = _room(mutant.patches)
+    """The first story, or schedule of the corpus, that goes red with this bug, if any does.
+
+    Its own is asked first.
+    """
+    judges: dict[str, Callable[[], object]] = dict(STORIES)
+    judges |= {path.name: _schedule(path) for path in corpus()}
     with applied(mutant):
-        for name, story in sorted(STORIES.items(), key=lambda each: _room(each[1]) != room):
+        for name in sorted(judges, key=lambda name: name != mutant.story):
             try:
-                if story():
+                if judges[name]():
                     return name
             except AssertionError:
                 return f"{name} (an assertion of the engine)"
-        for path in corpus():
-            if play(load(path)).violations:
-                return path.name
     return None
 
 
-def _room(function: Callable[..., object]) -> str:
-    """The module of a story or a bug: those of one name belong together."""
-    return function.__module__.rpartition(".")[2]
+def _schedule(path: Path) -> Callable[[], object]:
+    return lambda: play(load(path)).violations
 
 
 def corpus() -> list[Path]:

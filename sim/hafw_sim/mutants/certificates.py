@@ -47,7 +47,10 @@ def _for_ever(*_: object) -> int:
 # --- one mutant for each half of each row of the table -----------------------------------------
 
 
-@seeded("released, holder: the word is given only after the stop is confirmed")
+@seeded(
+    "released, holder: the word is given only after the stop is confirmed",
+    "service_lan_lost_by_the_owner",
+)
 def released_before_the_stop() -> list[Patch]:
     original = group.Group.let_go
 
@@ -60,32 +63,40 @@ def released_before_the_stop() -> list[Patch]:
     return [patch.object(group.Group, "let_go", let_go)]
 
 
-@seeded("released, taker: the word must answer a beat of ours sent within H")
+@seeded(
+    "released, taker: the word must answer a beat of ours sent within H",
+    "offer_that_arrives_much_too_late",
+)
 def released_however_old() -> list[Patch]:
     return [patch.object(engine.Engine, "fresh", engine.Engine.addressed)]
 
 
-@seeded("reflected, holder: let go H after the newest evidence was sent")
+@seeded(
+    "reflected, holder: let go H after the newest evidence was sent", "owner_isolated_reflected"
+)
 def reflected_holder_never_lets_go() -> list[Patch]:
     return [row(Certificate.REFLECTED, hold_until=_for_ever)]
 
 
-@seeded("reflected, taker: every part of the certificate is needed")
+@seeded("reflected, taker: every part of the certificate is needed", "owner_isolated_reflected")
 def reflected_taker_needs_nothing() -> list[Patch]:
     return [row(Certificate.REFLECTED, refusal=_granted)]
 
 
-@seeded("best-effort, holder: who lost peer and ping node lets go")
+@seeded("best-effort, holder: who lost peer and ping node lets go", "owner_isolated_best_effort")
 def best_effort_holder_never_lets_go() -> list[Patch]:
     return [row(Certificate.BEST_EFFORT, hold_until=_for_ever)]
 
 
-@seeded("best-effort, taker: every part of the certificate is needed")
+@seeded(
+    "best-effort, taker: every part of the certificate is needed",
+    "standby_loses_the_ping_node_just_before_the_end_of_the_silence",
+)
 def best_effort_taker_needs_nothing() -> list[Patch]:
     return [row(Certificate.BEST_EFFORT, refusal=_granted)]
 
 
-@seeded("operator, taker: the peer's name must be typed, and a reason")
+@seeded("operator, taker: the peer's name must be typed, and a reason", "operator_vouches")
 def operator_without_name() -> list[Patch]:
     return [patch.object(operator, "_no_fetching", _granted)]
 
@@ -102,7 +113,10 @@ def _seeing(**facts: object) -> list[Patch]:
     return [patch.object(takeover, "view", view)]
 
 
-@seeded("taker: wait for the announced bound and deadtime")
+@seeded(
+    "taker: wait for the announced bound and deadtime",
+    "standby_loses_the_ping_node_just_before_the_end_of_the_silence",
+)
 def no_wait() -> list[Patch]:
     def judge(self: liveness.Peer, now_ns: int, _settings: Settings) -> PeerState:
         silent = now_ns - self.last_ns > 5 * 10**9
@@ -116,22 +130,30 @@ def no_wait() -> list[Patch]:
     ]
 
 
-@seeded("taker: own echoes must be answered throughout the silence")
+@seeded(
+    "taker: own echoes must be answered throughout the silence",
+    "standby_with_a_bad_way_to_the_ping_node",
+)
 def echoes_not_needed() -> list[Patch]:
     return _seeing(echoes_unbroken=True)
 
 
-@seeded("taker: armed, with the holder's grant")
+@seeded("taker: armed, with the holder's grant", "gateway_stopped_reflecting_long_before_the_split")
 def arming_not_needed() -> list[Patch]:
     return _seeing(armed=True, known=True)
 
 
-@seeded("taker: a reflected beat that was held up says nothing of the path now")
+@seeded(
+    "taker: a reflected beat that was held up says nothing of the path now",
+    "reflected_beat_that_was_held_up_for_a_minute",
+)
 def late_reflection_counts() -> list[Patch]:
     return [patch.object(liveness.Peer, "_raise_floor", lambda *_: None)]
 
 
-@seeded("holder: a grant ends its resting on the peer's not being armed")
+@seeded(
+    "holder: a grant ends its resting on the peer's not being armed", "owner_isolated_reflected"
+)
 def granting_keeps_unarmed() -> list[Patch]:
     original = arming.heard
 
@@ -143,22 +165,33 @@ def granting_keeps_unarmed() -> list[Patch]:
     return [patch.object(arming, "heard", heard)]
 
 
-@seeded("holder: no grant by one that rests on the peer's not being armed")
+@seeded(
+    "holder: no grant by one that rests on the peer's not being armed",
+    "standby_is_armed_only_by_a_holder_with_other_evidence",
+)
 def granting_without_other_evidence() -> list[Patch]:
     return [patch.object(arming, "_holds_by_other_evidence", lambda *_: True)]
 
 
-@seeded("taker (best-effort): a ping node must answer")
+@seeded(
+    "taker (best-effort): a ping node must answer",
+    "standby_loses_the_ping_node_just_before_the_end_of_the_silence",
+)
 def ping_not_needed() -> list[Patch]:
     return _seeing(ping_answers=True)
 
 
-@seeded("taker (best-effort): nobody may answer the probe")
+@seeded(
+    "taker (best-effort): nobody may answer the probe", "split_while_the_gateway_does_not_reflect"
+)
 def probe_not_needed() -> list[Patch]:
     return _seeing(probe_silent=True)
 
 
-@seeded("evidence is dated by its sending, never by the receipt of the answer")
+@seeded(
+    "evidence is dated by its sending, never by the receipt of the answer",
+    "standby_hears_nothing_while_the_owner_hears_it",
+)
 def evidence_dated_by_receipt() -> list[Patch]:
     original = hearing.beat_heard
 
@@ -169,7 +202,7 @@ def evidence_dated_by_receipt() -> list[Patch]:
     return [patch.object(hearing, "beat_heard", beat_heard)]
 
 
-@seeded("what lapsed is judged before anything is read")
+@seeded("what lapsed is judged before anything is read", "thaw_with_fresh_answers_waiting")
 def lapse_judged_last() -> list[Patch]:
     original = engine.Engine._settle
 
@@ -185,7 +218,7 @@ def lapse_judged_last() -> list[Patch]:
     ]
 
 
-@seeded("after an own pause the peer's silence is counted anew")
+@seeded("after an own pause the peer's silence is counted anew", "stalled_standby_does_not_take")
 def pause_not_noticed() -> list[Patch]:
     def notice(self: engine.Engine, now: Any) -> None:
         self.now, self.now_ns = now, now.boot_ns
@@ -193,7 +226,9 @@ def pause_not_noticed() -> list[Patch]:
     return [patch.object(engine.Engine, "_notice_pause", notice)]
 
 
-@seeded("the gate has a timeout, renewed from the evidence")
+@seeded(
+    "the gate has a timeout, renewed from the evidence", "silent_peer_is_not_taken_before_its_bound"
+)
 def gate_without_timeout() -> list[Patch]:
     original = group.Group.renew_gate
 
@@ -206,7 +241,10 @@ def gate_without_timeout() -> list[Patch]:
     return [patch.object(group.Group, "renew_gate", renew)]
 
 
-@seeded("a renewal that comes too late does not open the gate again")
+@seeded(
+    "a renewal that comes too late does not open the gate again",
+    "frozen_within_a_renewal_of_the_gate",
+)
 def late_renewal_reopens() -> list[Patch]:
     def _renew(self: kernel.Kernels, machine: Any, group_id: int, left_ns: int) -> None:
         self._set(machine, group_id, self._clockwork.now_ns + machine.span_ns(left_ns))
@@ -214,7 +252,10 @@ def late_renewal_reopens() -> list[Patch]:
     return [patch.object(kernel.Kernels, "_renew", _renew)]
 
 
-@seeded("an opening that comes too late does not open the gate")
+@seeded(
+    "an opening that comes too late does not open the gate",
+    "loser_of_a_heal_shuts_its_address_at_once",
+)
 def late_opening_opens() -> list[Patch]:
     return [
         patch.object(kernel, "PRIMED_NS", FOREVER),
@@ -222,7 +263,10 @@ def late_opening_opens() -> list[Patch]:
     ]
 
 
-@seeded("letting go shuts the gate at once, before the stops")
+@seeded(
+    "letting go shuts the gate at once, before the stops",
+    "loser_of_a_heal_shuts_its_address_at_once",
+)
 def gate_left_open_at_stop() -> list[Patch]:
     original = engine.Engine.emit
 
@@ -233,6 +277,9 @@ def gate_left_open_at_stop() -> list[Patch]:
     return [patch.object(engine.Engine, "emit", emit)]
 
 
-@seeded("a worker that is only slow to become warm is waited for")
+@seeded(
+    "a worker that is only slow to become warm is waited for",
+    "a_worker_that_is_slow_to_become_warm_loses_no_group",
+)
 def slow_worker_loses_the_group() -> list[Patch]:
     return [patch.object(handover, "_worker_is_lost", lambda engine_: not engine_.worker_up)]

@@ -33,12 +33,18 @@ if TYPE_CHECKING:
 # --- reload -------------------------------------------------------------------------------------
 
 
-@seeded("reload: what binds this node changes only when the peer has the file and knows it")
+@seeded(
+    "reload: what binds this node changes only when the peer has the file and knows it",
+    "longer_times_that_the_other_has_not_heard_of",
+)
 def reload_without_the_peer() -> list[Patch]:
     return [patch.object(reload, "_is_time", lambda *_: True)]
 
 
-@seeded("reload: until then the weaker of old and new is announced")
+@seeded(
+    "reload: until then the weaker of old and new is announced",
+    "longer_times_in_force_on_one_node_when_the_cut_comes",
+)
 def reload_announces_the_old() -> list[Patch]:
     def announced(group_: group.Group, engine_: engine.Engine) -> tuple[int, int]:
         return group_.settings.binds, engine_.settings.shut_ns
@@ -46,7 +52,10 @@ def reload_announces_the_old() -> list[Patch]:
     return [patch.object(reload, "announced", announced)]
 
 
-@seeded("reload: shorter times count only once the evidence bears them")
+@seeded(
+    "reload: shorter times count only once the evidence bears them",
+    "shorter_times_wait_for_fresh_evidence",
+)
 def reload_without_evidence() -> list[Patch]:
     return [patch.object(reload, "_bears", lambda *_: True)]
 
@@ -54,7 +63,10 @@ def reload_without_evidence() -> list[Patch]:
 # --- freshness, operations, epochs --------------------------------------------------------------
 
 
-@seeded("a message proves its sender alive only if its number is new")
+@seeded(
+    "a message proves its sender alive only if its number is new",
+    "replayed_datagrams_keep_nobody_alive",
+)
 def replay_counts() -> list[Patch]:
     original = liveness.Peer.hear
 
@@ -66,7 +78,7 @@ def replay_counts() -> list[Patch]:
     return [patch.object(liveness.Peer, "hear", hear)]
 
 
-@seeded("UNKNOWN is never taken for OK")
+@seeded("UNKNOWN is never taken for OK", "stop_in_doubt_is_no_release")
 def unknown_is_ok() -> list[Patch]:
     original = group.Group.op_ended
 
@@ -78,7 +90,10 @@ def unknown_is_ok() -> list[Patch]:
     return [patch.object(group.Group, "op_ended", op_ended)]
 
 
-@seeded("a reply changes something only if it is to the awaited operation")
+@seeded(
+    "a reply changes something only if it is to the awaited operation",
+    "crash_with_a_lossy_way_to_the_ping_node",
+)
 def any_reply_counts() -> list[Patch]:
     original = group.Group.op_ended
 
@@ -90,27 +105,29 @@ def any_reply_counts() -> list[Patch]:
     return [patch.object(group.Group, "op_ended", op_ended)]
 
 
-@seeded("an address that another program removed is put back")
+@seeded("an address that another program removed is put back", "address_removed_by_another_program")
 def removed_address_stays_away() -> list[Patch]:
     return [patch.object(group.Group, "address_lost", lambda *_: None)]
 
 
-@seeded("nobody starts what the evidence would not let it hold")
+@seeded(
+    "nobody starts what the evidence would not let it hold", "lease_and_reflection_bind_together"
+)
 def start_without_evidence_to_hold() -> list[Patch]:
     return [patch.object(group.Group, "could_hold", lambda *_, **__: True)]
 
 
-@seeded("a start needs its intent on disk first")
+@seeded("a start needs its intent on disk first", "crash_with_a_lossy_way_to_the_ping_node")
 def start_before_durable() -> list[Patch]:
     return [patch.object(engine.Engine, "durable", lambda *_: True)]
 
 
-@seeded("no two nodes ever use the same epoch")
+@seeded("no two nodes ever use the same epoch", "both_boot_apart_and_unseen")
 def epochs_shared() -> list[Patch]:
     return [patch.object(engine.Engine, "next_epoch", lambda _self, group_: group_.epoch + 1)]
 
 
-@seeded("when both hold it, only the lower epoch yields")
+@seeded("when both hold it, only the lower epoch yields", "heal_after_a_dual_split")
 def both_yield() -> list[Patch]:
     original = hearing._compare_epochs
 
@@ -122,7 +139,7 @@ def both_yield() -> list[Patch]:
     return [patch.object(hearing, "_compare_epochs", compare)]
 
 
-@seeded("when both hold it, the lower epoch yields")
+@seeded("when both hold it, the lower epoch yields", "heal_after_a_dual_split")
 def nobody_yields() -> list[Patch]:
     return [patch.object(hearing, "_compare_epochs", lambda *_: None)]
 
@@ -130,7 +147,7 @@ def nobody_yields() -> list[Patch]:
 # --- liveness and links -------------------------------------------------------------------------
 
 
-@seeded("the peer is alive while any link brings it")
+@seeded("the peer is alive while any link brings it", "one_way_cut")
 def every_link_is_needed() -> list[Patch]:
     original = liveness.Peer.hear
 
@@ -142,7 +159,10 @@ def every_link_is_needed() -> list[Patch]:
     return [patch.object(liveness.Peer, "hear", hear)]
 
 
-@seeded("initdead, not deadtime, until the peer was heard or declared dead")
+@seeded(
+    "initdead, not deadtime, until the peer was heard or declared dead",
+    "lone_boot_best_effort_waits_initdead",
+)
 def initdead_ignored() -> list[Patch]:
     original = liveness.Peer.judge
 
@@ -163,7 +183,10 @@ def initdead_ignored() -> list[Patch]:
     return [patch.object(liveness.Peer, "judge", judge), patch.object(takeover, "due_ns", due_ns)]
 
 
-@seeded("a beat that was not sent is a beat that was not answered")
+@seeded(
+    "a beat that was not sent is a beat that was not answered",
+    "standby_with_a_bad_way_to_the_ping_node",
+)
 def gaps_count_as_answered() -> list[Patch]:
     return [patch.object(reflection.Echoes, "unbroken", lambda *_: True)]
 
@@ -171,7 +194,7 @@ def gaps_count_as_answered() -> list[Patch]:
 # --- hand-over ------------------------------------------------------------------------------------
 
 
-@seeded("an ask that is not agreed releases nothing")
+@seeded("an ask that is not agreed releases nothing", "standby_that_is_not_agreed_releases_nothing")
 def release_without_agreement() -> list[Patch]:
     def give(group_: group.Group, why: str, engine_: engine.Engine) -> None:
         handover.surrender(group_, why, engine_)
@@ -179,7 +202,10 @@ def release_without_agreement() -> list[Patch]:
     return [patch.object(handover, "give", give)]
 
 
-@seeded("after an offer its maker takes nothing back for a deadtime")
+@seeded(
+    "after an offer its maker takes nothing back for a deadtime",
+    "offer_is_taken_and_let_go_before_its_maker_knows",
+)
 def no_quarantine() -> list[Patch]:
     original = takeover.released_to_us
 
@@ -194,7 +220,7 @@ def no_quarantine() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
-@seeded("an offer counts once")
+@seeded("an offer counts once", "offer_is_taken_and_let_go_before_its_maker_knows")
 def offer_counts_again() -> list[Patch]:
     original = takeover.released_to_us
 
@@ -205,7 +231,7 @@ def offer_counts_again() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
-@seeded("an answer is to one incarnation of the asker")
+@seeded("an answer is to one incarnation of the asker", "a_restarted_node_is_answered_again")
 def answers_outlive_the_asker() -> list[Patch]:
     original = hearing._peer_restarted
 
@@ -218,17 +244,20 @@ def answers_outlive_the_asker() -> list[Patch]:
     return [patch.object(hearing, "_peer_restarted", restarted)]
 
 
-@seeded("drifted files block what goes by agreement")
+@seeded("drifted files block what goes by agreement", "drifted_files_move_nothing_by_agreement")
 def drift_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "drift", lambda _self: False)]
 
 
-@seeded("a group whose agent was restarted in time does not move")
+@seeded("a group whose agent was restarted in time does not move", "agent_restarts_within_deadtime")
 def restart_moves_the_group() -> list[Patch]:
     return [patch.object(engine.Engine, "should_return", lambda *_: False)]
 
 
-@seeded("auto failback only after a recorded death or shutdown")
+@seeded(
+    "auto failback only after a recorded death or shutdown",
+    "auto_failback_never_undoes_a_manual_move",
+)
 def failback_after_a_manual_move() -> list[Patch]:
     original = handover._failback_due
 
@@ -239,7 +268,7 @@ def failback_after_a_manual_move() -> list[Patch]:
     return [patch.object(handover, "_failback_due", due)]
 
 
-@seeded("failbacks are capped")
+@seeded("failbacks are capped", "auto_failback_after_a_death")
 def failbacks_uncapped() -> list[Patch]:
     return [
         patch.object(handover, "FAILBACKS_MAX", 10**6),
@@ -247,12 +276,15 @@ def failbacks_uncapped() -> list[Patch]:
     ]
 
 
-@seeded("state that cannot be trusted takes nothing by silence")
+@seeded("state that cannot be trusted takes nothing by silence", "lost_state_joins_as_standby")
 def distrust_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "trusted", property(lambda _self: True))]
 
 
-@seeded("a node of which the peer remembers more starts again above that")
+@seeded(
+    "a node of which the peer remembers more starts again above that",
+    "rolled_back_state_is_noticed",
+)
 def rollback_not_noticed() -> list[Patch]:
     def acknowledged(beat: Any, engine_: engine.Engine) -> None:
         engine_.peer.acknowledge(engine_.sent.sent_ns(beat.acked_n))
@@ -260,12 +292,16 @@ def rollback_not_noticed() -> list[Patch]:
     return [patch.object(hearing, "_acknowledged", acknowledged)]
 
 
-@seeded("an owner contradicts a rival, but does not shout")
+@seeded(
+    "an owner contradicts a rival, but does not shout", "owner_and_rival_do_not_fill_the_network"
+)
 def rivals_shout_each_other_down() -> list[Patch]:
     return [patch.object(announcing, "AGAIN_NS", 0)]
 
 
-@seeded("the lone node that is not preferred lets the other go first")
+@seeded(
+    "the lone node that is not preferred lets the other go first", "both_boot_apart_best_effort"
+)
 def both_boot_at_once() -> list[Patch]:
     original = takeover.due_ns
 

@@ -21,17 +21,20 @@ if TYPE_CHECKING:
     from hafw.core.model import GroupBeat
 
 
-@seeded("fenced, taker: the other node must be confirmed off")
+@seeded("fenced, taker: the other node must be confirmed off", "fenced_pair_is_split")
 def fenced_taker_shoots_nobody() -> list[Patch]:
     return [row(Certificate.FENCED, refusal=lambda *_: None)]
 
 
-@seeded("fenced, holder: nobody takes from it what it holds, but by switching it off")
+@seeded(
+    "fenced, holder: nobody takes from it what it holds, but by switching it off",
+    "nobody_can_shoot",
+)
 def fenced_holder_holds_by_nothing() -> list[Patch]:
     return [row(Certificate.FENCED, hold_until=lambda *_: NEVER)]
 
 
-@seeded("asked to be off is not off")
+@seeded("asked to be off is not off", "fence_that_never_answers")
 def unknown_fence_counts() -> list[Patch]:
     original = fencing.ended
 
@@ -43,29 +46,38 @@ def unknown_fence_counts() -> list[Patch]:
     return [patch.object(fencing, "ended", ended)]
 
 
-@seeded("who has not heard the other since its machine booted does not shoot back")
+@seeded(
+    "who has not heard the other since its machine booted does not shoot back",
+    "shot_node_returns_into_the_split",
+)
 def shot_node_shoots_back() -> list[Patch]:
     return [patch.object(fencing, "_may_shoot", lambda *_: True)]
 
 
-@seeded("a start of the agent is no boot of the machine: what an earlier start heard counts")
+@seeded(
+    "a start of the agent is no boot of the machine: what an earlier start heard counts",
+    "survivor_whose_agent_is_restarted_takes_over_again",
+)
 def restarted_agent_may_not_shoot() -> list[Patch]:
     return [
         patch.object(fencing, "_may_shoot", lambda _group, engine: engine.peer.met()),
     ]
 
 
-@seeded("who served shoots first, the other waits")
+@seeded("who served shoots first, the other waits", "fenced_pair_is_split")
 def both_shoot_at_once() -> list[Patch]:
     return [patch.object(fencing, "_delay_ns", lambda *_: 0)]
 
 
-@seeded("who serves what only a shot can move, shoots")
+@seeded("who serves what only a shot can move, shoots", "fenced_pair_is_split")
 def owner_waits_to_be_shot() -> list[Patch]:
     return [patch.object(fencing, "_holder_defends", lambda *_: False)]
 
 
-@seeded("the answer is void when the other was heard after the order")
+@seeded(
+    "the answer is void when the other was heard after the order",
+    "answer_about_a_machine_that_was_switched_on_again",
+)
 def answer_is_never_void() -> list[Patch]:
     original = fencing.ended
 
@@ -76,17 +88,23 @@ def answer_is_never_void() -> list[Patch]:
     return [patch.object(fencing, "ended", ended)]
 
 
-@seeded("the proof ends when the other is heard again")
+@seeded("the proof ends when the other is heard again", "link_that_flaps_is_left_to_a_person")
 def proof_never_ends() -> list[Patch]:
     return [patch.object(fencing, "judge", lambda *_: None)]
 
 
-@seeded("who holds by the other's being off goes on until it is heard, and H longer")
+@seeded(
+    "who holds by the other's being off goes on until it is heard, and H longer",
+    "holder_by_a_shot_goes_on_without_a_store",
+)
 def proof_is_no_evidence() -> list[Patch]:
     return [patch.object(fencing.Fencing, "evidence_ns", lambda *_: NEVER)]
 
 
-@seeded("who holds by the other's being off says that no other class binds it")
+@seeded(
+    "who holds by the other's being off says that no other class binds it",
+    "lease_is_free_and_its_taker_heard_one_beat",
+)
 def proof_is_not_announced() -> list[Patch]:
     original = group.Group.beat
 
@@ -97,7 +115,10 @@ def proof_is_not_announced() -> list[Patch]:
     return [patch.object(group.Group, "beat", beat)]
 
 
-@seeded("who never heard the other takes nothing by the lease alone where a shot may be the proof")
+@seeded(
+    "who never heard the other takes nothing by the lease alone where a shot may be the proof",
+    "lease_is_free_and_its_taker_was_never_met",
+)
 def unmet_taker_trusts_the_lease() -> list[Patch]:
     original = takeover.view
 
@@ -108,7 +129,7 @@ def unmet_taker_trusts_the_lease() -> list[Patch]:
     return [patch.object(takeover, "view", view)]
 
 
-@seeded("fenced+leased: a start needs both")
+@seeded("fenced+leased: a start needs both", "lease_is_free_and_its_taker_was_never_met")
 def lease_is_enough() -> list[Patch]:
     original = takeover.by_silence
 
@@ -119,7 +140,9 @@ def lease_is_enough() -> list[Patch]:
     return [patch.object(takeover, "by_silence", by_silence)]
 
 
-@seeded("fenced+leased: the lease is the ticket to shoot")
+@seeded(
+    "fenced+leased: the lease is the ticket to shoot", "lease_is_free_and_its_taker_was_never_met"
+)
 def shot_without_the_ticket() -> list[Patch]:
     def fenced(group_: group.Group, _seen: object, why: str | None, engine: Engine) -> str | None:
         if why is None or (fencing.refusal(group_, engine) and engine.fencing.op is None):
@@ -130,19 +153,23 @@ def shot_without_the_ticket() -> list[Patch]:
     return [patch.object(takeover, "_fenced", fenced)]
 
 
-@seeded("nobody is shot where the lease is renewed, or will be had")
+@seeded(
+    "nobody is shot where the lease is renewed, or will be had", "store_answers_so_nobody_is_shot"
+)
 def shot_in_spite_of_the_store() -> list[Patch]:
     return [
         patch.object(takeover, "_store_is_lost", lambda group_: group_.settings.fenced),
     ]
 
 
-@seeded("the other is switched off a few times, and no more")
+@seeded("the other is switched off a few times, and no more", "link_that_flaps_is_left_to_a_person")
 def death_match() -> list[Patch]:
     return [patch.object(fencing, "FENCES_MAX", 1_000)]
 
 
-@seeded("the host of an agent that was stopped is left alone")
+@seeded(
+    "the host of an agent that was stopped is left alone", "stopped_agent_is_no_reason_to_shoot"
+)
 def stopped_agent_is_shot() -> list[Patch]:
     original = fencing.refusal
 

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from hafw.core.model import GroupBeat, LeaseTold
 
 
-@seeded("leased, holder: shut when the newest renewal and the newest promise are too old")
+@seeded(
+    "leased, holder: shut when the newest renewal and the newest promise are too old",
+    "owner_loses_peer_and_store",
+)
 def leased_holder_never_lets_go() -> list[Patch]:
     return [row(Certificate.LEASED, hold_until=lambda *_: FOREVER)]
 
 
-@seeded("leased, holder: the loss of the store alone stops nothing")
+@seeded("leased, holder: the loss of the store alone stops nothing", "leased_owner_crashes")
 def leased_holder_ignores_the_peer() -> list[Patch]:
     def hold(evidence: HolderEvidence, settings: Settings) -> int:
         return evidence.renewed_ns + settings.lease_hold_ns
@@ -35,7 +38,10 @@ def leased_holder_ignores_the_peer() -> list[Patch]:
     return [row(Certificate.LEASED, hold_until=hold)]
 
 
-@seeded("leased, holder: what the peer's last start promised, its next one keeps")
+@seeded(
+    "leased, holder: what the peer's last start promised, its next one keeps",
+    "standby_restarts_while_the_store_is_down",
+)
 def leased_promise_forgotten() -> list[Patch]:
     def hold(evidence: HolderEvidence, settings: Settings) -> int:
         lease_ns = evidence.renewed_ns + settings.lease_hold_ns
@@ -61,17 +67,20 @@ _GRANTED: dict[str, Any] = {
 }
 
 
-@seeded("leased, taker: W passes before a lease of the other is claimed")
+@seeded("leased, taker: W passes before a lease of the other is claimed", "leased_owner_crashes")
 def leased_taker_waits_for_nothing() -> list[Patch]:
     return _taker("lease_ripe")
 
 
-@seeded("leased, taker: the swap must be won")
+@seeded("leased, taker: the swap must be won", "both_are_needed_and_the_store_is_gone")
 def leased_taker_without_the_lease() -> list[Patch]:
     return [*_taker("lease_won"), patch.object(takeover, "_claimed", lambda *_: None)]
 
 
-@seeded("leased, taker: a lease that nobody renews is not enough, the peer must be silent")
+@seeded(
+    "leased, taker: a lease that nobody renews is not enough, the peer must be silent",
+    "holder_by_a_shot_goes_on_without_a_store",
+)
 def leased_taker_in_spite_of_the_peer() -> list[Patch]:
     def consider(group: Group, engine: Engine) -> None:
         if group.lease is not None:
@@ -87,7 +96,7 @@ def leased_taker_in_spite_of_the_peer() -> list[Patch]:
     return [*_taker("silence_ns"), patch.object(takeover, "consider", consider)]
 
 
-@seeded("W is that of the longer of both files")
+@seeded("W is that of the longer of both files", "leased_owner_crashes")
 def wait_is_too_short() -> list[Patch]:
     original = lease.Lease.ripe_ns
 
@@ -98,7 +107,7 @@ def wait_is_too_short() -> list[Patch]:
     return [patch.object(lease.Lease, "ripe_ns", ripe_ns)]
 
 
-@seeded("a renewal counts from its sending, not from its answer")
+@seeded("a renewal counts from its sending, not from its answer", "renewal_that_is_answered_late")
 def renewal_counts_from_the_answer() -> list[Patch]:
     original = lease._written
 
@@ -116,7 +125,7 @@ def _awaited_swap(group: Group, event: LeaseTold) -> lease.Lease | None:
     return own
 
 
-@seeded("a renewal of unknown outcome proves nothing")
+@seeded("a renewal of unknown outcome proves nothing", "store_is_down_and_then_the_links")
 def unknown_renewal_counts() -> list[Patch]:
     original = lease.told
 
@@ -129,7 +138,10 @@ def unknown_renewal_counts() -> list[Patch]:
     return [patch.object(lease, "told", told)]
 
 
-@seeded("a refused renewal proves that somebody else wrote: it is no renewal")
+@seeded(
+    "a refused renewal proves that somebody else wrote: it is no renewal",
+    "owner_that_was_given_up_is_told_by_the_store",
+)
 def conflict_counts_as_renewal() -> list[Patch]:
     original = lease.told
 
@@ -143,7 +155,10 @@ def conflict_counts_as_renewal() -> list[Patch]:
     return [patch.object(lease, "told", told)]
 
 
-@seeded("a reading that shows a higher epoch ends the hold")
+@seeded(
+    "a reading that shows a higher epoch ends the hold",
+    "owner_that_was_given_up_is_told_by_the_store",
+)
 def higher_epoch_ignored() -> list[Patch]:
     original = lease._read
 
@@ -155,7 +170,10 @@ def higher_epoch_ignored() -> list[Patch]:
     return [patch.object(lease, "_read", read)]
 
 
-@seeded("a lost reply is looked for: a reading with our own nonce proves that it was written")
+@seeded(
+    "a lost reply is looked for: a reading with our own nonce proves that it was written",
+    "replies_to_all_swaps_are_lost",
+)
 def doubt_never_resolved() -> list[Patch]:
     original = lease._written
 
@@ -168,7 +186,10 @@ def doubt_never_resolved() -> list[Patch]:
     return [patch.object(lease, "_written", written)]
 
 
-@seeded("a lease that is given back is no evidence, whatever becomes of the giving")
+@seeded(
+    "a lease that is given back is no evidence, whatever becomes of the giving",
+    "ticket_that_was_given_back_is_no_ticket",
+)
 def given_back_and_still_in_hand() -> list[Patch]:
     original = lease._order_swap
 
@@ -181,17 +202,25 @@ def given_back_and_still_in_hand() -> list[Patch]:
     return [patch.object(lease, "_order_swap", order)]
 
 
-@seeded("the lease of a group that was stopped is given back")
+@seeded(
+    "the lease of a group that was stopped is given back", "released_lease_is_taken_without_a_wait"
+)
 def lease_is_never_given_back() -> list[Patch]:
     return [patch.object(lease, "_to_be_released", lambda *_: False)]
 
 
-@seeded("evidence is of one epoch: a renewal of an earlier hold is none")
+@seeded(
+    "evidence is of one epoch: a renewal of an earlier hold is none",
+    "owner_that_was_given_up_is_told_by_the_store",
+)
 def evidence_of_an_earlier_epoch() -> list[Patch]:
     return [patch.object(lease.Lease, "evidence_ns", lambda self, _epoch: self.renewed_ns)]
 
 
-@seeded("every start in silence needs the lease where the lease binds")
+@seeded(
+    "every start in silence needs the lease where the lease binds",
+    "lease_is_free_and_its_taker_was_never_met",
+)
 def other_certificates_need_no_lease() -> list[Patch]:
     original = takeover._claimed
 
@@ -203,12 +232,18 @@ def other_certificates_need_no_lease() -> list[Patch]:
     return [patch.object(takeover, "_claimed", claimed)]
 
 
-@seeded("a person's word is checked against the lease: who renews it is not off")
+@seeded(
+    "a person's word is checked against the lease: who renews it is not off",
+    "person_errs_about_a_node_that_renews",
+)
 def person_is_always_right() -> list[Patch]:
     return [patch.object(lease, "checked_ns", lambda *_: NEVER)]
 
 
-@seeded("a frozen holder is shut by the kernel: its gate is late by H, so the lease is H shorter")
+@seeded(
+    "a frozen holder is shut by the kernel: its gate is late by H, so the lease is H shorter",
+    "frozen_within_the_last_renewal_of_a_gate",
+)
 def gate_lateness_left_out() -> list[Patch]:
     original = Settings._lease
 
@@ -218,7 +253,7 @@ def gate_lateness_left_out() -> list[Patch]:
     return [patch.object(Settings, "_lease", bounds)]
 
 
-@seeded("an op that is not awaited changes nothing")
+@seeded("an op that is not awaited changes nothing", "answer_to_another_request")
 def late_answer_is_taken() -> list[Patch]:
     original = lease.told
 
@@ -231,7 +266,10 @@ def late_answer_is_taken() -> list[Patch]:
     return [patch.object(lease, "told", told)]
 
 
-@seeded("a word that knows less of epochs than we do releases nothing")
+@seeded(
+    "a word that knows less of epochs than we do releases nothing",
+    "owner_that_was_given_up_is_told_by_the_store",
+)
 def released_by_an_old_word() -> list[Patch]:
     original = takeover.released_to_us
 
@@ -241,6 +279,9 @@ def released_by_an_old_word() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
-@seeded("the last heartbeat must have said that the lease binds the holder")
+@seeded(
+    "the last heartbeat must have said that the lease binds the holder",
+    "owner_whose_file_knows_no_lease",
+)
 def leased_from_one_who_is_not_bound() -> list[Patch]:
     return _taker("bound")

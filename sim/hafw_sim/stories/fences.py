@@ -144,7 +144,7 @@ def holder_by_a_shot_goes_on_without_a_store() -> list[str]:
     world = _pair(FENCED_OR_LEASED)
     world.store.up = False
     world.crash(ALPHA)
-    world.run(60)
+    world.run(30)
     problems = wrong(world, "beta") + _started_by(world, "fenced")
     world.boot(ALPHA)
     world.run(60)
