@@ -159,13 +159,7 @@ inline start() { assert(!IS_OPEN(j)); held[i] = true }
 inline let_go(n) { held[n] = false; renewed[n] = LH; ordered[n] = LH }
 
 /* [lease.run] what is to be released is no evidence, whatever becomes of the request */
-inline forget_the_claim() {
-#ifdef BUG_RELEASE_FORGETS_NOTHING
-  skip
-#else
-  renewed[i] = LH
-#endif
-}
+inline forget_the_claim() { renewed[i] = LH }
 
 /* A write makes every reading old, and every swap that was ordered on the record before it fail. */
 inline write(whom, is_newest) {
@@ -213,7 +207,7 @@ active [2] proctype node() {
      promised[i] = LEAST(promised[i], arrived[i]);                      /* [Peer.acknowledge] */
 #endif
      if :: beat[j] == OWN -> arrived[j] = 0 :: else fi;
-#ifdef CLAIM_ENDS_WITH_SILENCE
+#ifndef BUG_CLAIM_OUTLIVES_ITS_SILENCE
      if :: !held[i] -> renewed[i] = LH; ordered[i] = LH :: else fi;
 #else
      if :: !held[i] && seen[i] && !doubt[i] && holder == i -> forget_the_claim()  /* same step */

@@ -98,10 +98,15 @@ def of_start(group: Group) -> int:
 
 
 def in_hand(group: Group, engine: Engine) -> bool:
-    """Whether the lease is ours for the epoch at hand, and long enough to begin with."""
+    """Whether the lease is ours for the epoch at hand, and long enough to begin with.
+
+    A claim ends with the silence in which it was made: since the other node was heard it may have
+    taken the group by our own word, and written the lease over.
+    """
     assert group.lease is not None
     sent_ns = group.lease.evidence_ns(of_start(group))
-    return engine.now_ns < sent_ns + engine.settings.lease_hold_ns
+    stands = group.held or sent_ns > engine.peer.last_ns
+    return stands and engine.now_ns < sent_ns + engine.settings.lease_hold_ns
 
 
 # --- what the store says ------------------------------------------------------------------------

@@ -63,9 +63,6 @@ def view(group: Group, engine: Engine) -> TakerView:
     """What this node sees of the holder's half."""
     peer, settings, now_ns = engine.peer, engine.settings, engine.now_ns
     word = peer.groups.get(group.id)
-    bound = Classes(word.binds) if word is not None else Classes.NONE
-    if not peer.met():  # whoever holds, holds by the same file, or because it saw us off
-        bound = Classes.FENCED if group.settings.fenced else group.settings.classes
     shut_ns = _shut_ns(word, settings)
     silence_ns = peer.silence_ns(now_ns)
     wait = wait_ns(shut_ns, settings)
@@ -75,7 +72,7 @@ def view(group: Group, engine: Engine) -> TakerView:
     return TakerView(
         silence_ns=silence_ns,
         met=peer.met(),
-        bound=bound,
+        bound=_bound(group, word, engine),
         shut_ns=shut_ns,
         echoes_unbroken=unbroken,
         known=peer.known(settings),
@@ -88,6 +85,19 @@ def view(group: Group, engine: Engine) -> TakerView:
         lease_ripe=_ripe(group, engine),
         lease_won=group.lease is not None and lease.in_hand(group, engine),
     )
+
+
+def _bound(group: Group, word: GroupBeat | None, engine: Engine) -> Classes:
+    """What binds a silent holder, as it told this start of the agent.
+
+    Until it has answered this start, it may hold because it saw this machine off: then nothing else
+    binds it, whatever it said before it knew.
+    """
+    bound = Classes(word.binds) if word is not None else Classes.NONE
+    if engine.addressed():
+        return bound
+    by_the_file = Classes.FENCED if group.settings.fenced else group.settings.classes
+    return bound & by_the_file if engine.peer.met() else by_the_file
 
 
 def _ripe(group: Group, engine: Engine) -> bool:

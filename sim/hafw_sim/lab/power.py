@@ -72,7 +72,7 @@ class PowerSwitch:
 
 def _write(path: Path, text: str) -> None:
     """All of it at once: somebody reads it all the time."""
-    new = path.with_suffix(".new")
+    new = path.with_suffix(f".{threading.get_ident()}")  # an owner and its switch may meet
     new.write_text(text)
     new.rename(path)
 

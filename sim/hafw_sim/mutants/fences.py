@@ -12,12 +12,14 @@ from hafw.core import fencing, group, takeover
 from hafw.core.duties import NEVER, Certificate
 from hafw.core.liveness import PeerState
 from hafw.core.model import OpEnded, Outcome
+from hafw.core.settings import Classes
 from hafw_sim.mutants import Patch, seeded
 from hafw_sim.mutants.certificates import row
 
 if TYPE_CHECKING:
     from hafw.core.duties import TakerView
     from hafw.core.engine import Engine
+    from hafw.core.group import Group
     from hafw.core.model import GroupBeat
 
 
@@ -44,6 +46,19 @@ def unknown_fence_counts() -> list[Patch]:
         original(event, engine)
 
     return [patch.object(fencing, "ended", ended)]
+
+
+@seeded(
+    "what binds the holder counts only if it was said in answer to this start",
+    "shot_node_hears_its_shooter_before_the_answer_does",
+)
+def any_word_says_what_binds() -> list[Patch]:
+    def bound(of: Group, word: GroupBeat | None, engine: Engine) -> Classes:
+        if not engine.peer.met():
+            return Classes.FENCED if of.settings.fenced else of.settings.classes
+        return Classes(word.binds) if word is not None else Classes.NONE
+
+    return [patch.object(takeover, "_bound", bound)]
 
 
 @seeded(
@@ -103,7 +118,7 @@ def proof_is_no_evidence() -> list[Patch]:
 
 @seeded(
     "who holds by the other's being off says that no other class binds it",
-    "lease_is_free_and_its_taker_heard_one_beat",
+    "shot_node_that_lost_its_disk_believes_itself_addressed",
 )
 def proof_is_not_announced() -> list[Patch]:
     original = group.Group.beat

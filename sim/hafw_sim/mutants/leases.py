@@ -30,6 +30,19 @@ def leased_holder_never_lets_go() -> list[Patch]:
     return [row(Certificate.LEASED, hold_until=lambda *_: FOREVER)]
 
 
+@seeded(
+    "a claim ends with the silence in which it was made",
+    "claim_ends_with_the_silence_in_which_it_was_made",
+)
+def claim_outlives_its_silence() -> list[Patch]:
+    def in_hand(group: Group, engine: Engine) -> bool:
+        assert group.lease is not None
+        sent_ns = group.lease.evidence_ns(lease.of_start(group))
+        return engine.now_ns < sent_ns + engine.settings.lease_hold_ns
+
+    return [patch.object(lease, "in_hand", in_hand)]
+
+
 @seeded("leased, holder: the loss of the store alone stops nothing", "leased_owner_crashes")
 def leased_holder_ignores_the_peer() -> list[Patch]:
     def hold(evidence: HolderEvidence, settings: Settings) -> int:

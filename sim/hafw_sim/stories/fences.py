@@ -182,6 +182,88 @@ def _return_to_a_holder_by_a_shot(cut_before_s: float) -> list[str]:
 
 
 @story
+def claim_ends_with_the_silence_in_which_it_was_made() -> list[str]:
+    """Beta claims the lease as a ticket to shoot, and hears alpha while it cannot give it back.
+
+    Alpha takes the group by beta's word. What beta had won is of no use in the next silence.
+    """
+    world = _pair(FENCED_OR_LEASED, lease_ttl_ns=40 * SECOND)
+    beta = world.nodes[BETA]
+    world.crash(ALPHA)
+    world.crash(BETA)
+    beta.fence_cut = True
+    world.run(1)
+    world.boot(BETA)
+    while (record := world.store.holder(1)) is None or record.holder != BETA:
+        world.run(0.1)
+        assert world.now_ns < 300 * SECOND, "beta never claimed it"
+    world.run(1)
+    beta.store_cut = True
+    while not beta.asking:
+        world.run(0.01)
+        assert world.now_ns < 300 * SECOND, "beta never renewed it"
+    world.boot(ALPHA)
+    while not (alpha := world.nodes[ALPHA].engine) or not alpha.peer.met():
+        world.run(0.0001)
+        assert world.now_ns < 300 * SECOND, "alpha never heard beta"
+    world.net.cut_links(both=False, sender=ALPHA)
+    world.run(25)
+    return wrong(world, "alpha")
+
+
+@story
+def shot_node_hears_its_shooter_before_the_answer_does() -> list[str]:
+    """The device's answer takes longer than alpha to boot; alpha hears beta, and beta not alpha.
+
+    What beta says meanwhile is not said to alpha: by then beta may hold because alpha was off.
+    """
+    world = _pair(FENCED_OR_LEASED)
+    world.nodes[BETA].store_cut = True
+    world.weather.fence_back_ns = (30 * SECOND, 30 * SECOND)
+    world.run(1)
+    world.crash(ALPHA)
+    while world.nodes[BETA].fencing is None:
+        world.run(0.1)
+        assert world.now_ns < 120 * SECOND, "beta never shot alpha"
+    world.run(5)
+    world.net.cut_links(both=False, sender=ALPHA)
+    world.boot(ALPHA)
+    world.run(5)
+    world.weather.fence_back_ns = (1, 1)
+    world.net.cut_links()
+    world.run(120)
+    return wrong(world, "alpha") + _started_by(world, "fenced") + _shots(world, 1)
+
+
+@story
+def shot_node_that_lost_its_disk_believes_itself_addressed() -> list[str]:
+    """Alpha returns with the number of the start that was shot: what beta says seems to answer it.
+
+    So beta, which holds because alpha was off, must say that nothing else binds it.
+    """
+    world = _pair(FENCED_OR_LEASED)
+    world.nodes[BETA].store_cut = True
+    world.run(1)
+    world.crash(ALPHA)
+    world.run(60)
+    problems = wrong(world, "beta") + _started_by(world, "fenced")
+    world.net.cut_links()
+    world.run(1)
+    world.lose_state(ALPHA)
+    alpha = world.nodes[ALPHA]
+    alpha.fence_cut = alpha.store_cut = True
+    world.boot(ALPHA)
+    world.run(90)
+    world.net.mend_links()
+    world.net.cut_links(both=False, sender=ALPHA)
+    world.run(5)
+    world.net.cut_links()
+    alpha.fence_cut = alpha.store_cut = False
+    world.run(60)
+    return problems + wrong(world, "alpha") + _started_by(world, "fenced") + _shots(world, 1)
+
+
+@story
 def store_answers_so_nobody_is_shot() -> list[str]:
     """`fenced|leased`: a lease that is renewed moves nothing, one that runs out needs no shot."""
     world = _pair(FENCED_OR_LEASED)
