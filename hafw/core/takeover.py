@@ -93,11 +93,11 @@ def _bound(group: Group, word: GroupBeat | None, engine: Engine) -> Classes:
     Until it has answered this start, it may hold because it saw this machine off: then nothing else
     binds it, whatever it said before it knew.
     """
-    bound = Classes(word.binds) if word is not None else Classes.NONE
-    if engine.addressed():
-        return bound
     by_the_file = Classes.FENCED if group.settings.fenced else group.settings.classes
-    return bound & by_the_file if engine.peer.met() else by_the_file
+    if not engine.peer.met():
+        return by_the_file
+    bound = Classes(word.binds) if word is not None else Classes.NONE
+    return bound if engine.addressed() else bound & by_the_file
 
 
 def _ripe(group: Group, engine: Engine) -> bool:

@@ -135,6 +135,19 @@ def test_the_lease_is_in_hand_until_its_right_would_have_ended(
     assert lease_of.in_hand(group, engine) is in_hand
 
 
+@pytest.mark.parametrize(("later_ns", "in_hand"), [(1, True), (0, False)])
+def test_a_claim_ends_with_the_silence_in_which_it_was_made(
+    later_ns: int, *, in_hand: bool
+) -> None:
+    _, group, lease, engine = leased(BETA)
+    group.intent = (8, Certificate.LEASED)
+    lease.renewed_epoch = 8
+
+    lease.renewed_ns = engine.peer.last_ns + later_ns
+
+    assert lease_of.in_hand(group, engine) is in_hand
+
+
 @pytest.mark.parametrize(
     ("held", "intent", "epoch"),
     [

@@ -152,6 +152,26 @@ def test_who_was_never_heard_holds_by_the_same_file_or_because_it_saw_us_off(
     assert takeover.view(group, engine).bound == bound
 
 
+@pytest.mark.parametrize(
+    ("classes", "said", "bound"),
+    [
+        (Classes.LEASED, Classes.LEASED, Classes.LEASED),
+        (Classes.LEASED, Classes.NONE, Classes.NONE),
+        (FENCED_OR_LEASED, FENCED_OR_LEASED, Classes.FENCED),
+        (FENCED_OR_LEASED, Classes.LEASED, Classes.NONE),
+    ],
+)
+def test_what_was_not_said_to_this_start_binds_no_more_than_if_nothing_was_heard(
+    classes: Classes, said: Classes, bound: Classes
+) -> None:
+    _, group, engine = standby(classes)
+    say(group, engine, binds=int(said))
+    assert engine.peer.beat is not None
+    engine.peer.beat = engine.peer.beat._replace(acked_incarnation=0)
+
+    assert takeover.view(group, engine).bound == bound
+
+
 @pytest.mark.parametrize(("younger_ns", "counts"), [(0, True), (-1, False)])
 def test_a_probe_counts_if_it_began_in_the_later_half_of_the_wait(
     younger_ns: int, *, counts: bool
