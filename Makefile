@@ -42,8 +42,10 @@ $(STAMP): $(RUNS) $(LOCKS)/dev.lock
 	$(LOCKED) $(LOCKS)/dev.lock
 	@touch $@
 
+# Most tests wait for a machine to be missed, so several run at once; a file's tests stay together
+# as long as nobody is idle.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -172,7 +173,7 @@ class OperatedPair(RuleBasedStateMachine):
             assert self.trial.world.now_ns < 5_000 * SECOND
 
 
-TestOperatedPair = OperatedPair.TestCase
+TestOperatedPair = pytest.mark.timeout(300)(OperatedPair.TestCase)
 TestOperatedPair.settings = settings(
     max_examples=40,
     stateful_step_count=40,
