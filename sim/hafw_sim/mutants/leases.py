@@ -224,7 +224,7 @@ def lease_is_never_given_back() -> list[Patch]:
 
 @seeded(
     "evidence is of one epoch: a renewal of an earlier hold is none",
-    "owner_that_was_given_up_is_told_by_the_store",
+    "renewal_of_a_lost_hold_is_no_claim",
 )
 def evidence_of_an_earlier_epoch() -> list[Patch]:
     return [patch.object(lease.Lease, "evidence_ns", lambda self, _epoch: self.renewed_ns)]

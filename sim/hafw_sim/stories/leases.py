@@ -296,6 +296,20 @@ def owner_that_was_given_up_is_told_by_the_store() -> list[str]:
 
 
 @story
+def renewal_of_a_lost_hold_is_no_claim() -> list[str]:
+    """The same, but it had renewed in that silence: under an epoch that is of no use any more."""
+    world = _pair()
+    world.net.cut_links()
+    world.run(15)
+    world.pause(ALPHA, 60, shows=False)
+    world.run(110)
+    problems = wrong(world, "beta", never_both=False)
+    if world.both_ms() > world.nodes[ALPHA].settings.renew_ns / MS + 100:
+        problems.append(f"both nodes answered for {world.both_ms():.0f} ms")
+    return problems
+
+
+@story
 def person_errs_about_a_node_that_renews() -> list[str]:
     """All links are cut; somebody says that alpha is off, but its lease says that it is not."""
     world = _pair()
