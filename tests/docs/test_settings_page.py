@@ -18,7 +18,7 @@ from hafw_sim.predict import Network, predict
 PAGE: Final = Path(__file__).parents[2] / "docs" / "settings.md"
 FENCES: Final = ((Fence("aws", (("instance_id", "i-0fedcba9876543210"),), 60 * SECOND),),) * 2
 TIMES: Final = ("keepalive", "warntime", "deadtime", "initdead")
-CRASHES: Final = 5
+CRASHES: Final = 2
 NETWORK: Final = Network(loss=0.0, jitter_ns=5_000_000)
 
 

@@ -55,7 +55,7 @@ QUICK: Final = Timing(
 )
 """Times that forgive the scheduling of a busy test machine, and keep a test short."""
 NAMES: Final = ("alpha", "beta")
-DOG_NS: Final = 2 * SECOND
+DOG_NS: Final = 1 * SECOND
 """The nodes' watchdogs strike after this time."""
 PILL_DISK_BYTES: Final = 64 * 1024
 WITNESS_PORT: Final = 7411
