@@ -68,6 +68,8 @@ def terminal(run_dir: Path, *arguments: str) -> Iterator[Terminal]:
             stdout=theirs,
             stderr=theirs,
             env=environment,
+            # Whoever runs the tests in the background has Ctrl-C ignored, and so has its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         ) as process:
             os.close(theirs)
             try:
