@@ -32,12 +32,23 @@ _QUICK_RUNS: Final = 3
 _QUICK: Final = Pace(rest_s=10.0)
 
 
+_RUNS_OPTION: Final = click.option(
+    "--runs", default=10, show_default=True, help="Trials of each kind."
+)
+_JSON: Final = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes."
+)
+_WRITE_DOCS: Final = click.option(
+    "--write-docs", is_flag=True, help="Write docs/bench.md from the newest results."
+)
+
+
 @click.group(invoke_without_command=True)
-@click.option("--runs", default=10, show_default=True, help="Trials of each kind.")
+@_RUNS_OPTION
 @click.option("--quick", is_flag=True, help="3 trials, and 10 s at rest instead of 60.")
 @click.option("--only", multiple=True, metavar="PEER", help="Measure this one; may be repeated.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes.")
-@click.option("--write-docs", is_flag=True, help="Write docs/bench.md from the newest results.")
+@_JSON
+@_WRITE_DOCS
 @click.pass_context
 def main(  # noqa: PLR0913, PLR0917 - one argument per option
     context: click.Context,
@@ -58,8 +69,8 @@ def main(  # noqa: PLR0913, PLR0917 - one argument per option
 
 @main.command()
 @click.option("--minutes", default=10.0, show_default=True, help="How long.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes.")
-@click.option("--write-docs", is_flag=True, help="Write docs/bench.md from the newest results.")
+@_JSON
+@_WRITE_DOCS
 def soak(minutes: float, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
     """Short times on a busy machine: hafw and keepalived side by side."""
     with Talk() as tell:
@@ -68,9 +79,9 @@ def soak(minutes: float, json_file: Path | None, write_docs: bool) -> None:  # n
 
 
 @main.command()
-@click.option("--runs", default=10, show_default=True, help="Trials of each kind.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes.")
-@click.option("--write-docs", is_flag=True, help="Write docs/bench.md from the newest results.")
+@_RUNS_OPTION
+@_JSON
+@_WRITE_DOCS
 def authority(runs: int, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
     """What each authority adds to a takeover, and to a graceful stop."""
     with Talk() as tell:
@@ -80,8 +91,8 @@ def authority(runs: int, json_file: Path | None, write_docs: bool) -> None:  # n
 
 @main.command()
 @click.option("--seeds", default=100, show_default=True, help="Runs of ten simulated minutes.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where the result goes.")
-@click.option("--write-docs", is_flag=True, help="Write docs/bench.md from the newest results.")
+@_JSON
+@_WRITE_DOCS
 def sim(seeds: int, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
     """How fast the simulator is on one core, and where its time goes."""
     with Talk() as tell:

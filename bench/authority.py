@@ -156,10 +156,7 @@ def _steady(design: Design) -> Iterator[tuple[Lab, Watch, Pair]]:
         )
         watch = ending.enter_context(Watch(lab, [VIP]))
         pair = Pair(lab, Path(directory), design)
-        if design.power:
-            ending.enter_context(pair.power_switch())
-        if design.pills:
-            ending.enter_context(pair.dogs())
+        ending.enter_context(pair.devices())
         pair.start_steady()
         until(lambda: pair.owner() in NAMES, "an owner")
         time.sleep(SETTLE_S)  # a lease is read again after the hand-over of the start

@@ -97,14 +97,20 @@ class Guard:
             disk.lock(pill.guard_unit(self._slot))
             found = self._pill(disk)
             dog = watchdog.arm(self._device, self._timeout_ns // 1_000_000_000)
-            guard = pill.armed(self._incarnation, self._timeout_ns // 1_000_000, found)
-            disk.write(pill.guard_unit(self._slot), pill.encode_guard(guard))
+            guard = self._say_armed(disk, found)
         except BaseException:
             disk.__exit__()
             if dog is not None:
                 dog.close(disarm=True)
             raise
         self._disk, self._dog, self._guard = disk, dog, guard  # what is armed is closed by `close`
+
+    def _say_armed(self, disk: Sectors, found: Pill) -> pill.Guard:
+        guard = pill.armed(self._incarnation, self._timeout_ns // 1_000_000, found)
+        disk.write(pill.guard_unit(self._slot), pill.encode_guard(guard))
+        if self._closed:
+            raise WatchdogRefused("the agent has ended meanwhile: nobody would pet it")
+        return guard
 
     def _armed(self, result: Exception | None) -> None:
         if isinstance(result, Exception):

@@ -1,6 +1,6 @@
 """A watchdog: what switches this machine off unless it is petted in time.
 
-One rule: it is armed with the time that was asked for, or less; a device that rounds up is refused.
+One rule: it is armed with the time that was asked for or little less; what rounds up is refused.
 
 Two kinds: a device of the kernel (Linux: Documentation/watchdog/watchdog-api), and a Unix socket of
 a daemon that keeps such a device for several programs, in the manner of Proxmox' `watchdog-mux`: a
@@ -75,7 +75,7 @@ def _set_timeout(fd: int, path: str, timeout_s: int) -> None:
     """Ask for it, and read it back: drivers round, and some ignore it. Raises WatchdogRefused."""
     fcntl.ioctl(fd, _SETTIMEOUT, _INT.pack(timeout_s))
     (granted,) = _INT.unpack(fcntl.ioctl(fd, _GETTIMEOUT, _INT.pack(0)))
-    if not 0 < granted <= timeout_s:
+    if not timeout_s <= 2 * granted <= 2 * timeout_s:  # much less would strike between two pets
         raise WatchdogRefused(
             f"{path} counts {granted} s where {timeout_s} s were asked for; set the timeout in "
             "[nodes.NAME.watchdog] to what it can do"

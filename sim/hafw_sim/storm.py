@@ -146,7 +146,8 @@ def _sky(directory: Path, design: Design) -> Iterator[_Sky]:
     with Lab(gateway_reflects=False) as lab, Watch(lab, [VIP]) as watch:
         pair = Pair(lab, directory, design)
         (directory / SHARED).touch()
-        with pair.power_switch() as switch:
+        with pair.devices() as (switch, _):
+            assert switch is not None
             yield _Sky(lab, watch, pair, switch, directory / SHARED)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from hafw import pill
+from hafw.agent import guard
 from hafw.agent.guard import Guard
 from hafw.config.model import Watchdog
 from hafw.core.settings import SECOND
@@ -17,6 +19,8 @@ from hafw.sectors import Layout, Sectors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    import pytest
 
     from hafw.config import Cluster
 
@@ -32,11 +36,18 @@ class Post:
 
     disk: Path
     guard: Guard
+    cluster: SimpleNamespace
     got: bytearray = field(default_factory=bytearray)
     told: list[tuple[str, str]] = field(default_factory=list)
     armed: asyncio.Event = field(default_factory=asyncio.Event)
     shot: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, name: str, text: str) -> None:
+        """What people would see."""
+        self.told.append((name, text))
+        self.news.set()
 
     def sectors(self) -> Sectors:
         """The disk, as the other node opens it."""
@@ -53,10 +64,17 @@ class Post:
             disk.write(pill.pill_unit(SLOT), pill.encode_pill(pill.Pill(op)))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Let the loop turn until it holds."""
+        """Wait for what was heard or told to make it so."""
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():  # noqa: ASYNC110 - of things that are no events
-                await asyncio.sleep(0)
+            while not condition():
+                self.news.clear()
+                await self.news.wait()
+
+    async def rest(self) -> None:
+        """Wait for what the guard does at the disk now."""
+        for thread in threading.enumerate():
+            if thread.name == "guard":
+                await asyncio.to_thread(thread.join, PATIENCE_S)
 
     async def petted(self, times: int) -> None:
         """Wait for so many more pets."""
@@ -78,11 +96,12 @@ async def a_post(
         watchdogs=(Watchdog(door, SECOND), None),
         pill_disk=lambda _node: str(path),
     )
-    post = Post(path, cast("Guard", None))
+    post = Post(path, cast("Guard", None), cluster)
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1024):
             post.got += data
+            post.news.set()
         writer.close()
         post.hung_up.set()
 
@@ -96,7 +115,7 @@ async def a_post(
         asyncio.get_running_loop(),
         on_armed=post.armed.set,
         on_pill=post.shot.set,
-        note=lambda name, text: post.told.append((name, text)),
+        note=post.note,
     )
     post.guard.start()
     async with server:
@@ -139,7 +158,7 @@ def test_who_finds_a_pill_says_so_and_pets_no_more(tmp_path: Path) -> None:
             await asyncio.wait_for(post.shot.wait(), PATIENCE_S)
             petted = len(post.got)
 
-            await post.until(lambda: post.said().down_in_ms is not None)
+            await post.rest()
 
             assert post.said() == pill.Guard(7, 1_000, "1/2/3/4", 1_000)
             assert len(post.got) == petted
@@ -190,6 +209,112 @@ def test_an_end_with_something_held_leaves_the_watchdog_counting(tmp_path: Path)
 
             assert b"V" not in post.got
             assert post.said() == pill.Guard(incarnation=7, watchdog_ms=1_000)
+
+    asyncio.run(scene())
+
+
+def test_what_was_armed_is_disarmed_where_the_disk_cannot_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Sectors.write
+    refusals = [OSError("no space")]
+
+    def write(disk: Sectors, unit: int, data: bytes) -> None:
+        if unit == pill.guard_unit(SLOT) and refusals:
+            raise refusals.pop()
+        written(disk, unit, data)
+
+    async def scene() -> None:
+        monkeypatch.setattr(Sectors, "write", write)
+        async with a_post(tmp_path) as post:
+            await post.until(lambda: b"V" in post.got and bool(post.told))
+
+            assert "no space" in post.told[0][1]
+            await asyncio.wait_for(post.armed.wait(), PATIENCE_S)
+
+    asyncio.run(scene())
+
+
+def test_what_is_armed_after_the_end_is_disarmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, reached, released = Sectors.write, threading.Event(), threading.Event()
+
+    def write(disk: Sectors, unit: int, data: bytes) -> None:
+        if unit == pill.guard_unit(SLOT):
+            reached.set()
+            released.wait(PATIENCE_S)
+        written(disk, unit, data)
+
+    async def scene() -> None:
+        monkeypatch.setattr(Sectors, "write", write)
+        monkeypatch.setattr(guard, "GOODBYE_S", 0.01)
+        async with a_post(tmp_path) as post:
+            await asyncio.to_thread(reached.wait, PATIENCE_S)
+
+            post.guard.close(disarm=True)
+            released.set()
+
+            await post.until(lambda: post.got.endswith(b"V"))
+            assert not post.armed.is_set()
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_written_at_the_end_while_the_disk_is_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, reached, released = Sectors.read, threading.Event(), threading.Event()
+
+    def slow(disk: Sectors, unit: int) -> bytes:
+        if threading.current_thread().name == "guard" and post_is_armed.is_set():
+            reached.set()
+            released.wait(PATIENCE_S)
+        return read(disk, unit)
+
+    post_is_armed = threading.Event()
+
+    async def scene() -> None:
+        monkeypatch.setattr(Sectors, "read", slow)
+        monkeypatch.setattr(guard, "GOODBYE_S", 0.01)
+        async with a_post(tmp_path) as post:
+            await asyncio.wait_for(post.armed.wait(), PATIENCE_S)
+            post_is_armed.set()
+            await asyncio.to_thread(reached.wait, PATIENCE_S)
+
+            post.guard.close(disarm=True)
+
+            assert post.said().watchdog_ms == 1_000
+            released.set()
+            await post.rest()
+
+    asyncio.run(scene())
+
+
+def test_two_agents_of_one_node_do_not_share_its_sector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr(guard, "DISK_NS", 50_000_000)
+        (tmp_path / "pills").write_bytes(bytes(64 * 1024))
+        async with a_post(tmp_path, disk=False) as post:
+            await asyncio.wait_for(post.armed.wait(), PATIENCE_S)
+            second = Guard(
+                cast("Cluster", post.cluster),
+                0,
+                8,
+                asyncio.get_running_loop(),
+                on_armed=lambda: None,
+                on_pill=lambda: None,
+                note=post.note,
+            )
+            second.start()
+
+            await post.until(lambda: post.told[-1][0] == "guard.not_armed")
+
+            assert "another process of this node uses the disk" in post.told[-1][1]
+            assert post.said().incarnation == 7
+            second.close(disarm=False)
 
     asyncio.run(scene())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import json
 import os
 import resource
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +31,7 @@ from hafw.agent.statefile import (
     save,
     this_boot,
 )
-from hafw.core.model import Durable
+from hafw.core.model import Durable, Persist, Persisted, PersistFailed
 from tests.agent.users import as_nobody
 from tests.net.hosts import isolated
 
@@ -303,3 +305,35 @@ def test_a_node_that_ran_before_is_not_made_new(tmp_path: Path) -> None:
         initialise(tmp_path)
 
     assert load(tmp_path).state == STATE
+
+
+def test_one_write_at_a_time_and_the_newest_overtakes_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    told: list[Persisted | PersistFailed] = []
+    released = threading.Event()
+
+    def save(_directory: Path, state: Durable) -> None:
+        saved.append(state.incarnation)
+        released.wait(20)
+
+    async def scene() -> None:
+        ended = asyncio.Event()
+        monkeypatch.setattr(statefile, "save", save)
+
+        def tell(event: Persisted | PersistFailed) -> None:
+            told.append(event)
+            if event.token == 3:
+                ended.set()
+
+        writer = statefile.Writer(tmp_path, asyncio.get_running_loop(), tell)
+        for token in (1, 2, 3):
+            writer.write(Persist(token, Durable(token, (), ())))
+        released.set()
+        await asyncio.wait_for(ended.wait(), 20)
+
+    asyncio.run(scene())
+
+    assert saved == [1, 3]
+    assert told == [Persisted(1), Persisted(3)]

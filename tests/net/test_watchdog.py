@@ -59,6 +59,15 @@ def test_a_device_that_counts_longer_than_asked_is_refused_and_disarmed(
     assert device.read_bytes() == b"V"
 
 
+def test_a_device_that_would_strike_between_two_pets_is_refused(
+    device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "ioctl", a_driver_that_grants(4))
+
+    with pytest.raises(WatchdogRefused, match="counts 4 s where 10 s were asked for"):
+        arm(str(device), 10)
+
+
 def test_a_device_that_counts_less_is_armed(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "ioctl", a_driver_that_grants(8))
 

@@ -55,8 +55,7 @@ def a_stage(tmp_path: Path) -> Iterator[Stage]:
             vips = [vip for group in chosen.vips for vip in group]
             watch = stack.enter_context(Watch(lab, vips))
             agents = pair(lab, tmp_path, chosen)
-            switch = stack.enter_context(agents.power_switch()) if chosen.power else None
-            dogs = stack.enter_context(agents.dogs()) if chosen.pills else None
+            switch, dogs = stack.enter_context(agents.devices())
             stack.callback(lambda: print(agents.last_words()))  # noqa: T201 - shown if it failed
             if steady:
                 agents.start_steady()

@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw import pill
+from hafw.agent.statefile import FILE_NAME
+from hafw.config import load
+from hafw.core.settings import MS, Timing
+from hafw.sectors import Layout, Sectors
 from hafw_sim.lab.clock import now_ns
 from hafw_sim.lab.pair import DOG_NS, Design
 from hafw_sim.lab.topology import VIP
@@ -94,3 +99,51 @@ def test_without_its_disk_a_node_takes_nothing(stage: Stage) -> None:
     scene.pair.start("beta")
     scene.both_say("alpha")
     assert _dogs(scene).armed == {"alpha", "beta"}
+
+
+def test_an_owner_that_finds_a_pill_shuts_its_addresses_and_says_and_orders_nothing_more(
+    stage: Stage,
+) -> None:
+    slow = Timing(
+        keepalive_ns=500 * MS, warntime_ns=SECOND, deadtime_ns=8 * SECOND, initdead_ns=9 * SECOND
+    )
+    scene = stage(Design(reflect=False, pills=True, timing=slow))
+    _dogs(scene).asleep = True
+
+    _write_pill(scene, "alpha")
+
+    scene.until_event("alpha", "guard.pill")
+    scene.watch.await_owners(VIP, set(), 1.5)  # its right and its gate would last twice as long
+    workers = scene.alpha.run(["pgrep", "-f", "hafw.worker.main"])
+    scene.until_event("beta", "peer.dead")
+    assert workers.stdout == ""
+
+
+def test_an_agent_that_has_to_start_anew_leaves_its_watchdog_armed(stage: Stage) -> None:
+    scene = stage(PILLS, steady=False)
+    state = scene.pair.state_dir("beta") / FILE_NAME
+    before = state.read_bytes()
+    scene.pair.start_steady()
+    _dogs(scene).asleep = True
+    for restore in (False, True):
+        scene.pair.agents["beta"].kill()
+        scene.pair.agents["beta"].wait(PATIENCE_S)
+        if restore:
+            state.write_bytes(before)
+        scene.pair.start("beta")
+        scene.pair.until(scene.pair.steady, "both nodes to be ready", PATIENCE_S)
+
+    scene.until_event("beta", "state.rolled_back")
+
+    assert _dogs(scene).disarmed == []
+    assert _dogs(scene).armed == {"alpha", "beta"}
+
+
+def _write_pill(scene: Scene, target: str) -> None:
+    """As the other node's fence does."""
+    cluster = load(scene.pair.config)
+    other = next(name for name in cluster.nodes if name != target)
+    layout, path = Layout(*pill.DISK), str(scene.pair.pills)
+    with Sectors(path, cluster.id.bytes, layout, lambda: False) as disk:
+        unit = pill.pill_unit(pill.slot_of(target, other))
+        disk.write(unit, pill.encode_pill(pill.Pill("by hand")))

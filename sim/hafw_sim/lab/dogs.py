@@ -29,7 +29,8 @@ LOOK_S: Final = 0.01
 class Dogs:
     """One watchdog per node, each a Unix socket; a thread of its owner's counts.
 
-    `strikes`: whom they switched off.
+    `strikes`: whom they switched off; `disarmed`: by whom they were, each time. `asleep`: they
+    count, and do not strike.
     """
 
     def __init__(self, lab: Lab, sockets: Mapping[str, Path], timeout_ns: int) -> None:
@@ -41,6 +42,8 @@ class Dogs:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="watchdogs", daemon=True)
         self.strikes: list[str] = []
+        self.disarmed: list[str] = []
+        self.asleep = False
 
     @property
     def armed(self) -> set[str]:
@@ -84,12 +87,15 @@ class Dogs:
             data = connection.recv(1024)
         if data.endswith(DISARM):
             self._petted_ns.pop(name, None)
+            self.disarmed.append(name)
         elif data:
             self._petted_ns[name] = boot_ns()
         else:
             self._close(connection)
 
     def _strike(self) -> None:
+        if self.asleep:
+            return
         for name, petted_ns in list(self._petted_ns.items()):
             if boot_ns() - petted_ns >= self._timeout_ns:
                 del self._petted_ns[name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -42,7 +42,7 @@ from hafw_sim.lab.topology import ALPHA, BETA, GATEWAY, VIP, Lan
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hafw.config.vip_options import Options
@@ -223,6 +223,14 @@ class Pair:
     def dogs(self) -> Dogs:
         """The nodes' watchdogs: to be entered before the agents are started."""
         return Dogs(self.lab, {name: self.directory / name / "dog" for name in NAMES}, DOG_NS)
+
+    @contextmanager
+    def devices(self) -> Iterator[tuple[PowerSwitch | None, Dogs | None]]:
+        """What the design has of these, at work; to be entered before the agents are started."""
+        with ExitStack() as ending:
+            switch = ending.enter_context(self.power_switch()) if self.design.power else None
+            dogs = ending.enter_context(self.dogs()) if self.design.pills else None
+            yield switch, dogs
 
     @property
     def witness_dir(self) -> Path:

@@ -167,13 +167,18 @@ def lease_is_free_and_its_taker_heard_one_beat() -> list[str]:
     return _return_to_a_holder_by_a_shot(cut_before_s=0.0)
 
 
-def _return_to_a_holder_by_a_shot(cut_before_s: float) -> list[str]:
+def _held_by_a_shot() -> tuple[World, list[str]]:
+    """Beta holds because alpha was off, without the store; and what is wrong with that."""
     world = _pair(FENCED_OR_LEASED)
     world.nodes[BETA].store_cut = True
     world.run(1)
     world.crash(ALPHA)
     world.run(60)
-    problems = wrong(world, "beta") + _started_by(world, "fenced")
+    return world, wrong(world, "beta") + _started_by(world, "fenced")
+
+
+def _return_to_a_holder_by_a_shot(cut_before_s: float) -> list[str]:
+    world, problems = _held_by_a_shot()
     world.net.cut_links()
     world.run(cut_before_s)
     world.boot(ALPHA)
@@ -241,12 +246,7 @@ def shot_node_that_lost_its_disk_believes_itself_addressed() -> list[str]:
 
     So beta, which holds because alpha was off, must say that nothing else binds it.
     """
-    world = _pair(FENCED_OR_LEASED)
-    world.nodes[BETA].store_cut = True
-    world.run(1)
-    world.crash(ALPHA)
-    world.run(60)
-    problems = wrong(world, "beta") + _started_by(world, "fenced")
+    world, problems = _held_by_a_shot()
     world.net.cut_links()
     world.run(1)
     world.lose_state(ALPHA)
