@@ -205,12 +205,12 @@ def await_operstate(host: Host, name: str, *wanted: OperState) -> None:
             events.drain()
 
 
-def give(host: Host, ip: IPAddress) -> None:
-    """Put ``ip`` on ``eth0`` of ``host`` and wait until the kernel answers for it."""
+def give(host: Host, ip: IPAddress, interface: str = INTERFACE) -> None:
+    """Put ``ip`` on an interface of ``host`` and wait until the kernel answers for it."""
     with host.entered():
         events, rtnl = event_socket(), Rtnl()
     with events, rtnl:
-        rtnl.add_address(INTERFACE, ip, ip.max_prefixlen)
+        rtnl.add_address(interface, ip, ip.max_prefixlen)
         deadline_ns = time.monotonic_ns() + 5_000 * MS
         while ip not in {
             event.address.ip
@@ -218,6 +218,8 @@ def give(host: Host, ip: IPAddress) -> None:
             if isinstance(event, AddressAdded)
         }:
             assert await_readable(events, deadline_ns), f"{ip} is not there after 5 s"
+        # An IPv6 address is told of just before its route is in, under the lock that this takes.
+        rtnl.set_link(interface, up=True)
 
 
 def await_readable(readable: HasFileno, deadline_ns: int) -> bool:

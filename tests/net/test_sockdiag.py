@@ -9,7 +9,7 @@ import pytest
 
 from hafw.net.rtnetlink import Rtnl
 from hafw.net.sockdiag import Destroyed, destroy_connections
-from tests.net.hosts import VIP, VIP6, ip4, ip6, isolated
+from tests.net.hosts import VIP, VIP6, Host, give, ip4, ip6, isolated
 
 if TYPE_CHECKING:
     from hafw.net.rtmessages import IPAddress
@@ -20,8 +20,9 @@ BOTH = pytest.mark.parametrize("vip", [VIP, VIP6], ids=["IPv4", "IPv6"])
 def on_loopback(*addresses: IPAddress) -> None:
     with Rtnl() as rtnl:
         rtnl.set_link("lo", up=True)
-        for address in addresses:
-            rtnl.add_address("lo", address, address.max_prefixlen)
+    here = Host()
+    for address in addresses:
+        give(here, address, "lo")
 
 
 def connection(server: socket.socket, vip: IPAddress) -> tuple[socket.socket, socket.socket]:
