@@ -103,7 +103,7 @@ def _status(target: Target) -> tuple[Status | None, str]:
 
 
 def _checks(subject: Subject) -> list[Check]:
-    from hafw.cli.prechecks import files, lease, machine, pings, plugins
+    from hafw.cli.prechecks import daemons, files, lease, machine, pings, plugins
     from hafw.cli.prechecks.bounded import Check
 
     node = subject.node
@@ -113,7 +113,7 @@ def _checks(subject: Subject) -> list[Check]:
         Check(node, partial(machine.interfaces, subject)),
         Check(node, partial(machine.gate, subject)),
         Check(node, partial(machine.clock, subject)),
-        Check(node, partial(machine.guest_agent, subject)),
+        Check(node, partial(daemons.of_cloud, subject)),
         Check("ping nodes", partial(pings.check, subject)),
         Check("lease store", partial(lease.check, subject, LEASE_WITHIN_S)),
         *plugins.prechecks(subject, WITHIN_S),

@@ -320,41 +320,6 @@ def test_a_check_that_does_not_come_back_is_left_behind() -> None:
     assert [one.id for one in findings] == ["precheck.late"]
 
 
-def test_an_interface_that_networkd_manages_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "1").write_text("# private\nADMIN_STATE=configured\n")
-    monkeypatch.setattr(machine, "NETWORKD", tmp_path)
-    text = changed('"eth0" },\n]', '"lo" },\n]')
-    subject = Subject(config=tmp_path, cluster=read(text), number=0)
-
-    daemons = [one for one in machine.interfaces(subject) if one.id == "interface.daemons"]
-
-    assert [one.where for one in daemons] == ["lo"]
-
-
-def test_googles_guest_agent_is_named_unless_it_was_told_to_leave_aliases(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "17").mkdir()
-    (tmp_path / "17" / "comm").write_text("google_guest_ag\n")
-    options = tmp_path / "instance_configs.cfg"
-    monkeypatch.setattr(machine, "PROCESSES", tmp_path)
-    monkeypatch.setattr(machine, "GUEST_OPTIONS", (options,))
-    vip = (
-        'provider = "gcp", mover = "alias-ip", project = "my-project",'
-        'zone = { alpha = "europe-west1-b", beta = "europe-west1-c" },'
-        'instance = { alpha = "store-a", beta = "store-b" },'
-    )
-    subject = Subject(config=tmp_path, cluster=read(changed('provider = "onprem",', vip)), number=0)
-
-    before = machine.guest_agent(subject)
-    options.write_text("[IpForwarding]\nip_aliases = false\n")
-
-    assert [one.id for one in before] == ["gcp.guest_agent"]
-    assert machine.guest_agent(subject) == []
-
-
 def test_a_probe_address_that_is_in_use_is_refused(
     tmp_path: Path, hafw: Callable[..., Result]
 ) -> None:

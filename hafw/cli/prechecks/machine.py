@@ -1,4 +1,4 @@
-"""Can this machine do its part: interfaces, addresses, the kernel's gate, its clock, its daemons?
+"""Can this machine do its part: interfaces, addresses, the kernel's gate, its clock?
 
 One rule: the gate that is tried guards no address, has a name of its own, and is taken away again.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hafw.cli.prechecks import daemons
 from hafw.hooks.findings import Finding, Findings
 from hafw.net.gate import Gate
 from hafw.net.netlink import NetlinkError
@@ -24,15 +23,6 @@ if TYPE_CHECKING:
 _ADJTIME_BYTES: Final = 256
 """More than `struct timex` has on any machine (208 bytes where long has 64 bits)."""
 _TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
-NETWORKD: Final = Path("/run/systemd/netif/links")
-"""What systemd-networkd says of each link, by its index."""
-PROCESSES: Final = Path("/proc")
-GUEST_AGENT: Final = "google_guest_ag"
-"""The name of Google's guest agent as the kernel keeps it: 15 characters."""
-GUEST_OPTIONS: Final = (
-    Path("/etc/default/instance_configs.cfg"),
-    Path("/etc/default/instance_configs.cfg.distro"),
-)
 
 
 def interfaces(subject: Subject) -> list[Finding]:
@@ -53,7 +43,7 @@ def interfaces(subject: Subject) -> list[Finding]:
         for name in sorted(names):
             notes = Findings(name)
             if _carries(rtnl, name, notes):
-                _is_left_alone(rtnl, name, notes)
+                daemons.of_interface(name, rtnl.link_index(name), notes)
             found += notes.found
     return found
 
@@ -84,18 +74,6 @@ def _has_address(rtnl: Rtnl, name: str, wanted: IPAddress, notes: Findings) -> N
     listed = ", ".join(map(str, there)) or "none"
     remedy = "correct the address of this node's end in the cluster file, or that of the interface"
     notes.error("link.address", f"it does not have {wanted} (it has {listed})", remedy)
-
-
-def _is_left_alone(rtnl: Rtnl, name: str, notes: Findings) -> None:
-    """Whether another program thinks that the interface's addresses are its own."""
-    with suppress(OSError):
-        said = (NETWORKD / str(rtnl.link_index(name))).read_text()
-        if "ADMIN_STATE=configured" in said.splitlines():
-            notes.warn(
-                "interface.daemons",
-                "systemd-networkd manages it, and takes foreign addresses off it when it restarts",
-                "write KeepConfiguration=yes to its .network file, or Unmanaged=yes",
-            )
 
 
 def gate(subject: Subject) -> list[Finding]:
@@ -130,36 +108,3 @@ def clock(subject: Subject) -> list[Finding]:
     else:
         notes.ok("machine.clock", "it is kept in step")
     return notes.found
-
-
-def guest_agent(subject: Subject) -> list[Finding]:
-    """Whether Google's guest agent puts alias ranges up by itself."""
-    providers = {vip.provider for group in subject.cluster.groups for vip in group.resources}
-    if "gcp" not in providers or not _runs(GUEST_AGENT) or _leaves_aliases():
-        return []
-    notes = Findings(subject.node)
-    notes.warn(
-        "gcp.guest_agent",
-        "Google's guest agent adds a local route for every alias range by itself",
-        "write [IpForwarding] ip_aliases = false to /etc/default/instance_configs.cfg, and restart "
-        "google-guest-agent",
-    )
-    return notes.found
-
-
-def _runs(name: str) -> bool:
-    for entry in PROCESSES.glob("[0-9]*/comm"):
-        with suppress(OSError):  # it has just ended
-            if entry.read_text().strip() == name:
-                return True
-    return False
-
-
-def _leaves_aliases() -> bool:
-    """Whether the agent was told to leave alias ranges alone."""
-    for path in GUEST_OPTIONS:
-        with suppress(OSError):
-            lines = path.read_text().lower().replace(" ", "").splitlines()
-            if "ip_aliases=false" in lines:
-                return True
-    return False
