@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from hafw.agent import clock, statefile
@@ -129,7 +130,7 @@ class Driver:
         for group, epoch, _certificate in state.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
         incarnation = state.incarnation + 1
-        fresh = type(state)(incarnation, tuple(epochs.items()), (), state.met)
+        fresh = replace(state, incarnation=incarnation, epochs=tuple(epochs.items()), intents=())
         statefile.save(self._state_dir, fresh)
         if loaded.distrust:
             self.timeline.add(Note("state.distrusted", 0, f"joining as standby: {loaded.distrust}"))
@@ -141,6 +142,8 @@ class Driver:
             distrust=loaded.distrust,
             salt=int.from_bytes(os.urandom(8)),
             met_before=state.met,
+            shots=state.shots,
+            kept=state.maintenance,
         )
 
     def _new_guard(self) -> Guard | None:

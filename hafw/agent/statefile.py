@@ -5,12 +5,15 @@ One rule: what cannot be read whole is not guessed: the node then joins as stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hafw import durable
+from hafw.agent import clock
+from hafw.core.maintenance import Kept, Word
 from hafw.core.model import Durable, Persisted, PersistFailed
+from hafw.core.reboot import after_boot
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,7 +53,9 @@ def load(state_dir: Path) -> Loaded:
         state, boot = decode(data)
     except ValueError as problem:
         return Loaded(nothing, f"{path} is damaged: {problem}")
-    return Loaded(replace(state, met=state.met and boot == this_boot()), "")
+    if not boot or boot != this_boot():
+        state = after_boot(state, clock.boot_ns())
+    return Loaded(state, "")
 
 
 def this_boot() -> str:
@@ -82,6 +87,8 @@ def encode(state: Durable) -> bytes:
         "epochs": state.epochs,
         "intents": state.intents,
         "met": state.met,
+        "shots": state.shots,
+        "maintenance": state.maintenance,
         "boot": this_boot(),
     }
     return durable.encode(body)
@@ -95,7 +102,9 @@ def decode(data: bytes) -> tuple[Durable, str]:
             int(body["incarnation"]),
             tuple((int(group), int(epoch)) for group, epoch in body["epochs"]),
             tuple((int(group), int(epoch), str(why)) for group, epoch, why in body["intents"]),
-            bool(body.get("met")) and bool(body.get("boot")),
+            bool(body.get("met")),
+            tuple(int(at_ns) for at_ns in body.get("shots", ())),
+            _kept(body.get("maintenance")),
         )
     except (KeyError, TypeError) as problem:
         raise ValueError(f"a field is missing or of another kind: {problem}") from problem
@@ -103,6 +112,18 @@ def decode(data: bytes) -> tuple[Durable, str]:
     if not all(0 <= number < LIMIT for number in (state.incarnation, *epochs)):
         raise ValueError("a number is out of range")
     return state, str(body.get("boot", ""))
+
+
+def _kept(found: object) -> Kept | None:
+    """What is known of maintenance; a file of an agent before that says nothing."""
+    if found is None:
+        return None
+    if not isinstance(found, list):
+        raise TypeError("maintenance is no list")
+    (revision, on, for_ms), until_ns, left_ns, holds = found
+    word = Word(int(revision), bool(on), int(for_ms))
+    known = tuple((int(group), int(epoch)) for group, epoch in holds)
+    return Kept(word, int(until_ns), int(left_ns), known)
 
 
 class Writer:

@@ -15,6 +15,7 @@ from hafw.core import (
     handover,
     hearing,
     lease,
+    maintenance,
     operator,
     reload,
     speaking,
@@ -81,13 +82,17 @@ class Engine:
         distrust: str = "",
         salt: int = 0,
         met_before: bool = False,
+        shots: tuple[int, ...] = (),
+        kept: maintenance.Kept | None = None,
     ) -> None:
         """Start as `incarnation`, which must be durable already.
 
         `epochs`: the highest known epoch of each group. `distrust` says why the durable state
         cannot be trusted (missing, torn, rolled back); the node then joins as standby. `salt`: 64
         bits by chance, which make what this start writes into a lease unlike all else there.
-        `met_before`: an earlier start heard the other node since this machine booted.
+        `met_before`: an earlier start heard the other node since this machine booted. `shots`: when
+        earlier starts ordered the other node off (BOOTTIME ns). `kept`: what they knew of
+        maintenance.
         """
         self.settings = settings
         self.coming: Settings | None = None
@@ -101,7 +106,8 @@ class Engine:
         self.sent = SentLog()
         self.echoes = [Echoes() for _ in range(settings.pings)]
         used = any(group.fenced for group in settings.groups)
-        self.fencing = fencing.Fencing(used=used, met_before=met_before)
+        self.fencing = fencing.Fencing(used=used, met_before=met_before, shots=shots)
+        self.maintenance = maintenance.Maintenance(kept, self.now_ns)
         self.groups: dict[int, Group] = {}
         for group in settings.groups:
             known = (epochs or {}).get(group.id, 0)
@@ -148,7 +154,8 @@ class Engine:
         for group in self.groups.values():
             due = min(due, group.next_ns(self), handover.next_ns(group, self))
             due = min(due, takeover.next_ns(group, self), lease.next_ns(group, self))
-        return min(due, operator.next_ns(self), fencing.next_ns(self))
+        due = min(due, operator.next_ns(self), fencing.next_ns(self))
+        return min(due, maintenance.next_ns(self))
 
     def snapshot(self) -> Snapshot:
         """The whole state as plain values, between two steps."""
@@ -220,6 +227,7 @@ class Engine:
         for group in self.groups.values():
             if group.intent is not None and group.intent_token <= token:
                 group.intent = None
+        maintenance.not_durable(token, self)
         self._persist_retry_ns = self.now_ns + PERSIST_RETRY_NS
         self.note("state.not_durable", 0, f"nothing new is acquired: {why}")
 
@@ -235,6 +243,7 @@ class Engine:
     # --- what follows -------------------------------------------------------------------------
 
     def _settle(self) -> None:
+        maintenance.run(self)
         self._judge_peer()
         fencing.judge(self)
         for group in self.groups.values():
@@ -300,7 +309,14 @@ class Engine:
         intents = tuple(
             (g.id, g.intent[0], str(g.intent[1])) for g in self.groups.values() if g.intent
         )
-        state = Durable(self.incarnation, epochs, intents, fencing.has_met(self))
+        state = Durable(
+            self.incarnation,
+            epochs,
+            intents,
+            fencing.has_met(self),
+            fencing.shots(self),
+            maintenance.kept(self),
+        )
         self.emit(Persist(self._token, state))
         return self._token
 
@@ -313,9 +329,13 @@ class Engine:
         return token <= self._durable_token
 
     def next_epoch(self, group: Group) -> int:
-        """The next epoch of this node: even or odd by node, so that no two ever share one."""
-        epoch = group.epoch + 1
-        return epoch + (epoch + self.settings.node) % 2
+        """The next epoch of this node."""
+        return self.next_after(group.epoch)
+
+    def next_after(self, number: int) -> int:
+        """The smallest higher number of this node: even or odd, so that no two share one."""
+        following = number + 1
+        return following + (following + self.settings.node) % 2
 
     @property
     def trusted(self) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import lease
+from hafw.core import lease, maintenance
 from hafw.core.duties import FOREVER, NEVER
 from hafw.core.liveness import PeerState
 from hafw.core.model import FencePeer, OpKind, Outcome, Phase
@@ -51,8 +51,8 @@ class Fencing:
         "wanted",
     )
 
-    def __init__(self, *, used: bool, met_before: bool) -> None:
-        """`used`: some group may rest on it. `met_before`: see `Engine`."""
+    def __init__(self, *, used: bool, met_before: bool, shots: tuple[int, ...]) -> None:
+        """`used`: some group may rest on it. `met_before`, `shots`: see `Engine`."""
         self.used = used
         self.met_before = met_before
         self.noted = met_before
@@ -64,10 +64,10 @@ class Fencing:
         # a group wants it in this step; since when the delay runs, its end
         self.wanted = False
         self.due_ns = FOREVER
-        # confirmed off, when; when the proof ended; when it was confirmed lately
+        # confirmed off, when; when the proof ended; when it was confirmed, or tried before a crash
         self.off = False
         self.off_ns = self.proved_ns = NEVER
-        self.done: tuple[int, ...] = ()
+        self.done = shots
 
     def evidence_ns(self, now_ns: int) -> int:
         """When the other node was certainly off last: now, while the proof stands."""
@@ -77,6 +77,8 @@ class Fencing:
 def refusal(group: Group, engine: Engine) -> str:
     """Why the other node cannot be switched off for this group now; '' if it is to be ordered."""
     fencing, now_ns = engine.fencing, engine.now_ns
+    if maintenance.forbids_moves(engine):
+        return f"nobody is switched off: {maintenance.why(engine)}"
     if engine.peer.state is PeerState.GONE:
         return "the other node's agent was stopped: its host is not switched off for that"
     if not _may_shoot(group, engine):
@@ -91,6 +93,13 @@ def refusal(group: Group, engine: Engine) -> str:
     if now_ns < fencing.retry_ns:
         return f"the other node could not be switched off: {fencing.trouble}"
     return ""
+
+
+def shots(engine: Engine) -> tuple[int, ...]:
+    """When the other node was ordered off lately, or is being: what a reboot must not forget."""
+    fencing = engine.fencing
+    recent = tuple(at_ns for at_ns in fencing.done if engine.now_ns - at_ns < WINDOW_NS)
+    return recent if fencing.op is None else (*recent, fencing.ordered_ns)
 
 
 def has_met(engine: Engine) -> bool:
@@ -171,6 +180,7 @@ def _order(engine: Engine) -> None:
     fencing.op = engine.new_op(OpKind.FENCE, 0, 0, epoch, settings.fence_budget_ns)
     fencing.ordered_ns = engine.now_ns
     engine.note("fence.ordered", 0, f"{settings.names[settings.peer]} is to be switched off")
+    engine.persist()  # a machine that dies of it remembers that it tried
     engine.emit(FencePeer(fencing.op))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import announcing, reload
+from hafw.core import announcing, maintenance, reload
 from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
 from hafw.core.lease import Lease, of_start
 from hafw.core.model import (
@@ -241,6 +241,7 @@ class Group:
         assert self.intent[1] is certificate
         assert engine.durable(self.intent_token)
         self.held_epoch = self.epoch = self.intent[0]
+        maintenance.held(self, self.held_epoch, engine)
         self.intent = None
         self.certificate = certificate
         self.blocked_why = ""
@@ -342,7 +343,8 @@ class Group:
         hold_down_ns = min(START_HOLD_DOWN_NS << min(self.failures - 1, 7), HOLD_DOWN_MAX_NS)
         self.unwilling_ns = engine.now_ns + hold_down_ns
         self.ask_failed = f"start failed: {event.detail}"
-        self.surrender = True  # the other node gets its chance
+        # The other node gets its chance, or, in maintenance, what it gave by order.
+        self.surrender = self.from_peer or not maintenance.forbids_moves(engine)
         engine.note("group.start_failed", self.id, f"start failed: {event.detail}")
         self.let_go(f"start failed: {event.detail}", engine)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hafw.core import maintenance
 from hafw.core.duties import FOREVER, Certificate
 from hafw.core.group import HOLD_DOWN_MAX_NS, Group
 from hafw.core.model import Ask, Phase, Refusal
@@ -176,7 +177,11 @@ def _pass_on(group: Group, word: GroupBeat, engine: Engine) -> None:
         return
     if not engine.worker_up and not _worker_is_lost(engine):
         return  # it is still getting warm
-    if not group.willing(engine) or engine.should_return(group):
+    if maintenance.in_force(engine):
+        passed_on = maintenance.last_holder(group, engine) == engine.settings.peer
+    else:
+        passed_on = not group.willing(engine) or engine.should_return(group)
+    if passed_on:
         offer(group, engine)
 
 
@@ -186,7 +191,7 @@ def _worker_is_lost(engine: Engine) -> bool:
 
 def _reason_to_give(group: Group, word: GroupBeat, engine: Engine) -> str | None:
     """Why a group that runs here would run better on the other node."""
-    if not word.ready or not engine.fresh():
+    if not word.ready or not engine.fresh() or maintenance.forbids_moves(engine):
         group.ping_fewer_ns = group.failback_seen_ns = FOREVER
         return None
     if not group.service_up:

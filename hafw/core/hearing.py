@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core import announcing, arming, handover, speaking
+from hafw.core import announcing, arming, handover, maintenance, speaking
 from hafw.core.liveness import Heard
 from hafw.core.model import REFLECTED_PATH, Phase, Refusal, Reincarnate, SendBeat
 from hafw.core.states import State
@@ -33,11 +33,14 @@ def beat_heard(path: int, beat: Beat, engine: Engine) -> None:
     if verdict not in (Heard.NEW, Heard.RESTARTED):
         return
     _acknowledged(beat, engine)
+    maintenance.heard(beat.maintenance, engine)
     for group in engine.groups.values():
         word = engine.peer.groups.get(group.id)
         if word is not None:
             arming.heard(group, word, engine)
             _compare_epochs(group, word, engine)
+            if word.phase in (Phase.STARTING, Phase.ACTIVE) and not group.held:
+                maintenance.held(group, word.epoch, engine)
     if path != REFLECTED_PATH and any(word.phase is not Phase.CLEAR for word in beat.groups):
         # The holder's evidence is then one round trip old, not one keepalive.
         engine.emit(SendBeat(path, speaking.beat(engine.sent.newest_n, engine, is_ack=True)))

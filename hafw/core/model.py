@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from hafw.core.maintenance import Kept, Word
     from hafw.core.settings import Settings
 
 REFLECTED_PATH: Final = 255
@@ -82,7 +83,8 @@ class Beat(NamedTuple):
 
     `acked_incarnation`, `acked_n`: the newest beat of the peer that we processed. `heard`: one bit
     per link, heard within deadtime. `pings`: how many ping nodes answer. `leaving`: the agent is
-    going away. `is_ack`: sent at once to confirm a beat; carries no new state.
+    going away. `is_ack`: sent at once to confirm a beat; carries no new state. `maintenance`: None
+    from an agent that does not know of it.
     """
 
     node: int
@@ -96,6 +98,7 @@ class Beat(NamedTuple):
     is_ack: bool
     config_hash: bytes
     groups: tuple[GroupBeat, ...]
+    maintenance: Word | None = None
 
 
 class OpKind(StrEnum):
@@ -272,6 +275,8 @@ class Verb(StrEnum):
     TAKEOVER = "takeover"
     FAILBACK = "failback"
     RELEASE = "release"
+    MAINTENANCE_ON = "maintenance on"
+    MAINTENANCE_OFF = "maintenance off"
     STOP = "stop"
 
 
@@ -286,7 +291,10 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorAsked:
-    """A person (or script) typed a command. `request` names it for the answer."""
+    """A person (or script) typed a command. `request` names it for the answer.
+
+    `for_ms`: how long maintenance lasts; 0: until it is switched off.
+    """
 
     request: int
     verb: Verb
@@ -294,6 +302,7 @@ class OperatorAsked:
     force: bool = False
     peer_is_off: str | None = None
     reason: str | None = None
+    for_ms: int = 0
 
 
 Event = (
@@ -374,13 +383,16 @@ class SwapLease(NamedTuple):
 class Durable:
     """What must survive a crash. `intents`: the start being prepared, by group.
 
-    `met`: the other node was heard since this machine booted.
+    `met`: the other node was heard since this machine booted. `shots`: when the other node was
+    ordered off lately (BOOTTIME ns).
     """
 
     incarnation: int
     epochs: tuple[tuple[int, int], ...]
     intents: tuple[tuple[int, int, str], ...]
     met: bool = False
+    shots: tuple[int, ...] = ()
+    maintenance: Kept | None = None
 
 
 class Persist(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import handover, lease, takeover
+from hafw.core import handover, lease, maintenance, takeover
 from hafw.core.duties import FOREVER, NEVER, Certificate
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb, What
 from hafw.core.settings import SECOND
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hafw.core.group import Group
 
 OK: Final = 0
+DEGRADED: Final = 3
 REFUSED: Final = 5
 UNKNOWN: Final = 8
 LINGER_NS: Final = 1 * SECOND
@@ -28,6 +29,7 @@ LINGER_NS: Final = 1 * SECOND
 STOP_NS: Final = 60 * SECOND
 """A graceful stop that takes longer goes without what it could not stop, and says so."""
 
+_LEAVING: Final = "the agent is stopping"
 _NOTHING_TO_MOVE: Final = {
     Verb.STANDBY: "nothing was held here",
     Verb.TAKEOVER: "already here",
@@ -65,6 +67,8 @@ def asked(event: OperatorAsked, engine: Engine) -> None:
                 group.held_off = True
                 group.let_go("an operator ordered the release", engine)
             _await(event, list(engine.groups.values()), engine)
+        case Verb.MAINTENANCE_ON | Verb.MAINTENANCE_OFF:
+            _maintain(event, engine)
         case Verb.STOP:
             _leave(event, engine)
 
@@ -111,6 +115,16 @@ def _failback(event: OperatorAsked, engine: Engine) -> None:
     _move(fetched, given, event, engine)
 
 
+def _maintain(event: OperatorAsked, engine: Engine) -> None:
+    if maintenance.peer_is_too_old(engine):
+        name = engine.settings.names[engine.settings.peer]
+        text = f"the agent on {name} is too old to know maintenance: upgrade it first"
+        engine.answer(event.request, REFUSED, text)
+        return
+    maintenance.order(engine, on=event.verb is Verb.MAINTENANCE_ON, for_ms=event.for_ms)
+    _await(event, [], engine)
+
+
 def _elsewhere(group: Group) -> bool:
     return group.state not in (State.STARTING, State.ACTIVE)
 
@@ -152,9 +166,9 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
             return "the other node is not off: it is heard; use plain hafw takeover"
         return handover.obstacle(group, Ask.GIVE_IT, engine)
     if not event.force:
-        return f"the other node is silent. {takeover.unblock_hint(engine)}"
+        return f"the other node is silent. {takeover.vouching_hint(engine)}"
     if event.peer_is_off != engine.settings.names[engine.settings.peer] or not event.reason:
-        return "name the other node exactly, and give a reason: " + takeover.unblock_hint(engine)
+        return "name the other node exactly, and give a reason: " + takeover.vouching_hint(engine)
     if group.lease is not None and group.lease.trouble:
         return f"the lease store does not answer ({group.lease.trouble}). {takeover.NO_STORE}"
     if not group.could_hold(Certificate.OPERATOR, engine, won=group.lease is not None):
@@ -169,7 +183,8 @@ def _fetch(group: Group, event: OperatorAsked, engine: Engine) -> None:
         group.vouched = True
     elif word.phase is not Phase.CLEAR or group.settings.preferred != engine.settings.node:
         handover.pull(group, f"an operator ordered {event.verb}", engine)
-    # else nobody holds it and the right to take is ours: it starts by itself
+    else:  # nobody holds it and the right to take is ours: it starts by itself
+        maintenance.entrust(group, engine)
 
 
 def _leave(event: OperatorAsked, engine: Engine) -> None:
@@ -178,13 +193,22 @@ def _leave(event: OperatorAsked, engine: Engine) -> None:
     engine.changed()
     for group in engine.groups.values():
         if group.state is State.ACTIVE and group.ask is Ask.NOTHING:
-            if handover.obstacle(group, Ask.TAKE_IT, engine) is None:
-                handover.give(group, "the agent is stopping", engine)
+            wanted = handover.obstacle(group, Ask.TAKE_IT, engine) is None
+            if wanted and not maintenance.forbids_moves(engine):
+                handover.give(group, _LEAVING, engine)
             else:
-                handover.surrender(group, "the agent is stopping", engine)
+                _let_go_and_leave(group, engine)
         elif group.state is State.STARTING:
-            handover.surrender(group, "the agent is stopping", engine)
+            _let_go_and_leave(group, engine)
     engine.requests.append(Request(event, list(engine.groups.values()), engine.now_ns + STOP_NS))
+
+
+def _let_go_and_leave(group: Group, engine: Engine) -> None:
+    """Stop it for the other node to take, or, in maintenance, for this one to take again."""
+    if maintenance.forbids_moves(engine):
+        group.let_go(_LEAVING, engine)
+    else:
+        handover.surrender(group, _LEAVING, engine)
 
 
 def _await(event: OperatorAsked, groups: list[Group], engine: Engine) -> None:
@@ -217,6 +241,8 @@ def _progress(request: Request, engine: Engine) -> tuple[int, str] | None:
             if any(group.held for group in request.about(engine)):
                 return None
             return OK, "released: nothing is held here"
+        case Verb.MAINTENANCE_ON | Verb.MAINTENANCE_OFF:
+            return _maintained(request, engine)
         case Verb.STANDBY | Verb.TAKEOVER | Verb.FAILBACK:
             return _moved(request, engine)
 
@@ -270,7 +296,7 @@ def _arrived(group: Group, node: int, engine: Engine) -> str | None:
 def _left(request: Request, engine: Engine) -> tuple[int, str] | None:
     for group in request.about(engine):
         if group.state is State.ACTIVE and group.ask is Ask.NOTHING:
-            handover.surrender(group, "the agent is stopping", engine)
+            _let_go_and_leave(group, engine)
     if any(group.held and group.state is not State.CLEANING for group in request.about(engine)):
         engine.leaving_ns = engine.now_ns
         return None
@@ -281,7 +307,26 @@ def _left(request: Request, engine: Engine) -> tuple[int, str] | None:
         return None
     engine.changed()
     engine.may_exit()
-    return OK, "stopped; everything was released"
+    text = "stopped; everything was released"
+    if maintenance.forbids_moves(engine):
+        text += ", and waits for this node: in maintenance nothing moves by itself"
+    return OK, text
+
+
+def _maintained(request: Request, engine: Engine) -> tuple[int, str] | None:
+    """Both nodes must know, or the other one must be silent."""
+    name, on = engine.settings.names[engine.settings.peer], maintenance.in_force(engine)
+    now = f"maintenance is {'on' if on else 'off'}"
+    if maintenance.both_know(engine) and engine.peer.alive():
+        if on is not (request.asked.verb is Verb.MAINTENANCE_ON):
+            return REFUSED, f"{now}: it was ordered otherwise at the same time, or is over already"
+        return OK, f"{now} on both nodes"
+    if not maintenance.is_durable(engine) or engine.peer.alive():
+        return None
+    return DEGRADED, (
+        f"{now} here; {name} is silent and hears of it when it is back, "
+        f"so until then it may act as {'if it were off' if on else 'in maintenance'}"
+    )
 
 
 def next_ns(engine: Engine) -> int:

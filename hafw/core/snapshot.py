@@ -20,6 +20,7 @@ from hafw.core import (
     group,
     lease,
     liveness,
+    maintenance,
     model,
     operator,
     reflection,
@@ -34,13 +35,14 @@ Plain = None | bool | int | str | list["Plain"]
 T = TypeVar("T")
 
 _PLAIN: Final = frozenset({bool, int, str})
-_MODULES: Final = (model, settings, states, duties, liveness)
+_MODULES: Final = (model, settings, states, duties, liveness, maintenance)
 _PARTS: Final = (
     group.Group,
     lease.Lease,
     fencing.Fencing,
     liveness.Peer,
     liveness.SentLog,
+    maintenance.Maintenance,
     operator.Request,
     reflection.Echoes,
 )

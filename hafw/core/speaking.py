@@ -74,4 +74,5 @@ def beat(n: int, engine: Engine, *, is_ack: bool) -> Beat:
         is_ack,
         reload.config_hash(engine),
         engine.spoken,
+        engine.maintenance.said,
     )

@@ -26,11 +26,11 @@ TRANSITIONS: Final[dict[State, dict[State, str]]] = {
     State.CLEANING: {State.STANDBY: "all that an earlier agent left is stopped"},
     State.STANDBY: {
         State.STARTING: "a certificate, and its intent is durable",
-        State.BLOCKED: "the peer is silent and no certificate can be had",
+        State.BLOCKED: "the peer is silent and no certificate can be had, or maintenance",
     },
     State.BLOCKED: {
         State.STARTING: "a certificate, and its intent is durable",
-        State.STANDBY: "the peer is heard",
+        State.STANDBY: "the peer is heard, or maintenance is over",
     },
     State.STARTING: {
         State.ACTIVE: "every resource is confirmed started",

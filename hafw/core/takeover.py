@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import fencing, lease
+from hafw.core import fencing, lease, maintenance
 from hafw.core.duties import (
     DUTIES,
     FOREVER,
@@ -191,9 +191,10 @@ def consider(group: Group, engine: Engine) -> None:
         group.lease.wanted = 0
     if word is not None:
         group.vouched = False
-        group.blocked_why = ""
-        if group.state is State.BLOCKED:
-            group._become(State.STANDBY, engine)  # noqa: SLF001 - one machine in two modules
+        if _is_left_alone(group, word, engine):
+            _block(group, [maintenance.why(engine)], engine)
+        else:
+            _unblock(group, engine)
         if word.phase is not Phase.CLEAR and group.ask is Ask.NOTHING:
             _prepare_in_silence(group, engine)
         _with_peer(group, word, engine)
@@ -203,8 +204,9 @@ def consider(group: Group, engine: Engine) -> None:
     _prepare_in_silence(group, engine)
     if peer.state not in (PeerState.DEAD, PeerState.GONE) or engine.now_ns < due_ns(group, engine):
         return
-    if not group.willing(engine):
-        _block(group, ["this node cannot run it: " + engine.why_unwilling(group)], engine)
+    obstacle = _obstacle(group, engine)
+    if obstacle:
+        _block(group, [obstacle], engine)
         return
     certificate, refusals = by_silence(group, engine)
     if certificate is not None:
@@ -213,6 +215,15 @@ def consider(group: Group, engine: Engine) -> None:
         _wait(group, refusals[-1], engine)
     else:
         _block(group, refusals or ["silence alone proves nothing"], engine)
+
+
+def _obstacle(group: Group, engine: Engine) -> str:
+    """Why this node would not take a group in silence, whatever it could cite; '' if it would."""
+    if maintenance.forbids_start(group, engine):
+        return maintenance.why(engine)
+    if not group.willing(engine):
+        return "this node cannot run it: " + engine.why_unwilling(group)
+    return ""
 
 
 def _taken_by_operator(group: Group, engine: Engine) -> bool:
@@ -228,6 +239,18 @@ def _taken_by_operator(group: Group, engine: Engine) -> bool:
     if why is None:
         take(group, Certificate.OPERATOR, engine)
     return why in (None, LEASE_NOT_OURS)
+
+
+def _is_left_alone(group: Group, word: GroupBeat, engine: Engine) -> bool:
+    """Neither node holds it, and this one would take or pass it on, but for maintenance."""
+    nobody = word.phase is Phase.CLEAR and not word.offer and not group.offer_no
+    return nobody and not group.held and maintenance.forbids_start(group, engine)
+
+
+def _unblock(group: Group, engine: Engine) -> None:
+    group.blocked_why = ""
+    if group.state is State.BLOCKED:
+        group._become(State.STANDBY, engine)  # noqa: SLF001 - one machine in two modules
 
 
 def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
@@ -250,7 +273,8 @@ def released_to_us(group: Group, word: GroupBeat, engine: Engine) -> bool:
     """The peer's word, fresh and addressed to this incarnation, says that we may take.
 
     Either it offered the group to us (an offer counts once), or neither holds it, nobody has an
-    offer open, and we are the preferred node, which may take unless it made an offer of late. A
+    offer open, and we are the preferred node, which may take unless it made an offer of late, or
+    the cluster is in maintenance. An offer is made in maintenance only by order. A
     word that knows less of epochs than we do is older than it seems: this machine may have been
     paused.
     """
@@ -260,6 +284,7 @@ def released_to_us(group: Group, word: GroupBeat, engine: Engine) -> bool:
         return (engine.peer.incarnation, word.offer) != group.consumed_offer
     return (
         group.settings.preferred == engine.settings.node
+        and not maintenance.forbids_start(group, engine)
         and not engine.drift()  # the files may name different preferred nodes
         and not group.offer_no
         and engine.now_ns >= group.quarantine_ns
@@ -363,7 +388,16 @@ def _block(group: Group, refusals: list[str], engine: Engine) -> None:
 
 
 def unblock_hint(engine: Engine) -> str:
-    """The exact command that ends a block when the peer is known to be off."""
+    """The exact commands that end a block."""
+    paused = maintenance.in_force(engine)
+    hints = [maintenance.ENDS_IT] if paused else []
+    if not (paused and engine.peer.alive()):
+        hints.append(vouching_hint(engine))
+    return ". ".join(hints)
+
+
+def vouching_hint(engine: Engine) -> str:
+    """The exact command when the peer is known to be off."""
     name = engine.settings.names[engine.settings.peer]
     return f"If {name} is certainly off: hafw takeover --force --peer-is-off {name} --reason TEXT"
 

@@ -5,6 +5,7 @@ and to count what is dropped. A datagram that is dropped changes a counter and n
 
 Layout, network byte order: fixed header (`header_len` bytes, so that version N+1 may append to it),
 `group_count` records of `group_len` bytes (likewise), HMAC-SHA256 over everything before it.
+Version 2 appended to the header what the sender knows of maintenance.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import struct
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from hafw.core.maintenance import LONGEST_MS, Word
 from hafw.core.model import Ask, Beat, GroupBeat, Phase, Refusal
 
 MAGIC: Final = b"hafw"
-VERSION: Final = 1
+VERSION: Final = 2
+OLDEST_READABLE: Final = VERSION - 1
 NEWEST_READABLE: Final = VERSION + 1
 """The next version may only append, so this one can read it."""
 MAX_DATAGRAM: Final = 1_200
@@ -27,9 +30,12 @@ MAC_LEN: Final = 32
 _PREFIX: Final = struct.Struct("!4sBBBB16s")  # magic, version, header_len, key, path, cluster
 _FIXED: Final = struct.Struct("!BBQQQQIB8sBB")  # flags, node, numbers …, hash, group_len, count
 _GROUP: Final = struct.Struct("!BBQIIIBIIBBI")
-HEADER_LEN: Final = _PREFIX.size + _FIXED.size
+_MAINTENANCE: Final = struct.Struct("!QBI")  # revision, on, for_ms
+_OLDEST_LEN: Final = _PREFIX.size + _FIXED.size
+HEADER_LEN: Final = _OLDEST_LEN + _MAINTENANCE.size
 
 _LEAVING, _ACK, _ECHO = 1, 2, 4
+_NOTHING: Final = Word()
 _PHASES: Final = tuple(Phase)
 _ASKS: Final = tuple(Ask)
 _REFUSALS: Final = tuple(Refusal)
@@ -119,6 +125,7 @@ class Codec:
                     _GROUP.size,
                     len(beat.groups),
                 ),
+                _MAINTENANCE.pack(*(beat.maintenance or _NOTHING)),
                 self._packed[1],
             )
         )
@@ -129,12 +136,12 @@ class Codec:
         size = len(data)
         if size > MAX_DATAGRAM:
             raise DroppedError(Drop.TOO_LONG)
-        if size < HEADER_LEN + MAC_LEN:
+        if size < _OLDEST_LEN + MAC_LEN:
             raise DroppedError(Drop.TRUNCATED)
         magic, version, header_len, key_id, said_path, cluster = _PREFIX.unpack_from(data)
         if magic != MAGIC:
             raise DroppedError(Drop.NOT_HAFW)
-        if not VERSION <= version <= NEWEST_READABLE:
+        if not OLDEST_READABLE <= version <= NEWEST_READABLE:
             raise DroppedError(Drop.OTHER_VERSION)
         if cluster != self._cluster:
             raise DroppedError(Drop.OTHER_CLUSTER)
@@ -146,11 +153,11 @@ class Codec:
             raise DroppedError(Drop.WRONG_MAC)
         if said_path != path:
             raise DroppedError(Drop.WRONG_PATH)
-        return self._parse(data, header_len, end)
-
-    def _parse(self, data: bytes, header_len: int, end: int) -> Beat | Echo:
-        if header_len < HEADER_LEN:
+        if header_len < (_OLDEST_LEN if version == OLDEST_READABLE else HEADER_LEN):
             raise DroppedError(Drop.MALFORMED)
+        return self._parse(data, header_len, end, knows=version > OLDEST_READABLE)
+
+    def _parse(self, data: bytes, header_len: int, end: int, *, knows: bool) -> Beat | Echo:
         (flags, node, incarnation, n, acked_incarnation, acked_n, heard, pings, config_hash,
          group_len, count) = _FIXED.unpack_from(data, _PREFIX.size)  # fmt: skip
         if flags & _ECHO:
@@ -167,7 +174,15 @@ class Codec:
         return Beat(
             node, incarnation, n, acked_incarnation, acked_n, heard, pings,
             bool(flags & _LEAVING), bool(flags & _ACK), config_hash, self._parsed[2],
+            _parse_maintenance(data) if knows else None,
         )  # fmt: skip
+
+
+def _parse_maintenance(data: bytes) -> Word:
+    revision, on, for_ms = _MAINTENANCE.unpack_from(data, _OLDEST_LEN)
+    if on > 1 or for_ms > LONGEST_MS:
+        raise DroppedError(Drop.MALFORMED)
+    return Word(revision, bool(on), for_ms)
 
 
 def _pack_groups(groups: tuple[GroupBeat, ...]) -> bytes:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hafw import durable
-from hafw.agent import statefile
+from hafw.agent import clock, statefile
 from hafw.agent.statefile import (
     FILE_NAME,
     LIMIT,
@@ -31,14 +31,18 @@ from hafw.agent.statefile import (
     save,
     this_boot,
 )
+from hafw.core.duties import FOREVER
+from hafw.core.maintenance import LONGEST_MS, Kept, Word
 from hafw.core.model import Durable, Persist, Persisted, PersistFailed
+from hafw.core.reboot import after_boot
 from tests.agent.users import as_nobody
 from tests.net.hosts import isolated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STATE: Final = Durable(7, ((3, 12), (4, 9)), ((3, 14, "reflected"),))
+PAUSED: Final = Kept(Word(4, on=True, for_ms=60_000), 90_000_000_000, 50_000_000_000, ((3, 12),))
+STATE: Final = Durable(7, ((3, 12), (4, 9)), ((3, 14, "reflected"),), maintenance=PAUSED)
 OLD: Final = Durable(6, ((3, 12), (4, 9)), ())
 NOTHING: Final = Durable(0, (), ())
 
@@ -50,6 +54,15 @@ states = st.builds(
     st.lists(st.tuples(groups, numbers), max_size=20).map(tuple),
     st.lists(st.tuples(groups, numbers, st.text(max_size=20)), max_size=20).map(tuple),
     st.booleans(),
+    st.lists(numbers, max_size=3).map(tuple),
+    st.none()
+    | st.builds(
+        Kept,
+        st.builds(Word, numbers, st.booleans(), st.integers(0, LONGEST_MS)),
+        numbers,
+        numbers,
+        st.lists(st.tuples(groups, numbers), max_size=20).map(tuple),
+    ),
 )
 
 
@@ -91,7 +104,36 @@ def test_whom_this_machine_met_counts_until_it_boots(
     statefile.BOOT_ID.write_text("after\n")
 
     assert same_boot.met
-    assert load(tmp_path).state == replace(STATE, met=False)
+    assert not load(tmp_path).state.met
+
+
+def test_what_restrains_this_node_counts_again_after_a_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statefile, "BOOT_ID", tmp_path / "boot_id")
+    monkeypatch.setattr(clock, "boot_ns", lambda: 1_000)
+    statefile.BOOT_ID.write_text("before\n")
+    save(tmp_path, replace(STATE, shots=(7, 8)))
+    same_boot = load(tmp_path).state
+    statefile.BOOT_ID.write_text("after\n")
+
+    another = load(tmp_path).state
+
+    assert same_boot == replace(STATE, shots=(7, 8))
+    assert another.shots == (1_000, 1_000)
+    assert another.maintenance == PAUSED._replace(until_ns=1_000 + PAUSED.left_ns)
+
+
+def test_maintenance_without_an_end_has_none_after_a_boot() -> None:
+    for_ever = PAUSED._replace(until_ns=FOREVER, left_ns=FOREVER)
+
+    assert after_boot(replace(STATE, maintenance=for_ever), 1_000).maintenance == for_ever
+
+
+def test_a_state_of_before_maintenance_is_read() -> None:
+    body = {"format": 1, "incarnation": 7, "epochs": [[3, 12]], "intents": []}
+
+    assert decode(sealed(body))[0] == Durable(7, ((3, 12),), ())
 
 
 def test_a_missing_state_is_distrusted(tmp_path: Path) -> None:
@@ -139,6 +181,10 @@ def test_no_bytes_are_taken_for_a_state(content: bytes) -> None:
         (sealed({"format": 1}), "a field is missing or of another kind: 'incarnation'"),
         (
             sealed({"format": 1, "incarnation": None, "epochs": [], "intents": []}),
+            "a field is missing or of another kind",
+        ),
+        (
+            sealed({"format": 1, "incarnation": 1, "epochs": [], "intents": [], "maintenance": 1}),
             "a field is missing or of another kind",
         ),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hafw.core.maintenance import Word
 from hafw.core.model import Ask, Beat, GroupBeat, Phase, Refusal
 from hafw.core.settings import Classes
 
@@ -34,4 +35,5 @@ BEAT: Final = Beat(
     is_ack=False,
     config_hash=b"the file",
     groups=(GROUP,),
+    maintenance=Word(),
 )

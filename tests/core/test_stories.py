@@ -13,6 +13,7 @@ OF_A_NODE: Final = {
     "agent": {"paused"},
     "config": {"announced", "reloaded"},
     "fence": {"confirmed", "failed", "ordered", "void", "waiting"},
+    "maintenance": {"expired", "off", "on", "still_on"},
     "peer": {"dead", "gone", "late", "restarted", "up"},
     "state": {"not_durable", "rolled_back"},
     "worker": {"down", "up"},

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hafw.core.maintenance import LONGEST_MS, Word
 from hafw.core.model import REFLECTED_PATH, Ask, Beat, GroupBeat, Phase, Refusal
 from hafw.core.settings import MAX_GROUPS
 from hafw.core.wire import (
@@ -16,7 +17,7 @@ from hafw.core.wire import (
     MAC_LEN,
     MAX_DATAGRAM,
     NEWEST_READABLE,
-    VERSION,
+    OLDEST_READABLE,
     Codec,
     Drop,
     DroppedError,
@@ -41,8 +42,9 @@ AT_KEY: Final = 6
 AT_PATH: Final = 7
 AT_CLUSTER: Final = 8
 AT_NODE: Final = 25
-AT_GROUP_LEN: Final = HEADER_LEN - 2
-AT_COUNT: Final = HEADER_LEN - 1
+AT_GROUP_LEN: Final = 71
+AT_COUNT: Final = 72
+AT_MAINTENANCE: Final = 73
 
 u8 = st.integers(0, 0xFF)
 u32 = st.integers(0, 0xFFFF_FFFF)
@@ -76,6 +78,7 @@ beats = st.builds(
     is_ack=st.booleans(),
     config_hash=st.binary(min_size=8, max_size=8),
     groups=st.lists(group_beats, max_size=MAX_GROUPS).map(tuple),
+    maintenance=st.builds(Word, revision=u64, on=st.booleans(), for_ms=st.integers(0, LONGEST_MS)),
 )
 
 
@@ -153,7 +156,7 @@ def test_a_codec_without_a_key_cannot_be_made() -> None:
 # --- every reason to drop ---------------------------------------------------------------------
 
 REASONS: Final[dict[Drop, Callable[[], bytes]]] = {
-    Drop.TRUNCATED: lambda: sender().encode(BEAT, LINK)[: HEADER_LEN + MAC_LEN - 1],
+    Drop.TRUNCATED: lambda: sender().encode(BEAT, LINK)[: AT_MAINTENANCE + MAC_LEN - 1],
     Drop.TOO_LONG: lambda: sender().encode(BEAT, LINK).ljust(MAX_DATAGRAM + 1),
     Drop.NOT_HAFW: lambda: altered(AT_MAGIC, ord("H")),
     Drop.OTHER_VERSION: lambda: altered(AT_VERSION, NEWEST_READABLE + 1),
@@ -171,7 +174,7 @@ def test_a_datagram_is_dropped_for_its_reason(reason: Drop) -> None:
     assert why_dropped(REASONS[reason]()) is reason
 
 
-@pytest.mark.parametrize("version", [0, VERSION - 1, NEWEST_READABLE + 1, 255])
+@pytest.mark.parametrize("version", [0, OLDEST_READABLE - 1, NEWEST_READABLE + 1, 255])
 def test_other_versions_are_dropped_as_such(version: int) -> None:
     assert why_dropped(altered(AT_VERSION, version)) is Drop.OTHER_VERSION
 
@@ -193,6 +196,8 @@ def test_another_nodes_echo_is_dropped() -> None:
         altered(AT_GROUP_LEN, 255),
         altered(AT_COUNT, 0),
         altered(AT_COUNT, 255),
+        altered(AT_MAINTENANCE + 8, 2),
+        altered(AT_MAINTENANCE + 9, 0xFF),
         altered(HEADER_LEN + 1, max(Phase) + 1),
         altered(HEADER_LEN + 22, max(Ask) + 1),
         altered(HEADER_LEN + 31, max(Refusal) + 1),
@@ -204,6 +209,8 @@ def test_another_nodes_echo_is_dropped() -> None:
         "group too long",
         "group left over",
         "groups missing",
+        "maintenance neither on nor off",
+        "maintenance for months",
         "phase",
         "ask",
         "refusal",
@@ -280,6 +287,36 @@ def test_whatever_was_dropped_before_the_next_beat_is_read(before: list[bytes | 
 @given(st.binary(max_size=50), st.binary(max_size=50))
 def test_what_the_next_version_appends_is_passed_over(header: bytes, each_group: bytes) -> None:
     assert receiver().decode(grown(header, each_group), LINK) == BEAT
+
+
+def before_maintenance(*groups: GroupBeat) -> bytes:
+    """What the version before sends: the same, but its header ends with the count."""
+    body = sender().encode(BEAT._replace(groups=groups), LINK)[:-MAC_LEN]
+    head, rest = bytearray(body[:AT_MAINTENANCE]), body[HEADER_LEN:]
+    head[AT_VERSION] = OLDEST_READABLE
+    head[AT_HEADER_LEN] = AT_MAINTENANCE
+    return signed(bytes(head) + rest)
+
+
+def test_a_beat_of_the_version_before_is_read_and_says_nothing_of_maintenance() -> None:
+    read = receiver().decode(before_maintenance(GROUP), LINK)
+
+    assert read == BEAT._replace(maintenance=None)
+
+
+def test_the_shortest_beat_of_the_version_before_is_read() -> None:
+    read = receiver().decode(before_maintenance(), LINK)
+
+    assert read == BEAT._replace(groups=(), maintenance=None)
+
+
+def test_the_version_before_passes_over_what_is_said_of_maintenance() -> None:
+    """It takes the length of the header from the datagram, and reads one version above its own."""
+    said = sender().encode(BEAT._replace(maintenance=Word(9, on=True, for_ms=5)), LINK)
+
+    assert said[AT_VERSION] == OLDEST_READABLE + 1
+    assert said[AT_HEADER_LEN] == HEADER_LEN
+    assert said[HEADER_LEN:-MAC_LEN] == before_maintenance(GROUP)[AT_MAINTENANCE:-MAC_LEN]
 
 
 def test_groups_are_read_by_the_length_that_this_datagram_gives() -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hafw.core.engine import Engine
 from hafw.core.group import Group
 from hafw.core.liveness import Peer
+from hafw.core.maintenance import Maintenance
 from hafw.core.model import Ask, Beat, BeatHeard
 from hafw.core.operator import Request
 from hafw.core.reflection import Echoes
@@ -359,7 +360,7 @@ def _writer(kind: type) -> _Writer:
         return _part(kind, kind._fields)
     if is_dataclass(kind):
         return _part(kind, [field.name for field in fields(kind)])
-    if kind in (Group, Peer, Request):
+    if kind in (Group, Maintenance, Peer, Request):
         return _part(kind, kind.__slots__)
     raise KeyError(f"the canonical form knows no {kind.__name__}")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hafw.core.group import Group
+    from hafw.core.maintenance import Kept, Maintenance
     from hafw.core.model import Durable, Instant
     from hafw.core.reflection import Echoes
     from hafw_sim.explore.canonical import Walk
@@ -48,6 +49,18 @@ def _somebody_asks(_group: object, walk: Walk) -> bool:
 
 def _somebody_waits(_group: Group, walk: Walk) -> bool:
     return any(node.engine is not None and node.engine.requests for node in walk.world.nodes)
+
+
+def _ordered(_whole: object, walk: Walk) -> bool:
+    """Whether anybody has ever ordered maintenance, as far as a running node knows."""
+    return any(
+        node.engine is not None and node.engine.maintenance.word.revision
+        for node in walk.world.nodes
+    )
+
+
+def _is_on(own: Maintenance, _walk: Walk) -> bool:
+    return own.word.on
 
 
 # --- fields that need a closer look -------------------------------------------------------------
@@ -120,6 +133,30 @@ def _only_told(item: object) -> bool:
     return announces or isinstance(item, Note | Answer)
 
 
+def _holds(walk: Walk, _who: int, value: dict[int, int], _whole: object) -> None:
+    """Of the newest hold it counts whose it was."""
+    for group, newest in sorted(value.items()):
+        walk.put(group)
+        walk.put(newest % 2)
+    walk.put("holds")
+
+
+def _written(walk: Walk, _who: int, value: object, whole: Maintenance, /) -> None:
+    """Whether what was last ordered to be written is what is known now."""
+    holds = tuple(sorted(whole.holds.items())) if whole.word.on else ()
+    walk.put(value == (whole.word, holds))
+
+
+def _kept(walk: Walk, who: int, value: Kept | None) -> None:
+    """What a start reads of maintenance."""
+    walk.put(value is not None)
+    if value is not None:
+        walk.value(value.word, who)
+        walk.put("for ever" if value.until_ns == FOREVER else value.until_ns - walk.clock_ns[who])
+        walk.put("for ever" if value.left_ns == FOREVER else value.left_ns)
+        _holds(walk, who, dict(value.holds), value)
+
+
 def _left(walk: Walk, _who: int, value: int, _whole: object) -> None:
     """A time of the world's clock."""
     walk.put(value - walk.world.now_ns)
@@ -153,6 +190,7 @@ def _disk(walk: Walk, who: int, value: Durable | None, _whole: object) -> None:
     for group in walk.world.nodes[who].settings.groups:
         walk.group = group.id
         walk.number("epoch", 0, known.get(group.id, 0))
+    _kept(walk, who, value.maintenance)
 
 
 def echoes(walk: Walk, who: int, value: Echoes) -> None:
@@ -211,6 +249,12 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "_token": nothing,
         "_durable_token": number("token"),
         "_persist_retry_ns": aged("now", old=True),
+    },
+    "Maintenance": {
+        "holds": when(_ordered, _holds),
+        "remind_ns": when(_is_on, aged()),
+        "token": when(lambda own, _: own.said != own.word, number("token")),
+        "written": _written,
     },
     "Group": {
         "settings": nothing,

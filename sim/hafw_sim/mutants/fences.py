@@ -183,6 +183,22 @@ def death_match() -> list[Patch]:
 
 
 @seeded(
+    "how often it shot, a node remembers over a boot of its machine",
+    "shooter_that_boots_in_a_loop_is_left_to_a_person",
+)
+def shots_die_with_the_machine() -> list[Patch]:
+    return [patch.object(fencing, "shots", lambda _: ())]
+
+
+@seeded(
+    "a shot counts from its order, before anybody knows how it ends",
+    "shooter_that_boots_in_a_loop_is_left_to_a_person",
+)
+def only_confirmed_shots_count() -> list[Patch]:
+    return [patch.object(fencing, "shots", lambda engine: engine.fencing.done)]
+
+
+@seeded(
     "the host of an agent that was stopped is left alone", "stopped_agent_is_no_reason_to_shoot"
 )
 def stopped_agent_is_shot() -> list[Patch]:

@@ -47,5 +47,6 @@ for _module in (
     "reloading",
     "leases",
     "fences",
+    "maintenance",
 ):
     import_module(f"hafw_sim.stories.{_module}")

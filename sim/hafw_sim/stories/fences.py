@@ -353,6 +353,28 @@ def link_that_flaps_is_left_to_a_person() -> list[str]:
 
 
 @story
+def shooter_that_boots_in_a_loop_is_left_to_a_person() -> list[str]:
+    """Its machine dies of each shot, before or after it is confirmed: it shoots a few times."""
+    problems: list[str] = []
+    for fence_s in (1, 20):
+        world = _pair()
+        world.weather.fence_ns = (fence_s * SECOND, fence_s * SECOND)
+        world.nodes[BETA].fence_cut = True
+        for _ in range(FENCES_MAX + 2):
+            world.net.cut_links()
+            world.run(15)
+            world.crash(ALPHA)
+            world.run(20)
+            if world.nodes[BETA].engine is None:
+                world.boot(BETA)
+            world.net.mend_links()
+            world.boot(ALPHA)
+            world.run(15)
+        problems += wrong(world, "alpha") + _shots(world, FENCES_MAX)
+    return problems
+
+
+@story
 def stopped_agent_is_no_reason_to_shoot() -> list[str]:
     """Beta cannot run it when alpha is stopped, and could later: alpha's host is left alone."""
     world = _pair()

@@ -7,6 +7,7 @@ carried out in its order, up to the moment in which it is frozen or dies.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,7 @@ from hafw.core.model import (
     What,
     WorkerChanged,
 )
+from hafw.core.reboot import after_boot
 from hafw.core.settings import SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world.clockwork import Clockwork
@@ -152,9 +154,11 @@ class World:
         epochs = dict(before.epochs)
         for group, epoch, _certificate in before.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
-        met_before = before.met and not node.booted
+        if node.booted:
+            before = after_boot(before, node.clock_ns(self.now_ns))
         node.booted = False
-        self._save(node, Durable(incarnation, tuple(epochs.items()), (), met_before))
+        known = tuple(epochs.items())
+        self._save(node, replace(before, incarnation=incarnation, epochs=known, intents=()))
         node.settings = self.files.read(number)
         self.kernels.know(node.settings)
         node.codec = Codec(node.settings.cluster_id, number, (KEY,))
@@ -171,7 +175,9 @@ class World:
             epochs=epochs,
             distrust=distrust,
             salt=salt,
-            met_before=met_before,
+            met_before=before.met,
+            shots=before.shots,
+            kept=before.maintenance,
         )
         for group_settings in node.settings.groups:
             if not node.service_up:
@@ -366,7 +372,7 @@ class World:
 
     def _reincarnate(self, node: Machine, incarnation: int) -> None:
         state = node.disk or Durable(0, (), ())
-        self._save(node, Durable(incarnation, state.epochs, state.intents, state.met))
+        self._save(node, replace(state, incarnation=incarnation))
         self.clockwork.after(0, partial(self._restart, node, node.engine))
 
     def _restart(self, node: Machine, engine: Engine | None) -> None:

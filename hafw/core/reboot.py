@@ -1,0 +1,24 @@
+"""What a boot of the machine does to the durable state: its clock begins anew.
+
+One rule: wall time is never read, so an instant of the last boot says nothing in this one. What
+restrains this node counts again from now: longer than it should, never shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hafw.core.duties import FOREVER
+
+if TYPE_CHECKING:
+    from hafw.core.model import Durable
+
+
+def after_boot(state: Durable, now_ns: int) -> Durable:
+    """The state as the first start after a boot must take it; `now_ns`: BOOTTIME."""
+    kept = state.maintenance
+    if kept is not None and kept.left_ns != FOREVER:
+        kept = kept._replace(until_ns=now_ns + kept.left_ns)
+    shots = tuple(now_ns for _ in state.shots)
+    return replace(state, met=False, shots=shots, maintenance=kept)
