@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hafw.core import takeover
 from hafw.core.duties import DUTIES, Certificate
+from hafw.core.model import Phase
 from hafw.core.settings import Classes
 from hafw.core.states import State
 
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
 
 def update(group: Group, engine: Engine) -> None:
     """Judge our own arming by the clock: who no longer sees the ping node disarms at once."""
-    if not group.settings.reflected or engine.reflector is None:
+    reflector = engine.reflector
+    if reflector is None or not group.settings.reflected:
         return
-    sees = engine.now_ns - engine.reflector.mth_ns < engine.settings.hold_ns
-    fit = sees and engine.peer.known(engine.settings) and not group.held
+    fit = (
+        group.phase is Phase.CLEAR
+        and engine.now_ns - reflector.mth_ns < engine.settings.hold_ns
+        and engine.peer.known(engine.settings)
+    )
     if group.want_no and not fit:
         group.disarm()
         engine.changed()

@@ -23,6 +23,8 @@ from hafw.core.settings import CLOCK_RATE_ERROR, Classes, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_STRETCH: Final = (1 + CLOCK_RATE_ERROR) / (1 - CLOCK_RATE_ERROR)
+"""What lasts a second by the slowest clock lasts so many by the fastest."""
 FOREVER: Final = 1 << 62
 """The end of a right that no clock ends (nanoseconds since boot)."""
 NEVER: Final = -(1 << 62)
@@ -139,8 +141,7 @@ def wait_ns(shut_ns: int, settings: Settings) -> int:
 
     The bound is stretched by the clock-rate error, and a heartbeat may be late by L.
     """
-    stretch = (1 + CLOCK_RATE_ERROR) / (1 - CLOCK_RATE_ERROR)
-    bound_ns = int(shut_ns * stretch) + settings.max_delay_ns + settings.margin_ns
+    bound_ns = int(shut_ns * _STRETCH) + settings.max_delay_ns + settings.margin_ns
     return max(settings.timing.deadtime_ns, bound_ns)
 
 

@@ -247,8 +247,9 @@ class Engine:
         self._judge_peer()
         fencing.judge(self)
         for group in self.groups.values():
-            arming.certainly_unarmed(group, self)
-            if not group.held:
+            if group.held:
+                arming.certainly_unarmed(group, self)
+            else:
                 takeover.consider(group, self)
             group.run(self)
             handover.run(group, self)
@@ -377,7 +378,7 @@ class Engine:
         """Date of the newest sign that this node is not isolated."""
         if not self.echoes:
             return self.neighbour_ns
-        return max(echoes.newest_ns for echoes in self.echoes)
+        return max([echoes.newest_ns for echoes in self.echoes])
 
     def ping_answers(self) -> bool:
         """A ping node answers now (without one: the service interface heard somebody lately)."""
@@ -392,7 +393,8 @@ class Engine:
 
     def pings_up(self) -> int:
         """How many ping nodes answer."""
-        return sum(self.ping_up(ping) for ping in range(len(self.echoes)))
+        since_ns = self.now_ns - self.settings.hold_ns
+        return sum([echoes.newest_ns > since_ns for echoes in self.echoes])
 
     def should_return(self, group: Group) -> bool:
         """The peer's agent was restarted while it held the group: the group should not move."""

@@ -181,12 +181,13 @@ class Group:
 
     def evidence(self, engine: Engine, *, unarmed: bool) -> HolderEvidence:
         """What this node would rest on, if the peer were known to be unarmed, or not."""
+        peer, reflector = engine.peer, engine.reflector
         return HolderEvidence(
-            engine.peer.heard_ns,
-            engine.reflector.mth_ns if engine.reflector is not None else NEVER,
+            peer.heard_ns,
+            reflector.mth_ns if reflector is not None else NEVER,
             engine.ping_evidence_ns(),
             self.lease.evidence_ns(of_start(self)) if self.lease is not None else NEVER,
-            engine.peer.promised_ns,
+            peer.promised_ns,
             unarmed,
             engine.fencing.evidence_ns(engine.now_ns),
         )

@@ -227,6 +227,8 @@ def _json(plain: Plain) -> bytes:
 
 def _unsigned(value: int) -> bytes:
     """LEB128: seven bits a byte, the lowest first."""
+    if value <= 0x7F:  # noqa: PLR2004 - most are so short
+        return bytes((value,))
     encoded = bytearray()
     while value > 0x7F:  # noqa: PLR2004 - seven bits
         encoded.append(value & 0x7F | 0x80)

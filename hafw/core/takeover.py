@@ -341,7 +341,8 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
     if engine.now_ns < engine.peer.first_missed_ns(engine.settings):
         return
     own = group.settings
-    if engine.now_ns < due_ns(group, engine):  # afterwards `take` knows which it needs
+    silent_ns = due_ns(group, engine)
+    if engine.now_ns < silent_ns:  # afterwards `take` knows which it needs
         if own.reflected and group.armed:
             prepare(group, Certificate.REFLECTED, engine)
         elif own.best_effort:
@@ -350,9 +351,10 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
             prepare(group, Certificate.LEASED, engine)
         elif own.fenced:
             prepare(group, Certificate.FENCED, engine)
-    may_probe = own.best_effort and any(own.vips)
-    wanted = engine.now_ns >= max(_probe_ns(group, engine), group.probe_next_ns)
-    if may_probe and wanted and group.probe is None and engine.worker_up:
+    if not own.best_effort or not any(own.vips):
+        return
+    wanted = engine.now_ns >= max(_probe_ns(silent_ns, engine), group.probe_next_ns)
+    if wanted and group.probe is None and engine.worker_up:
         group.probe_next_ns = engine.now_ns + _waits(engine) // 8
         group.probe = engine.new_op(OpKind.PROBE, group.id, 0, group.epoch, engine.probe_budget_ns)
         engine.emit(StartOp(group.probe))
@@ -431,19 +433,23 @@ def _waits(engine: Engine) -> int:
     return wait_ns(engine.settings.shut_ns, engine.settings)
 
 
-def _probe_ns(group: Group, engine: Engine) -> int:
-    """When the probing begins: early enough for a whole round, late enough to be recent."""
-    return due_ns(group, engine) - _waits(engine) // 3
+def _probe_ns(silent_ns: int, engine: Engine) -> int:
+    """When the probing begins: early enough for a whole round, late enough to be recent.
+
+    `silent_ns`: when the silence will have been long enough.
+    """
+    return silent_ns - _waits(engine) // 3
 
 
 def next_ns(group: Group, engine: Engine) -> int:
     """When waiting alone makes something possible for a group that is not held."""
     if group.held:
         return FOREVER
+    silent_ns = due_ns(group, engine)
     instants = (
         engine.peer.first_missed_ns(engine.settings),
-        _probe_ns(group, engine),
-        due_ns(group, engine),
+        _probe_ns(silent_ns, engine),
+        silent_ns,
         group.unwilling_ns,
     )
-    return min((at_ns for at_ns in instants if at_ns > engine.now_ns), default=FOREVER)
+    return min([at_ns for at_ns in instants if at_ns > engine.now_ns], default=FOREVER)

@@ -284,7 +284,7 @@ def test_when_the_wait_is_over_only_what_is_taken_is_prepared() -> None:
 def probing() -> tuple[Group, Engine]:
     """Beta, in the last third of the silence, with no probe under way."""
     group, engine = silent(Classes.BEST_EFFORT)
-    engine.now_ns = takeover._probe_ns(group, engine)
+    engine.now_ns = takeover._probe_ns(takeover.due_ns(group, engine), engine)
     group.probe, group.probe_next_ns = None, NEVER
     return group, engine
 
@@ -398,7 +398,7 @@ def test_a_standby_wakes_for_each_thing_that_waiting_makes_possible() -> None:
 
     assert woken == [
         engine.peer.first_missed_ns(engine.settings),
-        takeover._probe_ns(group, engine),
+        takeover._probe_ns(takeover.due_ns(group, engine), engine),
         takeover.due_ns(group, engine),
         group.unwilling_ns,
     ]

@@ -9,8 +9,8 @@ into, while things are under way.
 
 from __future__ import annotations
 
-import heapq
 import random
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.settings import SECOND
@@ -66,7 +66,7 @@ class Clockwork:
     def at(self, when_ns: int, what: partial[None]) -> None:
         """Do something at that time, or now if it is past."""
         self._seq += 1
-        heapq.heappush(self._heap, (max(when_ns, self.now_ns), self._seq, what))
+        heappush(self._heap, (max(self.now_ns, when_ns), self._seq, what))
 
     def after(self, delay_ns: int, what: partial[None]) -> None:
         """Do something that much later."""
@@ -84,7 +84,7 @@ class Clockwork:
         if watch is not None:
             watch()
         while heap and heap[0][0] <= end_ns:
-            self.now_ns, _, what = heapq.heappop(heap)
+            self.now_ns, _, what = heappop(heap)
             self.events += 1
             if self.now_ns >= second_ends_ns:
                 second_ends_ns = self.now_ns + SECOND

@@ -49,6 +49,7 @@ from hafw.core.model import (
 from hafw.core.reboot import after_boot
 from hafw.core.settings import SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
+from hafw_sim.world import seal
 from hafw_sim.world.clockwork import Clockwork
 from hafw_sim.world.device import Devices
 from hafw_sim.world.files import Files
@@ -161,7 +162,7 @@ class World:
         self._save(node, replace(before, incarnation=incarnation, epochs=known, intents=()))
         node.settings = self.files.read(number)
         self.kernels.know(node.settings)
-        node.codec = Codec(node.settings.cluster_id, number, (KEY,))
+        node.codec = Codec(node.settings.cluster_id, number, (KEY,), seal.mac)
         for group_settings in node.settings.groups:
             self.kernels.shut(node, group_settings.id)
         node.frozen = node.exited = False
