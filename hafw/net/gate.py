@@ -9,6 +9,9 @@ CONFIG_HZ), and stand still while the machine is suspended. So a process that wa
 computing a timeout and the system call asks too late. Two rules keep that from reopening a gate: a
 renewal fails for an address that is shut already, and an opening needs to be primed shortly before,
 which ends by itself as well. What AF_PACKET sends passes the gate.
+
+A TCP port at which a load balancer asks the host's own addresses for the health of a guarded one is
+opened, renewed and shut with that one, in the same transactions and until the same instant.
 """
 
 from __future__ import annotations
@@ -23,13 +26,14 @@ from hafw.net.bpf import netlink_from_others
 from hafw.net.netlink import NETLINK_NETFILTER, NetlinkError, NetlinkSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hafw.net.rtmessages import IPAddress
 
 _FIRST: Final = -300  # priority "raw": before connection tracking and everybody's filters
 _IP: Final = bytes((2,))  # NFPROTO_IPV4
 _IP6: Final = bytes((10,))  # NFPROTO_IPV6
+_TCP: Final = bytes((6,))
 _ICMPV6: Final = bytes((58,))
 _ADVERTISEMENT: Final = bytes((136,))
 
@@ -80,6 +84,7 @@ class Gate:
         self._inet = nft.Table(nft.Family.INET, name)
         self._arp = nft.Table(nft.Family.ARP, name)
         self._guarded: tuple[IPAddress, ...] = ()
+        self._checks: dict[int, IPAddress] = {}
         self._renewals: dict[tuple[IPAddress, ...], list[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -94,12 +99,17 @@ class Gate:
         """Close the sockets; what is installed stays, without owner."""
         self._socket.close()
 
-    def install(self, addresses: Iterable[IPAddress]) -> Guarding:
+    def install(
+        self, addresses: Iterable[IPAddress], checks: Mapping[int, IPAddress] | None = None
+    ) -> Guarding:
         """Guard exactly ``addresses``, all shut, replacing an earlier gate in one step.
 
-        Raises `NetlinkError` EPERM if another living process owns a gate of that name.
+        ``checks``: TCP ports of this host, whatever its address, each shut while the gate of an
+        address is. Raises `NetlinkError` EPERM if another living process owns a gate of that name.
         """
         guarded = tuple(addresses)
+        self._checks = dict(checks or {})
+        self._renewals.clear()
         none = nft.TableFlag.NONE
         accepted = self._first_accepted(
             "install gate",
@@ -259,13 +269,17 @@ class Gate:
     def _open_sets(
         self, addresses: Iterable[IPAddress]
     ) -> Iterable[tuple[nft.Table, str, list[bytes]]]:
-        """Yield the sets that hold ``addresses`` while open, and the keys there."""
+        """Yield the sets that hold ``addresses`` and their ports while open, and the keys there."""
+        addresses = tuple(addresses)
         keys4, keys6 = _keys(addresses)
         if keys4:
             yield self._inet, "open4", keys4
             yield self._arp, "open4", keys4
         if keys6:
             yield self._inet, "open6", keys6
+        ports = [_port(port) for port, address in self._checks.items() if address in addresses]
+        if ports:
+            yield self._inet, "open_ports", ports
 
     def _primed_sets(
         self, addresses: Iterable[IPAddress]
@@ -298,7 +312,7 @@ class Gate:
             yield nft.delete_table(table)
 
     def _build(self, guarded: Iterable[IPAddress], flags: nft.TableFlag) -> Iterable[bytes]:
-        """Create tables, sets and rules, all guarded addresses shut."""
+        """Create tables, sets and rules, all guarded addresses and ports shut."""
         inet, arp = self._inet, self._arp
         yield nft.add_table(inet, flags)
         yield nft.add_table(arp, flags)
@@ -308,6 +322,10 @@ class Gate:
             yield nft.add_set(table, f"open{suffix}", size, 2 * number + 2, timeouts=True)
         for number, (suffix, size) in enumerate((("4", 4), ("6", 16)), start=2 * len(sets) + 1):
             yield nft.add_set(inet, f"primed{suffix}", size, number, timeouts=True)
+        yield nft.add_set(inet, "ports", 2, 2 * len(sets) + 3, timeouts=False)
+        yield nft.add_set(inet, "open_ports", 2, 2 * len(sets) + 4, timeouts=True)
+        if self._checks:
+            yield nft.add_elements(inet, "ports", [_port(port) for port in self._checks])
         yield from self._add_guarded(guarded)
         yield nft.add_chain(inet, "in", nft.Hook.PREROUTING, _FIRST)
         yield nft.add_rule(inet, "in", *_is(nft.Meta.NFPROTO, _IP), *_shut(16, "4"))
@@ -317,6 +335,9 @@ class Gate:
         yield nft.add_rule(inet, "out", *_is(nft.Meta.NFPROTO, _IP6), *_shut(8, "6"))
         # The advertisement of an address may come from another address of this host.
         yield nft.add_rule(inet, "out", *_advertises(), *_shut(8, "6", nft.Base.TRANSPORT))
+        # Where only what is for this host itself passes: what it forwards may go to any port.
+        yield nft.add_chain(inet, "checks", nft.Hook.INPUT, _FIRST)
+        yield nft.add_rule(inet, "checks", *_is(nft.Meta.L4PROTO, _TCP), *_shut_port())
         yield nft.add_chain(arp, "out", nft.Hook.ARP_OUTPUT, _FIRST)
         yield nft.add_rule(arp, "out", *_shut(14, "4"))
 
@@ -374,6 +395,17 @@ def _advertises() -> tuple[bytes, ...]:
     """Match a neighbour advertisement (RFC 4861 §4.4)."""
     kind = nft.load_payload(nft.Base.TRANSPORT, 0, 1), nft.equals(_ADVERTISEMENT)
     return (*_is(nft.Meta.NFPROTO, _IP6), *_is(nft.Meta.L4PROTO, _ICMPV6), *kind)
+
+
+def _port(port: int) -> bytes:
+    """Return a TCP port as a set element."""
+    return port.to_bytes(2, "big")
+
+
+def _shut_port() -> tuple[bytes, ...]:
+    """Drop a TCP segment if the port that it is for is guarded and not open."""
+    load = nft.load_payload(nft.Base.TRANSPORT, 2, 2)
+    return load, nft.in_set("ports"), nft.not_in_set("open_ports"), nft.drop()
 
 
 def _shut(offset: int, suffix: str, base: nft.Base = nft.Base.NETWORK) -> tuple[bytes, ...]:

@@ -81,7 +81,8 @@ _NF_DROP: Final = 0  # linux/netfilter.h
 # of one key at a time, and adding that key may fail with EBUSY (lib/rhashtable.c).
 _GC_INTERVAL_MS: Final = 200
 
-_KEY_TYPES: Final = {4: 7, 16: 8}  # nft's own names for keys by size: ipv4_addr, ipv6_addr
+# nft's own names for keys by size: inet_service, ipv4_addr, ipv6_addr
+_KEY_TYPES: Final = {2: 13, 4: 7, 16: 8}
 _FLAGS: Final = struct.Struct("=H")
 _FLAGS_OFFSET: Final = 6  # of nlmsg_flags in struct nlmsghdr
 
@@ -97,6 +98,7 @@ class Hook(enum.IntEnum):
     """Where a chain hooks in; values from linux/netfilter.h and linux/netfilter_arp.h."""
 
     PREROUTING = 0  # NF_INET_PRE_ROUTING
+    INPUT = 1  # NF_INET_LOCAL_IN
     OUTPUT = 3  # NF_INET_LOCAL_OUT
     ARP_OUTPUT = 1  # NF_ARP_OUT
 
@@ -184,7 +186,7 @@ def add_chain(table: Table, name: str, hook: Hook, priority: int) -> bytes:
 
 
 def add_set(table: Table, name: str, key_size: int, number: int, *, timeouts: bool) -> bytes:
-    """Create a set of addresses of ``key_size`` bytes, whose elements may have ``timeouts``.
+    """Create a set of ports or addresses, ``key_size`` bytes each, which may have ``timeouts``.
 
     ``number`` tells apart the sets made in one transaction.
     """
