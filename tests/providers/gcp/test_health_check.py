@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw import answering
 from hafw.hooks.errors import Misconfigured
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import gcp as provider
-from hafw.providers.gcp import health_check
 from tests.net.hosts import INTERFACE, VIP, Host, isolated, lan
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def on(host: Host) -> Iterator[None]:
         try:
             yield
         finally:
-            while health_check._responders:
-                health_check._responders.popitem()[1].close()
+            answering.end_all()
 
 
 def healthy(balancer: Host) -> bool:
@@ -107,7 +106,7 @@ def test_a_new_worker_of_another_node_does_not() -> None:
     with on(node):
         provider.hafw_warm((request(),))
 
-        assert health_check._responders == {}
+        assert answering._responders == {}
 
 
 @isolated
