@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock
+from hafw.config.vip_options import checked_port
 from hafw.core.duties import NEVER
 from hafw.net.gate import Gate, GateShut, Guarding, Tampering
 from hafw.net.netlink import NetlinkError
@@ -66,7 +67,9 @@ class Vips:
     def install(self) -> GateWatch:
         """Shut everything: whatever an earlier agent left is unreachable from here on."""
         every = [vip.address.ip for vip in self.by_place.values()]
-        self.guarding = self._gate.install(every)
+        ports = {checked_port(vip): vip.address.ip for vip in self.by_place.values()}
+        checks = {port: address for port, address in ports.items() if port is not None}
+        self.guarding = self._gate.install(every, checks)
         if self._watch is None:
             self._watch = self._gate.watch()
         return self._watch

@@ -1,6 +1,7 @@
-"""What the file's protection means in a cloud: where ARP says nothing, and where moves take long.
+"""What the file means in a cloud: where ARP says nothing, moves take long, and VIPs share a node.
 
-One rule: these are warnings. How long a move really takes, only the operator's cloud can tell.
+One rule: these are warnings, but for what cannot be meant. How long a move really takes, only the
+operator's cloud can tell.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import format_duration
 from hafw.config.engine import classes_of
-from hafw.config.vip_options import MOVER, MOVES_NS, VIP_KEYS, move_ns
+from hafw.config.vip_options import MOVER, MOVES_NS, VIP_KEYS, checked_port, move_ns
 from hafw.core.settings import Classes
 
 if TYPE_CHECKING:
-    from hafw.config.model import Cluster
+    from hafw.config.model import Cluster, Group
     from hafw.config.problems import Place
 
 WITHOUT_ARP: Final = frozenset(VIP_KEYS)
@@ -24,6 +25,22 @@ def check_clouds(root: Place, cluster: Cluster) -> None:
     """Warn of what lets no takeover happen, or finish, in a cloud."""
     _check_best_effort(root, cluster)
     _check_lease(root, cluster)
+
+
+def check_ports(root: Place, groups: tuple[Group, ...]) -> None:
+    """Refuse a port of two VIPs: it is open while the gate of one is, and so answers for one."""
+    seen: dict[int, str] = {}
+    for vip in (vip for group in groups for vip in group.resources):
+        port, address = checked_port(vip), str(vip.address.ip)
+        if port is None:
+            continue
+        if port in seen:
+            root.at("groups").error(
+                f"the health checks of {seen[port]} and {address} have the same port {port}, "
+                "and a node can answer for one of them only",
+                f"give {address} a port of its own, in the load balancer's probe as well",
+            )
+        seen[port] = address
 
 
 def _check_best_effort(root: Place, cluster: Cluster) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hafw.config.addresses import Addresses
 from hafw.config.authority import read_authority
-from hafw.config.clouds import check_clouds
+from hafw.config.clouds import check_clouds, check_ports
 from hafw.config.engine import to_settings
 from hafw.config.fences import confirms, read_fences
 from hafw.config.groups import read_groups
@@ -76,6 +76,8 @@ def read_cluster(root: Table) -> Cluster | None:
         )
     if mode is not None and groups is not None:
         _check_mode(head, mode, {group.preferred for group in groups})
+    if groups is not None:
+        check_ports(root.place, groups)
     if root.place.report.errors:
         return None
     cluster = Cluster(

@@ -95,6 +95,10 @@ _ARM: Final = {
 }
 _NIC_NAME: Final = Key(own=True, shape=Shape.EACH, pattern=_RESOURCE, example="store-alpha-nic")
 _HOP: Final = Key(own=True, shape=Shape.EACH, pattern=r"[0-9a-f.:]{2,39}", example="10.1.1.4")
+_BALANCER: Final = Key(pattern=_RESOURCE, example="store-vip")
+_CHECKED_PORT: Final = Key(  # of every address of a node, so none at which a system itself listens
+    pattern=r"102[4-9]|10[3-9]\d|1[1-9]\d\d|[2-9]\d{3}|[1-5]\d{4}|6[0-4]\d{3}", example="7450"
+)
 _TABLE_NAMES: Final = Key(shape=Shape.LIST, pattern=_RESOURCE, example="clients")
 
 VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
@@ -111,9 +115,18 @@ VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
     "azure": {
         "nic": {**_ARM, "nic": _NIC_NAME},
         "route": {**_ARM, "route_tables": _TABLE_NAMES, "next_hop": _HOP},
+        "load-balancer": {
+            **_ARM,
+            "load_balancer": _BALANCER,
+            "nic": _NIC_NAME,
+            "port": _CHECKED_PORT,
+        },
     },
 }
 """The keys by provider and mover; `onprem` has one way only, and no keys."""
+
+_CHECKED_AT_THE_NODE: Final = ("azure", "load-balancer")
+"""Its health checks come to the node's own address, where the gate of the VIP is none."""
 
 USUAL_MOVE_NS: Final = 20 * SECOND
 MOVES_NS: Final = {
@@ -130,6 +143,14 @@ Options = tuple[tuple[str, "VipOption"], ...]
 def move_ns(vip: Vip) -> int:
     """How long it may take to bring this VIP, or to give it up."""
     return MOVES_NS.get((vip.provider, str(dict(vip.options).get(MOVER))), USUAL_MOVE_NS)
+
+
+def checked_port(vip: Vip) -> int | None:
+    """The TCP port of the node itself that has to be shut with the VIP's gate, if there is one."""
+    options = dict(vip.options)
+    if (vip.provider, options.get(MOVER)) != _CHECKED_AT_THE_NODE:
+        return None
+    return int(str(options["port"]))
 
 
 def read_options(table: Table, provider: str, nodes: tuple[str, str] | None) -> Options | None:

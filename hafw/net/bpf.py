@@ -25,6 +25,7 @@ _SO_ATTACH_FILTER: Final = 26  # asm-generic/socket.h
 _LOAD_WORD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _LOAD_HALF: Final = 0x28  # BPF_LD | BPF_H | BPF_ABS
 _LOAD_BYTE: Final = 0x30  # BPF_LD | BPF_B | BPF_ABS
+_LOAD_HALF_AT_X: Final = 0x48  # BPF_LD | BPF_H | BPF_IND
 _LOAD_BYTE_AT_X: Final = 0x50  # BPF_LD | BPF_B | BPF_IND
 _LOAD_X_HEADER_LENGTH: Final = 0xB1  # BPF_LDX | BPF_B | BPF_MSH: X = 4 * (byte & 15)
 _IF_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
@@ -39,6 +40,8 @@ _IPV4_FRAGMENT: Final = 6
 _IPV4_PROTOCOL: Final = 9
 _IPV6_NEXT_HEADER: Final = 6
 _IPV6_BODY: Final = 40
+_TCP: Final = 6
+_TCP_DESTINATION: Final = 2  # RFC 9293
 _NETLINK_PORT: Final = 12  # nlmsg_pid in struct nlmsghdr, linux/netlink.h
 
 _MAX_ADDRESSES: Final = 100  # jumps are 8 bits wide and an address costs two instructions
@@ -91,6 +94,37 @@ def echo_replies6() -> bytes:
 def discovery() -> bytes:
     """Return a program for neighbour solicitations and advertisements (RFC 4861)."""
     return _icmpv6_types(135, 136)
+
+
+def tcp_to4(port: int) -> bytes:
+    """Return a program for unfragmented IPv4 packets with a TCP segment to ``port``."""
+    return b"".join(
+        (
+            _INSTRUCTION.pack(_LOAD_BYTE, 0, 0, _IPV4_PROTOCOL),
+            _INSTRUCTION.pack(_IF_EQUAL, 0, 5, _TCP),
+            _INSTRUCTION.pack(_LOAD_HALF, 0, 0, _IPV4_FRAGMENT),
+            _INSTRUCTION.pack(_IF_ANY_BIT, 3, 0, 0x3FFF),
+            _INSTRUCTION.pack(_LOAD_X_HEADER_LENGTH, 0, 0, 0),
+            _INSTRUCTION.pack(_LOAD_HALF_AT_X, 0, 0, _TCP_DESTINATION),
+            _INSTRUCTION.pack(_IF_EQUAL, 1, 0, port),
+            _RETURN_NOTHING,
+            _RETURN_PACKET,
+        )
+    )
+
+
+def tcp_to6(port: int) -> bytes:
+    """Return a program for IPv6 packets with a TCP segment to ``port`` right after the header."""
+    return b"".join(
+        (
+            _INSTRUCTION.pack(_LOAD_BYTE, 0, 0, _IPV6_NEXT_HEADER),
+            _INSTRUCTION.pack(_IF_EQUAL, 0, 2, _TCP),
+            _INSTRUCTION.pack(_LOAD_HALF, 0, 0, _IPV6_BODY + _TCP_DESTINATION),
+            _INSTRUCTION.pack(_IF_EQUAL, 1, 0, port),
+            _RETURN_NOTHING,
+            _RETURN_PACKET,
+        )
+    )
 
 
 def netlink_from_others(port: int) -> bytes:

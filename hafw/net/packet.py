@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Final, Self
 
-from hafw.net.bpf import attach, echo_replies4, echo_replies6
+from hafw.net.bpf import attach, echo_replies4, echo_replies6, tcp_to4, tcp_to6
 from hafw.net.frames import ETH_P_IP, ETH_P_IPV6
 
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ class PacketSocket:
         if version == 4:  # noqa: PLR2004 - IP version
             return cls(interface, ETH_P_IP, echo_replies4())
         return cls(interface, ETH_P_IPV6, echo_replies6())
+
+    @classmethod
+    def for_tcp(cls, interface: str, version: int, port: int) -> Self:
+        """Open a socket that receives only TCP segments to ``port``, by IP ``version`` 4 or 6.
+
+        It gets them before any packet filter, the address gate included. Raises OSError.
+        """
+        if version == 4:  # noqa: PLR2004 - IP version
+            return cls(interface, ETH_P_IP, tcp_to4(port))
+        return cls(interface, ETH_P_IPV6, tcp_to6(port))
 
     def __enter__(self) -> Self:
         """Return the socket itself."""

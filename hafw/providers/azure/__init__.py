@@ -25,7 +25,7 @@ from hafw.hooks.hookspecs import (
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence, precheck, probe
+from hafw.providers.azure import fence, load_balancer, precheck, probe
 from hafw.providers.azure.calls import FENCE_CALLS
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import check_identity, check_permissions, move_of, mover_of
@@ -45,8 +45,16 @@ WARM_S: Final = 10.0
 def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """Import the SDKs, see who this machine is, fetch a token, connect, ask for permissions."""
     until_ns = boot_ns() + int(WARM_S * 1e9)
-    orders = [(request, mover_of(request), move_of(request)) for request in requests]
+    balanced = [request for request in requests if load_balancer.chosen(request)]
+    # Whoever holds a VIP goes on answering for it, whatever has become of the load balancer.
+    idle = [request for request in balanced if not load_balancer.resume(request)]
+    called = [request for request in requests if request not in balanced]
+    orders = [(request, mover_of(request), move_of(request)) for request in called]
     with suppress(Retryable):  # an API that is away now may be back when it is needed
+        for request in idle:
+            load_balancer.try_port(request)
+            check_identity(request)
+            load_balancer.check(request, _arm(request.options, until_ns))
         for request, mover, move in orders:
             check_identity(request)
             arm = _arm(request.options, until_ns)
@@ -57,6 +65,8 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 @hookimpl
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Ask Azure and look at the interface: MINE only if both have it."""
+    if load_balancer.chosen(request):
+        return load_balancer.observe(request)
     try:
         arm = _arm(request.options, request.deadline_ns)
         found: VipObservation = mover_of(request).observe(arm, move_of(request))
@@ -74,6 +84,8 @@ def hafw_vip_observe(request: VipRequest) -> VipObservation:
 @hookimpl
 def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Move the address here in the cloud, then put it on the interface, behind the gate."""
+    if load_balancer.chosen(request):
+        return load_balancer.attach(request)
     mover, move = mover_of(request), move_of(request)
     check_identity(request)
     arm = _arm(request.options, request.deadline_ns)
@@ -88,6 +100,8 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
 @hookimpl
 def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     """Take the address off the interface, then give it up in the cloud."""
+    if load_balancer.chosen(request):
+        return load_balancer.detach(request)
     mover, move = mover_of(request), move_of(request)
     check_identity(request)
     gone = hostaddress.detach(request).changed
@@ -117,7 +131,11 @@ def hafw_vip_probe(request: VipRequest) -> VipObservation:
 @hookimpl
 def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
     """The calls of an attach, and what it does on this machine."""
-    calls: tuple[str, ...] = mover_of(request).plan(move_of(request))
+    calls: tuple[str, ...]
+    if load_balancer.chosen(request):
+        calls = load_balancer.plan(request)
+    else:
+        calls = mover_of(request).plan(move_of(request))
     return (
         *calls,
         f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
@@ -161,7 +179,12 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
 @hookimpl
 def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
     """Identity, credentials, permissions, forwarding, what would undo a fence: by reads alone."""
-    notes = [precheck.vip(vip, _arm(vip.options, vip.deadline_ns)) for vip in request.vips]
+    notes = [
+        (precheck.balanced if load_balancer.chosen(vip) else precheck.vip)(
+            vip, _arm(vip.options, vip.deadline_ns)
+        )
+        for vip in request.vips
+    ]
     fenced = request.fence
     if fenced is not None:
         notes.append(precheck.target(fenced, _arm(fenced.options, fenced.deadline_ns)))
@@ -173,9 +196,16 @@ def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
 @hookimpl
 def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
     """Compare Azure's refusals and delays with what movers and fence assume of them."""
+    tried = request.one_of_each_mover
     notes = [
         probe.probe(vip, _arm(vip.options, vip.deadline_ns), request.address)
-        for vip in request.one_of_each_mover
+        for vip in tried
+        if not load_balancer.chosen(vip)
+    ]
+    notes += [
+        probe.arrival(vip, _arm(vip.options, vip.deadline_ns))
+        for vip in tried
+        if load_balancer.chosen(vip)
     ]
     fenced = request.fence
     if fenced is not None:

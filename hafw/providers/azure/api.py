@@ -142,6 +142,18 @@ class Arm:
         send = self._clients.network.route_tables.begin_create_or_update
         return self._write(calls.TABLE_PUT, send, wanted, self.table)
 
+    def balancer(self, name: str) -> Document:
+        """Read a load balancer. Raises Missing where there is none of that name."""
+        get = self._clients.network.load_balancers.get
+        return self._read(calls.BALANCER_GET, lambda **how: get(self._where.group, name, **how))
+
+    def public_address(self, path: str) -> str:
+        """Read which address it is that has this path; empty: none yet. Raises Missing."""
+        get = self._clients.network.public_ip_addresses.get
+        _, _, _, _, group, *_, name = path.split("/")
+        found = self._read(calls.PUBLIC_GET, lambda **how: get(group, name, **how))
+        return str(found.body["properties"].get("ipAddress", ""))
+
     def server(self, name: str) -> Server:
         """Read a virtual machine and its power state. Raises Missing."""
         machines = self._clients.compute.virtual_machines

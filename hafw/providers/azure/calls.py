@@ -66,6 +66,16 @@ TABLE_PUT: Final = Call(
     condition="the table's ETag",
     retry=Retry.DECIDE,
 )
+BALANCER_GET: Final = Call(
+    name="loadBalancers.get",
+    permissions=("Microsoft.Network/loadBalancers/read",),
+    scope="the load balancer",
+)
+PUBLIC_GET: Final = Call(
+    name="publicIPAddresses.get",
+    permissions=("Microsoft.Network/publicIPAddresses/read",),
+    scope="the public addresses of the load balancer",
+)
 PERMISSIONS_LIST: Final = Call(
     name="permissions.list",
     permissions=("Microsoft.Authorization/permissions/read",),
@@ -89,6 +99,8 @@ CALLS: Final = (
     NIC_PUT,
     TABLE_GET,
     TABLE_PUT,
+    BALANCER_GET,
+    PUBLIC_GET,
     PERMISSIONS_LIST,
     VM_GET,
     POWER_OFF,
@@ -96,7 +108,8 @@ CALLS: Final = (
 MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
     "nic": (NIC_GET, NICS_LIST, NIC_PUT, PERMISSIONS_LIST),
     "route": (TABLE_GET, TABLE_PUT, NICS_LIST, PERMISSIONS_LIST),
+    "load-balancer": (BALANCER_GET, PUBLIC_GET),
 }
-"""The calls of each mover."""
+"""The calls of each mover; those of `load-balancer` move nothing, they look whether it can."""
 FENCE_CALLS: Final = (VM_GET, POWER_OFF, PERMISSIONS_LIST)
 """The calls of the fence."""

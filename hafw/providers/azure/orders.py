@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured
-from hafw.providers.azure import metadata, nic, route
+from hafw.providers.azure import load_balancer, metadata, nic, route
 from hafw.providers.azure.values import Move
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from hafw.providers.azure.api import Arm
 
 MOVERS: Final[dict[str, ModuleType]] = {"nic": nic, "route": route}
+"""Those that make calls: not `load-balancer`."""
 
 
 def mover_of(request: VipRequest) -> ModuleType:
     """The module that moves this VIP. Raises Misconfigured."""
     name = str(request.options.get("mover", ""))
     if name not in MOVERS:
-        raise Misconfigured(f'"{name}" is no mover of azure: there are {" and ".join(MOVERS)}')
+        known = ", ".join((*MOVERS, load_balancer.NAME))
+        raise Misconfigured(f'"{name}" is no mover of azure: there are {known}')
     if name == "nic" and ip_address(request.address).version != 4:  # noqa: PLR2004
         raise Misconfigured(f"{request.address}: nic moves IPv4 addresses; use the mover route")
     return MOVERS[name]

@@ -5,11 +5,13 @@ One rule: everything is a read; Azure itself says which permissions are granted 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Findings
-from hafw.providers.azure import fence, metadata
+from hafw.hooks.hookspecs import Holder
+from hafw.providers.azure import fence, load_balancer, metadata
 from hafw.providers.azure.calls import FENCE_CALLS
 from hafw.providers.azure.orders import move_of, mover_of
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from hafw.providers.azure.api import Arm
     from hafw.providers.azure.values import Move
 
+TIMESTAMPS: Final = Path("/proc/sys/net/ipv4/tcp_timestamps")
 SOON_S: Final = 300.0
 """A token that was just asked for and ends sooner is not renewed: Azure's last an hour or more."""
 
@@ -54,6 +57,29 @@ def vip(request: VipRequest, arm: Arm) -> Findings:
             forwarding(arm, move, notes)
         except ProviderError as problem:
             notes.refused("azure.forwarding", problem)
+    return notes
+
+
+def balanced(request: VipRequest, arm: Arm) -> Findings:
+    """One VIP behind a load balancer: who this machine is, the load balancer, and the port."""
+    notes, name = Findings(f"VIP {request.address}"), request.options["load_balancer"]
+    _identity(request, notes)
+    try:
+        judged = load_balancer.judged(request, arm)
+    except ProviderError as problem:
+        notes.refused("azure.balancer", problem)
+    else:
+        for flaw in judged.flaws:
+            (notes.error if flaw.grave else notes.warn)("azure.balancer", flaw.what, flaw.remedy)
+        if not judged.flaws:
+            told = f"{name} sends new connections to who answers, within {judged.follows_s:g} s"
+            notes.ok("azure.balancer", told)
+    with notes.check("azure.port", f"the port {request.options['port']} can be answered at"):
+        if load_balancer.observe(request).holder is not Holder.MINE:  # else it is done there now
+            load_balancer.try_port(request)
+    if TIMESTAMPS.read_text().strip() != "0":
+        what = "this kernel uses TCP timestamps, by which it may drop the load balancer's probes"
+        notes.warn("azure.timestamps", what, "sysctl -w net.ipv4.tcp_timestamps=0")
     return notes
 
 

@@ -6,14 +6,18 @@ must be refused, and writes what is there already.
 
 from __future__ import annotations
 
+import select
 import time
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from hafw import answering
 from hafw.hooks.errors import Denied, ProviderError
 from hafw.hooks.findings import Findings
+from hafw.net.packet import PacketSocket
 from hafw.probe_rounds import there_and_back
-from hafw.providers.azure import fence
+from hafw.providers.azure import fence, load_balancer
 from hafw.providers.azure.errors import Changed, decided
 from hafw.providers.azure.orders import check_identity, move_of, mover_of
 from hafw.providers.azure.values import Document
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 WRONG: Final = 'W/"00000000-0000-0000-0000-000000000000"'
 """No ETag of anything, in the form of one."""
+PROBES: Final = 3
+"""So many of a load balancer's probes are waited for."""
 
 
 def probe(vip: VipRequest, arm: Arm, address: str) -> Findings:
@@ -44,6 +50,32 @@ def probe(vip: VipRequest, arm: Arm, address: str) -> Findings:
     if address:
         notes.where = f"{notes.where}, {address}"
         there_and_back(_Scratch(replace(vip, address=address, group=0), arm), notes)
+    return notes
+
+
+def arrival(vip: VipRequest, arm: Arm) -> Findings:
+    """Whether the load balancer's probes reach this node: seen before any gate and filter here."""
+    notes = Findings(f"mover {load_balancer.NAME}, {vip.address}")
+    port = answering.port_of(vip)
+    try:
+        within_s = min(load_balancer.check(vip, arm).follows_s * PROBES, arm.left_s())
+    except ProviderError as problem:
+        notes.refused("probe.arrival", problem)
+        return notes
+    began_s = time.monotonic()
+    try:
+        with PacketSocket.for_tcp(vip.interface, ip_address(vip.address).version, port) as packets:
+            came = bool(select.select([packets], [], [], within_s)[0])
+    except OSError as problem:
+        what = f"whether probes come to {vip.interface} cannot be seen: {problem.strerror}"
+        notes.error("probe.arrival", what, "run this as root, on a node")
+        return notes
+    if came:
+        took_s = time.monotonic() - began_s
+        notes.ok("probe.arrival", f"a probe came to port {port} after {took_s:.1f} s")
+    else:
+        what = f"no probe came to port {port} of {vip.interface} in {within_s:.0f} s"
+        notes.error("probe.arrival", what, "let 168.63.129.16 in, in the network security group")
     return notes
 
 

@@ -17,7 +17,7 @@ UPDATING: Final = "Updating"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A network interface or a route table, as a GET showed it."""
+    """A network interface, a route table or a load balancer, as a GET showed it."""
 
     body: Json
 

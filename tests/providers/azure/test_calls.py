@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw.config.vip_options import VIP_KEYS
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Findings
+from hafw.hooks.hookspecs import VipRequest
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence, precheck
+from hafw.providers.azure import fence, load_balancer, precheck
 from hafw.providers.azure.api import Arm, Where
 from hafw.providers.azure.calls import CALLS, FENCE_CALLS, MOVER_CALLS, Call
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import MOVERS, check_permissions
 from hafw.providers.azure.values import Move
-from hafw_sim.clouds.arm import vms, wire
-from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION
+from hafw_sim.clouds.arm import balanced_pair, vms, wire
+from hafw_sim.clouds.arm.balancers import public_address
+from hafw_sim.clouds.arm.values import BALANCERS, GROUP, SUBSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hafw.hooks.hookspecs import VipOption
     from hafw_sim.clouds import arm as model
     from hafw_sim.clouds.arm.server import Server
 
@@ -44,19 +49,47 @@ def move(name: str, epoch: int, *, back: bool = False) -> Move:
     )
 
 
-def use_mover(api: Callable[[], Arm], name: str) -> None:
+def use_mover(api: Callable[[], Arm], arm: model.Arm, name: str) -> None:
     """Everything that a mover ever does."""
+    if name == load_balancer.NAME:
+        use_load_balancer(api, arm)
+        return
     mover = MOVERS[name]
     for scope, wanted in mover.scopes(api(), move(name, 1)):
         check_permissions(api(), scope, wanted)
     if name == "route":
         precheck.forwarding(api(), move(name, 1), Findings("the VIP"))
     for epoch, back in ((1, False), (2, True)):
-        arm, order = api(), move(name, epoch, back=back)
-        decided(arm, lambda arm=arm, order=order: mover.attach(arm, order))  # type: ignore[misc]
+        sent, order = api(), move(name, epoch, back=back)
+        decided(sent, lambda sent=sent, order=order: mover.attach(sent, order))  # type: ignore[misc]
         mover.observe(api(), order)
     mover.detach(api(), move(name, 2, back=True))
     mover.observe(api(), move(name, 2))
+
+
+def use_load_balancer(api: Callable[[], Arm], arm: model.Arm) -> None:
+    """Everything that this mover ever asks."""
+    outside = public_address("outside", "10.0.0.60")
+    front = {"name": "vip", "properties": {"publicIPAddress": {"id": outside.path}}}
+    inside = next(one for one in balanced_pair() if one.kind == BALANCERS)
+    properties = {**inside.body["properties"], "frontendIPConfigurations": [front]}
+    arm.state.put(outside, 0.0)
+    arm.state.put(replace(inside, body={**inside.body, "properties": properties}), 0.0)
+    options: dict[str, VipOption] = {
+        "load_balancer": "store-vip",
+        "nic": ("nic-a", "nic-b"),
+        "port": "7450",
+    }
+    vip = VipRequest(
+        cluster_id="c1",
+        group=3,
+        epoch=1,
+        address="10.0.0.60",
+        interface="eth0",
+        deadline_ns=0,
+        options=options,
+    )
+    load_balancer.check(vip, api())
 
 
 def use_fence(api: Callable[[], Arm]) -> None:
@@ -70,7 +103,7 @@ def use_fence(api: Callable[[], Arm]) -> None:
 
 
 def test_the_movers_are_those_that_have_calls() -> None:
-    assert set(MOVERS) == set(MOVER_CALLS)
+    assert {*MOVERS, load_balancer.NAME} == set(MOVER_CALLS) == set(VIP_KEYS["azure"])
 
 
 def test_every_call_needs_what_azure_wants_for_it() -> None:
@@ -83,7 +116,7 @@ def test_every_call_needs_what_azure_wants_for_it() -> None:
 def test_a_mover_makes_the_calls_that_it_declares(
     api: Callable[[], Arm], arm: model.Arm, name: str
 ) -> None:
-    use_mover(api, name)
+    use_mover(api, arm, name)
 
     assert set(arm.made) == {call.name for call in MOVER_CALLS[name]}
 
@@ -100,7 +133,7 @@ def test_a_mover_needs_no_other_permission(
 ) -> None:
     arm.denied |= permissions(CALLS) - permissions(MOVER_CALLS[name])
 
-    use_mover(api, name)
+    use_mover(api, arm, name)
 
     assert not arm.denied & permissions(MOVER_CALLS[name])
 
@@ -123,7 +156,7 @@ def test_no_permission_is_asked_for_that_is_not_needed(
     arm.denied.add(permission)
 
     with pytest.raises(ProviderError, match=permission):
-        use_mover(api, name)
+        use_mover(api, arm, name)
 
 
 @pytest.mark.parametrize("permission", sorted(permissions(FENCE_CALLS)))

@@ -3,6 +3,7 @@
 One rule: the model reads no clock, draws no chance and waits for nothing; whoever serves it does.
 """
 
+from hafw_sim.clouds.arm.balancers import balanced_pair, balancer
 from hafw_sim.clouds.arm.faults import Fault, Kind
 from hafw_sim.clouds.arm.model import Arm
 from hafw_sim.clouds.arm.values import Guest, Resource, Vm, nic, pair, route, table, vms
@@ -14,6 +15,8 @@ __all__ = [
     "Kind",
     "Resource",
     "Vm",
+    "balanced_pair",
+    "balancer",
     "nic",
     "pair",
     "route",

@@ -29,6 +29,8 @@ _HANDLERS: Final[dict[str, Callable[[State, Ask], Reply]]] = {
     "networkInterfaces.createOrUpdate": networks.put,
     "routeTables.get": networks.get,
     "routeTables.createOrUpdate": networks.put,
+    "loadBalancers.get": networks.get,
+    "publicIPAddresses.get": networks.get,
     "virtualMachines.get": machines.get,
     "virtualMachines.instanceView": machines.instance_view,
     "virtualMachines.powerOff": machines.power_off,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def get(state: State, ask: Ask) -> Reply:
-    """`networkInterfaces.get` and `routeTables.get`."""
+    """`networkInterfaces.get`, and that of every other kind in the network."""
     return Reply(200, _find(state.seen(ask), ask).json())
 
 

@@ -1,4 +1,4 @@
-"""What the model keeps: network interfaces, route tables and virtual machines.
+"""What the model keeps: network interfaces, route tables, load balancers and virtual machines.
 
 One rule: values are frozen, so an old state is kept by keeping the reference.
 """
@@ -18,6 +18,20 @@ GROUP: Final = "hafw-model"
 LOCATION: Final = "westeurope"
 NICS: Final = "networkInterfaces"
 TABLES: Final = "routeTables"
+BALANCERS: Final = "loadBalancers"
+PUBLIC: Final = "publicIPAddresses"
+CHILDREN: Final = {
+    NICS: ("ipConfigurations",),
+    TABLES: ("routes",),
+    BALANCERS: (
+        "frontendIPConfigurations",
+        "backendAddressPools",
+        "loadBalancingRules",
+        "probes",
+    ),
+    PUBLIC: (),
+}
+"""What has a name within a resource, and so an id and an ETag of its own, by kind."""
 SUBNETS: Final = {"default": "10.0.0.0/24"}
 """The subnets of the one virtual network, by name."""
 _NETWORK: Final = (
@@ -37,7 +51,7 @@ class Guest(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A network interface or a route table, as its last PUT wanted it: `body`.
+    """A resource of the network, as its last PUT wanted it: `body`.
 
     `applied`: what packets follow, which is an earlier body while an operation runs. `serial` rises
     at every change, and makes the ETag.
@@ -62,17 +76,19 @@ class Resource:
 
     def json(self) -> Json:
         """As a GET shows it."""
-        children = "ipConfigurations" if self.kind == NICS else "routes"
         properties = self.body["properties"]
-        listed = [
-            {
-                **one,
-                "id": f"{self.path}/{children}/{one['name']}",
-                "etag": self.etag,
-                "properties": {"provisioningState": self.state, **one["properties"]},
-            }
-            for one in properties[children]
-        ]
+        listed = {
+            key: [
+                {
+                    **one,
+                    "id": f"{self.path}/{key}/{one['name']}",
+                    "etag": self.etag,
+                    "properties": {"provisioningState": self.state, **one["properties"]},
+                }
+                for one in properties[key]
+            ]
+            for key in CHILDREN[self.kind]
+        }
         return {
             "id": self.path,
             "name": self.name,
@@ -80,7 +96,8 @@ class Resource:
             "etag": self.etag,
             "location": LOCATION,
             "tags": self.body["tags"],
-            "properties": {**properties, "provisioningState": self.state, children: listed},
+            **({"sku": self.body["sku"]} if "sku" in self.body else {}),
+            "properties": {**properties, "provisioningState": self.state, **listed},
         }
 
 

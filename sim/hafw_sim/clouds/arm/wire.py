@@ -48,6 +48,16 @@ CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         _NET + "/routeTables/{name}",
         ("Microsoft.Network/routeTables/write",),
     ),
+    "loadBalancers.get": (
+        "GET",
+        _NET + "/loadBalancers/{name}",
+        ("Microsoft.Network/loadBalancers/read",),
+    ),
+    "publicIPAddresses.get": (
+        "GET",
+        _NET + "/publicIPAddresses/{name}",
+        ("Microsoft.Network/publicIPAddresses/read",),
+    ),
     "virtualMachines.get": (
         "GET",
         _VMS + "/{name}",
