@@ -38,9 +38,11 @@ class Word(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What of it must survive a crash. `holds`: the epoch of each group's newest known hold.
+    """What of it must survive a crash.
 
     `until_ns` (BOOTTIME) counts within the same boot of the machine, `left_ns` after another.
+    `holds`: the epoch of each group's newest known hold; only while it is on, since at other times
+    a group may move without a write, and who starts again would not know of that.
     """
 
     word: Word
@@ -150,7 +152,7 @@ def run(engine: Engine) -> None:
         own.remind_ns = engine.now_ns + REMIND_NS
         own.written = None  # what is left has become less
         engine.note("maintenance.still_on", 0, f"nothing moves by itself: {why(engine)}. {ENDS_IT}")
-    wanted = own.word, _holds(engine) if own.word.on else ()
+    wanted = own.word, _holds(engine)
     if wanted != own.written and engine.may_persist():
         own.written = wanted
         own.token = engine.persist()
@@ -175,7 +177,8 @@ def kept(engine: Engine) -> Kept | None:
 
 
 def _holds(engine: Engine) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted(engine.maintenance.holds.items()))
+    own = engine.maintenance
+    return tuple(sorted(own.holds.items())) if own.word.on else ()
 
 
 def next_ns(engine: Engine) -> int:
