@@ -25,6 +25,7 @@ from hafw.agent.timeline import Timeline
 from hafw.agent.traffic import PortInUse
 from hafw.agent.vips import Vips
 from hafw.config import Cluster, ConfigError, to_settings
+from hafw.core.maintenance import LONGEST_MS
 from hafw.core.model import OperatorAsked, Verb, What
 
 if TYPE_CHECKING:
@@ -206,7 +207,15 @@ class Agent:
             case "reload":
                 trouble = self._reload()
                 return _refuse(CONFIG_INVALID, trouble) if trouble else _ok({}, self._reloaded())
-            case "standby" | "takeover" | "failback" | "release" | "stop":
+            case (
+                "standby"
+                | "takeover"
+                | "failback"
+                | "release"
+                | "stop"
+                | "maintenance on"
+                | "maintenance off"
+            ):
                 return await self._operate(request)
             case verb:
                 return _refuse(USAGE, f"unknown verb {verb!r}")
@@ -242,6 +251,9 @@ class Agent:
 def _asked(number: int, request: Request) -> OperatorAsked:
     """The engine's event for a request. Raises ValueError for words that do not exist."""
     peer_is_off, reason = request.get("peer_is_off"), request.get("reason")
+    for_ms = request.get("for_ms") or 0
+    if not isinstance(for_ms, int) or not 0 <= for_ms <= LONGEST_MS:
+        raise ValueError(f"maintenance lasts from 1 to {LONGEST_MS} ms, not {for_ms!r}")
     return OperatorAsked(
         number,
         Verb(str(request["verb"])),
@@ -249,6 +261,7 @@ def _asked(number: int, request: Request) -> OperatorAsked:
         force=bool(request.get("force")),
         peer_is_off=None if peer_is_off is None else str(peer_is_off),
         reason=None if reason is None else str(reason)[:500],
+        for_ms=for_ms,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.config.explain import assumptions
-from hafw.core.duties import NEVER, protection
+from hafw.core import maintenance
+from hafw.core.duties import FOREVER, NEVER, protection
 from hafw.core.handover import FAILBACKS_MAX
 from hafw.core.liveness import PeerState
 from hafw.core.model import Phase
@@ -45,6 +46,7 @@ def status(driver: Driver) -> Json:
             "protection": ", ".join(protections),
             "config_hash": engine.settings.config_hash.hex(),
             "drift": engine.drift(),
+            "maintenance": _maintenance(engine),
         },
         "node": engine.settings.names[engine.settings.node],
         "nodes": [_node(number, driver) for number in (0, 1)],
@@ -55,6 +57,15 @@ def status(driver: Driver) -> Json:
         "warnings": _warnings(driver),
         "agent": _agent(driver),
     }
+
+
+def _maintenance(engine: Engine) -> Json:
+    """`by`: the node at which it was switched on; `remaining_s` None: until it is switched off."""
+    if not maintenance.in_force(engine):
+        return {"on": False, "remaining_s": None, "by": None}
+    until_ns = engine.maintenance.until_ns
+    left_s = None if until_ns == FOREVER else -(-(until_ns - engine.now_ns) // SECOND)
+    return {"on": True, "remaining_s": left_s, "by": maintenance.ordered_by(engine)}
 
 
 def headline(engine: Engine) -> str:
@@ -71,6 +82,8 @@ def headline(engine: Engine) -> str:
             about = f"group {group.id} on {names[holder]}"
         told.setdefault(str(group.state), []).append(about)
     states = [f"{state}: {', '.join(told[state])}" for state in State if state in told]
+    if maintenance.in_force(engine):
+        states.insert(0, f"IN MAINTENANCE ({maintenance.ENDS_IT})")
     return "; ".join([*states, f"{names[engine.settings.peer]} is {engine.peer.state}"])
 
 
@@ -240,6 +253,12 @@ def _warnings(driver: Driver) -> list[Json]:
 def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
     """What is wrong with this node, and what to do about it."""
     engine = driver.engine
+    if maintenance.in_force(engine):
+        yield f"nothing moves by itself: {maintenance.why(engine)}", "hafw maintenance off"
+    if engine.maintenance.word.revision and not maintenance.both_know(engine):
+        peer = engine.settings.names[engine.settings.peer]
+        text = f"{peer} has not heard what was ordered last about maintenance"
+        yield text, f"see hafw status on {peer}"
     if engine.drift():
         yield "the cluster files of the two nodes differ", "make them equal, then hafw reload"
     if not engine.trusted:

@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, dict[str, Lazy]]] = {
         "standby": Lazy("operate", "standby", "Give this node's groups to the other node."),
         "takeover": Lazy("operate", "takeover", "Take groups over from the other node."),
         "failback": Lazy("operate", "failback", "Bring every group to its preferred node."),
+        "maintenance": Lazy("maintenance", "maintenance", "Keep groups where they are."),
         "release": Lazy("operate", "release", "Emergency: stop and close what this node holds."),
         "fence": Lazy("fence", "fence", "Switch the other node off, or ask whether it is off."),
         "reload": Lazy("operate", "reload", "Let the agent read the cluster file again."),

@@ -15,6 +15,14 @@ SCHEMA: Final = "hafw.status/1"
 """Names the form of `hafw status --json`; a change that breaks readers changes the number."""
 
 
+class MaintenanceStatus(msgspec.Struct, frozen=True):
+    """Whether groups are kept from moving. `remaining_s` None: until it is switched off."""
+
+    on: bool = False
+    remaining_s: int | None = None
+    by: str | None = None
+
+
 class ClusterStatus(msgspec.Struct, frozen=True):
     """The cluster as a whole. `drift`: the nodes run different cluster files."""
 
@@ -23,6 +31,7 @@ class ClusterStatus(msgspec.Struct, frozen=True):
     protection: str = ""
     config_hash: str = ""
     drift: bool = False
+    maintenance: MaintenanceStatus = MaintenanceStatus()
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -150,5 +159,6 @@ def exit_of(status: Status) -> Exit:
         *(ping.state == "up" for ping in status.ping),
         *(group.state == "active" for group in status.groups if group.owner == status.node),
         not status.warnings,
+        not status.cluster.maintenance.on,
     ]
     return Exit.OK if all(up) else Exit.DEGRADED

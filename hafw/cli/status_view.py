@@ -5,6 +5,7 @@ One rule: colour only repeats what a word or sign says already.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         AgentStatus,
         GroupStatus,
         LinkStatus,
+        MaintenanceStatus,
         Status,
         TakeoverStatus,
         Warned,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 GOOD: Final = "green"
 BAD: Final = "bold red"
+LOUD: Final = "bold black on yellow"
 FAIR: Final = "yellow"
 QUIET: Final = "dim"
 
@@ -43,6 +46,8 @@ _STYLES: Final = {
 def view(status: Status) -> RenderableType:
     """The whole picture, section by section; sections without content are left out."""
     sections: list[RenderableType] = [_heading(status)]
+    if status.cluster.maintenance.on:
+        sections.append(_maintenance(status.cluster.maintenance))
     sections += _section("nodes", _nodes(status))
     sections += _section("groups", _groups(status))
     sections += _section("addresses", _addresses(status))
@@ -65,6 +70,14 @@ def _heading(status: Status) -> Text:
     for fact in filter(None, facts):
         text.append(f" · {fact}", style=BAD if fact == "protection none" else "not bold")
     return text
+
+
+def _maintenance(found: MaintenanceStatus) -> RenderableType:
+    lasts = "until it is switched off"
+    if found.remaining_s is not None:
+        lasts = f"for another {timedelta(seconds=found.remaining_s)} (h:mm:ss)"
+    what = f"MAINTENANCE, ordered at {found.by}, {lasts}: nothing moves by itself"
+    return Text(f"{what}\n→ hafw maintenance off", style=LOUD)
 
 
 def _section(title: str, body: RenderableType | None) -> list[RenderableType]:

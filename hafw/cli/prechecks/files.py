@@ -80,6 +80,11 @@ def _agent(subject: Subject, notes: Findings) -> None:
         notes.error("file.in_force", what, "hafw reload, or restart the agent")
     else:
         notes.ok("file.in_force", "the agent runs it")
+    if subject.status.cluster.maintenance.on:
+        what = f"maintenance, ordered at {subject.status.cluster.maintenance.by}: nothing moves"
+        notes.warn("maintenance", what, "hafw maintenance off, when the work is done")
+    else:
+        notes.ok("maintenance", "the pair is not in maintenance")
     if not subject.hears_peer:
         what = f"whether {subject.peer} has the same file is not known: it is not heard"
         notes.warn("file.same", what, "run this again when it is")
