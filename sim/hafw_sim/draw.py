@@ -19,9 +19,9 @@ NODES: Final = ("alpha", "beta")
 class Draw:
     """The chances of one seed."""
 
-    def __init__(self, seed: int, pair: Pair) -> None:
-        """`pair` is what the faults are drawn for."""
-        self._random = random.Random(f"{seed}/faults")
+    def __init__(self, seed: int, pair: Pair, stream: str = "faults") -> None:
+        """`pair` is what the faults are drawn for, from this stream of the seed."""
+        self._random = random.Random(f"{seed}/{stream}")
         self._pair = pair
 
     def node(self) -> str:

@@ -340,6 +340,46 @@ def _new_group(draw: Draw) -> Iterator[Episode]:
         at_s += draw.seconds(0.1, 5)
 
 
+def _maintenance(draw: Draw) -> Iterator[Episode]:
+    """Switched on for some time, or until somebody switches it off, on either node."""
+    for_s = draw.seconds(0.3, 8) if draw.number(0, 1) else 0.0
+    yield "maintenance", {"node": draw.node(), "on": True, "for_s": for_s}, 0.0
+    if draw.number(0, 3):
+        yield "maintenance", {"node": draw.node(), "on": False}, draw.seconds(0.1, 10)
+
+
+def _maintenance_apart(draw: Draw) -> Iterator[Episode]:
+    """Ordered on both nodes while they do not hear each other, and perhaps not the same."""
+    yield "cut_links", {}, 0.0
+    for node in NODES:
+        ordered: dict[str, Value] = {"node": node, "on": bool(draw.number(0, 3))}
+        yield "maintenance", ordered, draw.seconds(0.01, 2)
+    yield "mend_links", {}, draw.seconds(2, 4)
+
+
+def _upgrade(draw: Draw) -> Iterator[Episode]:
+    """Each agent is stopped and started again in maintenance, as for a new version."""
+    yield "maintenance", {"node": draw.node(), "on": True}, 0.0
+    at_s, first = draw.seconds(0.01, 1), draw.node()
+    for node in (first, NODES[1 - NODES.index(first)]):
+        yield "operator", {"node": node, "verb": "stop"}, at_s
+        at_s += draw.seconds(0.1, 4)
+        yield "boot", {"node": node}, at_s
+        at_s += draw.seconds(0.1, 3)
+    yield "maintenance", {"node": draw.node(), "on": False}, at_s
+
+
+def _owner_dies_in_maintenance(draw: Draw) -> Iterator[Episode]:
+    """Nothing takes over for it, but a person may move what is left."""
+    node = draw.node()
+    yield "maintenance", {"node": draw.node(), "on": True}, 0.0
+    yield "crash", {"node": node}, draw.seconds(0.01, 1)
+    if draw.number(0, 1):
+        yield "boot", {"node": node}, draw.seconds(1.2, 6)
+    yield "operator", {"node": draw.node(), "verb": "takeover"}, draw.seconds(1.2, 6)
+    yield "maintenance", {"node": draw.node(), "on": False}, draw.seconds(6, 10)
+
+
 WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
     _cut_links,
     _cut_way,
@@ -392,3 +432,12 @@ FENCES: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
     _split_then_power,
 )
 """Classes of faults of fence devices, for pairs that have them."""
+
+MAINTENANCE: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
+    _maintenance,
+    _maintenance,
+    _maintenance_apart,
+    _upgrade,
+    _owner_dies_in_maintenance,
+)
+"""What people do with maintenance, at good and at bad moments."""

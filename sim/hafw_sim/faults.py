@@ -403,6 +403,15 @@ def operator(  # noqa: PLR0913, PLR0917 - what can be typed
 
 
 @fault
+def maintenance(world: World, node: Node, on: bool, for_s: float = 0.0) -> None:  # noqa: FBT001 - a fault's argument
+    """Somebody switches maintenance on, for so long (0: until it is switched off), or off."""
+    machine: Machine = world.nodes[NUMBERS[node]]
+    if machine.engine is not None:
+        verb = Verb.MAINTENANCE_ON if on else Verb.MAINTENANCE_OFF
+        world.ask(machine.number, verb, for_ms=int(for_s * 1_000))
+
+
+@fault
 def make_whole(world: World) -> None:
     """Everything works again: network, disks, operations, machines, agents; one file on both."""
     world.heal()

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hafw.core import maintenance
 from hafw.core.model import Note, Verb, What
 from hafw.core.settings import MS, SECOND
+from hafw_sim.calm import Calm
 from hafw_sim.faults import inflict
 from hafw_sim.world import Endless, World
 
@@ -84,6 +86,9 @@ SOMETIMES: Final = (
     "switched off",
     "fence failed",
     "fence void",
+    "maintenance",
+    "maintenance at its end",
+    "started again in maintenance",
 )
 """A campaign that never reached one of these has not tested what it seems to test."""
 
@@ -104,6 +109,8 @@ _NOTES: Final = {
     "fence.confirmed": "switched off",
     "fence.failed": "fence failed",
     "fence.void": "fence void",
+    "maintenance.on": "maintenance",
+    "maintenance.expired": "maintenance at its end",
     "config.announced": "new file on one node only",
     "config.reloaded": "new file in force",
 }
@@ -124,6 +131,8 @@ class Player:
         for node, rate_ppm in zip(self.world.nodes, schedule.pair.rates_ppm, strict=True):
             node.rate_ppm = rate_ppm
         self.world.taps.append(self._watch)
+        self.calm = Calm(self.world)
+        self.world.taps.append(self.calm.watch)
 
     def play(self) -> Outcome:
         """Run it to its end."""
@@ -191,8 +200,11 @@ class Player:
         self.world.run_until(self.world.now_ns + max(FIRST_REST_NS, 2 * self._timing.initdead_ns))
 
     def _mend(self, ending: str) -> None:
-        """Make everything whole; of the core, only both nodes and one link."""
+        """Make everything whole, and end maintenance; of the core, only both nodes and one link."""
         inflict(self.world, "make_whole", {})
+        for node in self.world.nodes:
+            if node.engine is not None and maintenance.in_force(node.engine):
+                inflict(self.world, "maintenance", {"node": node.name, "on": False})
         if ending == "core":
             self.world.net.ping_up = False
             for (link, _), way in self.world.net.links.items():
@@ -318,6 +330,8 @@ def _seen_in(player: Player) -> set[str]:
         seen.add("stale operation landed")
     if world.store.late_landings:
         seen.add("late swap landed")
+    if player.calm.returned:
+        seen.add("started again in maintenance")
     if world.kernels.frozen_within:
         seen.add("frozen within a gate's renewal")
     return seen

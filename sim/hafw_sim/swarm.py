@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core.settings import MS, SECOND
 from hafw_sim.draw import Draw
-from hafw_sim.episodes import FENCES, STORES, WITHIN
+from hafw_sim.episodes import FENCES, MAINTENANCE, STORES, WITHIN
 from hafw_sim.schedule import Decision, Pair, Schedule
 
 if TYPE_CHECKING:
@@ -80,9 +80,24 @@ def draw_schedule(
         begin_ns = chance.randrange(min(pair.initdead_ns // 5, span_ns // 2), span_ns)
         for kind, args, after_s in chance.choice(kinds)(draw):
             decisions.append(Decision(begin_ns + int(after_s * SECOND), kind, args))
+    decisions += _maintenance(seed, pair, span_ns)
     decisions.sort(key=lambda decision: decision.at_ns)
     ending: Ending = ("core", "survivor")[seed % 2] if liveness else "whole"
     return Schedule(pair, tuple(decisions), span_ns, ending=ending, note=f"seed {seed}")
+
+
+def _maintenance(seed: int, pair: Pair, span_ns: int) -> list[Decision]:
+    """In one seed of five: what is done in maintenance, laid over whatever else goes wrong."""
+    chance = random.Random(f"{seed}/maintenance")
+    if chance.random() >= 0.2:  # noqa: PLR2004 - one of five
+        return []
+    draw = Draw(seed, pair, "faults in maintenance")
+    decisions = []
+    for _ in range(chance.choice((1, 1, 2))):
+        begin_ns = chance.randrange(min(pair.initdead_ns // 5, span_ns // 2), span_ns)
+        for kind, args, after_s in chance.choice(MAINTENANCE)(draw):
+            decisions.append(Decision(begin_ns + int(after_s * SECOND), kind, args))
+    return decisions
 
 
 def _draw_pair(chance: random.Random) -> Pair:

@@ -1,0 +1,126 @@
+"""What must hold of a node in maintenance: it moves nothing by itself, and switches nobody off.
+
+One rule: who held a group last is what the node saw of holders, or had on its disk when it started;
+not what its engine says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.core.duties import Certificate
+from hafw.core.model import Ask, BeatHeard, Note, OperatorAsked, Phase, Verb
+from hafw.core.states import State
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+    from hafw.core.group import Group
+    from hafw.core.model import Effect, Event, GroupBeat, Instant
+    from hafw_sim.world import Machine, World
+
+BY_ORDER = "operator"
+"""What a hand-over that a person ordered gives as its reason."""
+
+
+class Calm:
+    """Watches both nodes. `returned`: how many starts in maintenance were by the last holder."""
+
+    def __init__(self, world: World) -> None:
+        """Nobody holds anything yet."""
+        self._world = world
+        self.returned = 0
+        self._engines: list[Engine | None] = [None, None]
+        self._holders: list[dict[int, int]] = [{}, {}]
+        self._said: list[tuple[GroupBeat, ...]] = [(), ()]
+        self._states: list[dict[int, State]] = [{}, {}]
+
+    def watch(self, node: Machine, event: Event, _now: Instant, effects: list[Effect]) -> None:
+        """One step of a node's engine."""
+        engine, number = node.engine, node.number
+        assert engine is not None
+        if engine is not self._engines[number]:
+            self._begin(node, engine)
+        if type(event) is BeatHeard and event.beat.groups is not self._said[number]:
+            self._said[number] = event.beat.groups
+            self._hear(engine, number, event.beat.groups)
+        if type(event) is OperatorAsked and event.verb in (Verb.TAKEOVER, Verb.FAILBACK):
+            self._entrust(engine, number)
+        for effect in effects:
+            if type(effect) is Note:
+                self._judge(node, engine, event, effect)
+        self._states[number] = {group.id: group.state for group in engine.groups.values()}
+
+    def _begin(self, node: Machine, engine: Engine) -> None:
+        kept = node.disk.maintenance if node.disk is not None else None
+        holds = kept.holds if kept is not None and kept.word.on else ()
+        self._engines[node.number] = engine
+        self._holders[node.number] = {group: epoch % 2 for group, epoch in holds}
+        self._said[node.number] = ()
+        self._states[node.number] = {}
+
+    def _hear(self, engine: Engine, number: int, said: tuple[GroupBeat, ...]) -> None:
+        for word in said:
+            group = engine.groups.get(word.id)
+            if group is not None and word.phase in (Phase.STARTING, Phase.ACTIVE):
+                self._holders[number][word.id] = 1 - number
+
+    def _entrust(self, engine: Engine, number: int) -> None:
+        """A person wants this node to take what prefers it: if nobody holds it, it is its own."""
+        clear = {word.id for word in self._said[number] if word.phase is Phase.CLEAR}
+        for group in engine.groups.values():
+            if group.settings.preferred == number and not group.held and group.id in clear:
+                self._holders[number][group.id] = number
+
+    def _judge(self, node: Machine, engine: Engine, event: Event, note: Note) -> None:
+        on, number = engine.maintenance.word.on, node.number
+        if note.name == "fence.ordered" and on:
+            self._violate(node, "switches the other node off")
+        group = engine.groups.get(note.group)
+        if group is None:
+            return
+        if note.name == "group.starting":
+            if on:
+                self._judge_start(node, engine, group)
+            self._holders[number][group.id] = number
+        elif on and note.name == "handover.asked" and BY_ORDER not in note.text:
+            self._violate(node, f"gives group {group.id} away: {note.text}")
+        elif on and note.name == "group.stopping" and group.surrender:
+            unasked = note.text.endswith("the agent is stopping") or (
+                "start failed" in note.text and not group.from_peer
+            )
+            if unasked:
+                self._violate(node, f"stops group {group.id} to give it away: {note.text}")
+        elif on and note.name == "group.offered":
+            self._judge_offer(node, event, group)
+
+    def _judge_start(self, node: Machine, engine: Engine, group: Group) -> None:
+        if group.certificate is Certificate.OPERATOR or group.consumed_offer[1] == _offered(
+            group, engine
+        ):
+            return
+        holder = self._holders[node.number].get(group.id)
+        if holder == node.number:
+            self.returned += 1
+        else:
+            self._violate(node, f"starts group {group.id}, which {holder} held last")
+
+    def _judge_offer(self, node: Machine, event: Event, group: Group) -> None:
+        before = self._states[node.number].get(group.id)
+        asked = type(event) is BeatHeard and any(
+            word.id == group.id and word.ask is Ask.GIVE_IT for word in event.beat.groups
+        )
+        if before is State.STOPPING or asked:
+            return
+        if self._holders[node.number].get(group.id) != 1 - node.number:
+            self._violate(node, f"passes group {group.id} on to whom it was not of")
+
+    def _violate(self, node: Machine, what: str) -> None:
+        self._world.violate(f"maintenance: {node.name} {what}")
+
+
+def _offered(group: Group, engine: Engine) -> int | None:
+    """The number of the offer under which this start is made, if it is made under one."""
+    word = engine.peer.groups.get(group.id)
+    if group.certificate is not Certificate.RELEASED or word is None or not word.offer:
+        return None
+    return word.offer
