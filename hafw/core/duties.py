@@ -288,6 +288,13 @@ DUTIES: Final[dict[Certificate, Duty]] = {
 }
 
 
+_BINDING: Final = tuple(
+    tuple(certificate for certificate, duty in DUTIES.items() if duty.mask & binds)
+    for binds in range(sum(Classes) + 1)
+)
+"""The rows that bind a holder, by its classes as a number: for the hot path."""
+
+
 def routes(classes: Classes) -> list[Certificate]:
     """The certificates that these classes open to a taker, the stronger first."""
     return [certificate for certificate, duty in DUTIES.items() if duty.binds & classes]
@@ -311,7 +318,6 @@ def hold_until(evidence: HolderEvidence, binds: int, settings: Settings) -> int:
     `binds`: the classes, as a number.
     """
     until = FOREVER
-    for duty in DUTIES.values():
-        if duty.mask & binds:
-            until = min(until, duty.hold_until(evidence, settings))
+    for certificate in _BINDING[binds]:
+        until = min(until, DUTIES[certificate].hold_until(evidence, settings))
     return max(until, evidence.proved_ns + settings.hold_ns)
