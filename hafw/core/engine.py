@@ -40,6 +40,7 @@ from hafw.core.model import (
     LeaseTold,
     NeighbourHeard,
     Note,
+    NoticeCame,
     Op,
     OpEnded,
     OperatorAsked,
@@ -115,6 +116,7 @@ class Engine:
         self.requests: list[operator.Request] = []
         self.worker_up = False
         self.worker_ns = self.now_ns
+        self.notice = ""
         self.leaving = False
         self.leaving_ns = NEVER
         self.neighbour_ns = NEVER
@@ -218,6 +220,8 @@ class Engine:
                     0,
                     "the worker is warm" if up else "the worker is gone",
                 )
+            case NoticeCame(what):
+                self._noticed(what)
             case Reconfigured(settings):
                 reload.begin(settings, self)
             case OperatorAsked():
@@ -239,6 +243,15 @@ class Engine:
             self.changed()
             if up:
                 announcing.again(group, self)
+
+    def _noticed(self, what: str) -> None:
+        if what != self.notice:
+            self.notice = what
+            text = (
+                f"this machine is to be disturbed: {what}" if what else "nothing is announced now"
+            )
+            self.note("machine.notice", 0, text)
+            self.changed()
 
     # --- what follows -------------------------------------------------------------------------
 

@@ -410,7 +410,8 @@ class Group:
 
     def ready(self, engine: Engine) -> bool:
         """Whether this node could take the group from the other now, and keep it."""
-        return self.willing(engine) and self.could_hold(Certificate.RELEASED, engine)
+        stays = not engine.notice
+        return stays and self.willing(engine) and self.could_hold(Certificate.RELEASED, engine)
 
     def beat(self, engine: Engine) -> GroupBeat:
         """What a beat says of this group."""

@@ -198,6 +198,8 @@ def _reason_to_give(group: Group, word: GroupBeat, engine: Engine) -> str | None
         return "the service interface is down here"
     if engine.drift():
         return None
+    if engine.notice:
+        return f"this machine is to be disturbed: {engine.notice}"
     if _sees_fewer_pings(group, engine):
         return "the other node sees more ping nodes"
     if _worker_is_lost(engine):

@@ -209,7 +209,7 @@ def run(group: Group, engine: Engine) -> None:
     budget_ns = engine.settings.renew_ns
     if lease.seen is None or lease.doubt is not None:
         _order_read(group, budget_ns, engine)
-    elif epoch and (record is None or record.epoch <= epoch):
+    elif epoch:
         _order_swap(group, epoch, engine.settings.node, budget_ns, engine)
     elif _to_be_released(group, engine):
         assert record is not None
@@ -239,11 +239,12 @@ def _order_swap(
 
 
 def _epoch_to_write(group: Group) -> int:
-    """The epoch under which the lease must be ours: that of the hold, or of the claim."""
+    """The epoch under which the lease must be ours, of the hold or the claim; 0 if it cannot be."""
     assert group.lease is not None
+    epoch, record = group.lease.wanted, group.lease.record
     if group.held:
-        return 0 if group.state is State.CLEANING else group.held_epoch
-    return group.lease.wanted
+        epoch = 0 if group.state is State.CLEANING else group.held_epoch
+    return 0 if record is not None and record.epoch > epoch else epoch
 
 
 def _to_be_released(group: Group, engine: Engine) -> bool:

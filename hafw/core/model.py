@@ -262,6 +262,12 @@ class WorkerChanged(NamedTuple):
     up: bool
 
 
+class NoticeCame(NamedTuple):
+    """Who runs this machine will disturb it soon (`what`), or has taken that back ("")."""
+
+    what: str
+
+
 class Reconfigured(NamedTuple):
     """The cluster file was reloaded; only timing, failback and protection may differ."""
 
@@ -319,6 +325,7 @@ Event = (
     | ForeignAnnounced
     | GateFailed
     | WorkerChanged
+    | NoticeCame
     | Reconfigured
     | OperatorAsked
 )

@@ -303,6 +303,21 @@ def _die_while_offered(draw: Draw) -> Iterator[Episode]:
     yield "boot", {"node": other}, long_s + draw.seconds(1, 12)
 
 
+def _notice(draw: Draw) -> Iterator[Episode]:
+    """A machine's end is announced, and comes, or is called off; perhaps to both at once."""
+    first = draw.node()
+    nodes = NODES if draw.number(0, 3) == 0 else (first,)
+    for node in nodes:
+        yield "notice", {"node": node, "given": True}, draw.seconds(0.001, 0.5)
+    at_s = draw.seconds(0.5, 6)
+    if draw.number(0, 2):
+        yield "crash", {"node": first}, at_s
+        at_s += draw.seconds(0.1, 6)
+        yield "boot", {"node": first}, at_s
+    for node in nodes:
+        yield "notice", {"node": node, "given": False}, at_s + draw.seconds(0.001, 0.5)
+
+
 def _split_brain(draw: Draw) -> Iterator[Episode]:
     """No way between the nodes, not even the one that a probe of an address takes."""
     yield "service_lan", {"whole": False}, 0.0
@@ -410,6 +425,7 @@ WITHIN: Final[tuple[Callable[[Draw], Iterator[Episode]], ...]] = (
     _die_while_starting,
     _die_while_offered,
     _split_brain,
+    _notice,
     _new_file,
     _new_group,
 )

@@ -117,6 +117,12 @@ def worker(world: World, node: Node, up: bool, landed: Landed = "by chance") -> 
         world.workers.lose(machine, landed=_LANDED[landed])
 
 
+@fault
+def notice(world: World, node: Node, given: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """The cloud announces that it will disturb the machine, or takes that back."""
+    world.announce(NUMBERS[node], "it will be stopped" if given else "")
+
+
 # --- network ------------------------------------------------------------------------------------
 
 

@@ -65,4 +65,17 @@ def running_pair(
     return world
 
 
-__all__ = ["ALPHA", "BETA", "FAST", "running_pair", "settings_pair"]
+def leased_pair(lease_ttl_ns: int = 20 * SECOND) -> World:
+    """A world in which alpha is active, and its lease is renewed."""
+    world = running_pair(Classes.LEASED, pings=0, lease_ttl_ns=lease_ttl_ns)
+    world.run(30)
+    return world
+
+
+def isolate(world: World, number: int) -> None:
+    """Cut a node off its peer and the lease store."""
+    world.net.cut_links()
+    world.nodes[number].store_cut = True
+
+
+__all__ = ["ALPHA", "BETA", "FAST", "isolate", "leased_pair", "running_pair", "settings_pair"]

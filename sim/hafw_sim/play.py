@@ -89,6 +89,7 @@ SOMETIMES: Final = (
     "maintenance",
     "maintenance at its end",
     "started again in maintenance",
+    "machine's end announced",
 )
 """A campaign that never reached one of these has not tested what it seems to test."""
 
@@ -111,6 +112,7 @@ _NOTES: Final = {
     "fence.void": "fence void",
     "maintenance.on": "maintenance",
     "maintenance.expired": "maintenance at its end",
+    "machine.notice": "machine's end announced",
     "config.announced": "new file on one node only",
     "config.reloaded": "new file in force",
 }

@@ -14,6 +14,7 @@ OF_A_NODE: Final = {
     "config": {"announced", "reloaded"},
     "fence": {"confirmed", "failed", "ordered", "void", "waiting"},
     "maintenance": {"expired", "off", "on", "still_on"},
+    "machine": {"notice"},
     "peer": {"dead", "gone", "late", "restarted", "up"},
     "state": {"not_durable", "rolled_back"},
     "worker": {"down", "up"},

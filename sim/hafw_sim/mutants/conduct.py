@@ -276,6 +276,34 @@ def failbacks_uncapped() -> list[Patch]:
     ]
 
 
+@seeded(
+    "a machine whose end is announced gives its groups away",
+    "an_announced_end_moves_the_group_before_it_comes",
+)
+def notices_ignored() -> list[Patch]:
+    original = handover._reason_to_give
+
+    def reason(group_: group.Group, word: Any, engine_: engine.Engine) -> str | None:
+        with patch.object(engine_, "notice", ""):
+            return original(group_, word, engine_)
+
+    return [patch.object(handover, "_reason_to_give", reason)]
+
+
+@seeded(
+    "no group is given to a machine whose end is announced",
+    "announced_to_both_nodes_it_moves_nothing_to_and_fro",
+)
+def ready_in_spite_of_a_notice() -> list[Patch]:
+    original = group.Group.ready
+
+    def ready(self: group.Group, engine_: engine.Engine) -> bool:
+        with patch.object(engine_, "notice", ""):
+            return original(self, engine_)
+
+    return [patch.object(group.Group, "ready", ready)]
+
+
 @seeded("state that cannot be trusted takes nothing by silence", "lost_state_joins_as_standby")
 def distrust_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "trusted", property(lambda _self: True))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from hafw.core import lease, takeover
+from hafw.core import group, lease, takeover
 from hafw.core.duties import DUTIES, FOREVER, NEVER, Certificate
 from hafw.core.model import LeaseOutcome, LeaseReading
 from hafw.core.settings import Settings
@@ -107,6 +107,18 @@ def leased_taker_in_spite_of_the_peer() -> list[Patch]:
 
     original = takeover.consider
     return [*_taker("silence_ns"), patch.object(takeover, "consider", consider)]
+
+
+@seeded(
+    "the store is asked in rhythm, whatever it shows",
+    "a_stop_that_hangs_leaves_the_store_in_peace",
+)
+def what_cannot_be_written_is_due_at_once() -> list[Patch]:
+    def epoch_to_write(group_: group.Group) -> int:
+        assert group_.lease is not None
+        return group_.held_epoch if group_.held else group_.lease.wanted
+
+    return [patch.object(lease, "_epoch_to_write", epoch_to_write)]
 
 
 @seeded("W is that of the longer of both files", "leased_owner_crashes")

@@ -44,8 +44,10 @@ for _module in (
     "authority",
     "boot",
     "commands",
+    "notices",
     "reloading",
     "leases",
+    "stores",
     "fences",
     "maintenance",
 ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hafw.core.model import LeaseOutcome, LeaseReading, LeaseTold, OpId, Verb
 from hafw.core.settings import MS, SECOND, Classes
-from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
+from hafw_sim.pairs import ALPHA, BETA, isolate, leased_pair, running_pair, settings_pair
 from hafw_sim.stories import story, wrong
 from hafw_sim.world import World
 
@@ -13,23 +13,10 @@ LONE_S = 40
 """A node that is not preferred gives the other one a deadtime more than initdead to appear."""
 
 
-def _pair(lease_ttl_ns: int = 20 * SECOND) -> World:
-    """Alpha is active, and its lease is renewed."""
-    world = running_pair(Classes.LEASED, pings=0, lease_ttl_ns=lease_ttl_ns)
-    world.run(30)
-    return world
-
-
-def _isolated(world: World, number: int) -> None:
-    """A node loses its peer and the store."""
-    world.net.cut_links()
-    world.nodes[number].store_cut = True
-
-
 @story
 def leased_owner_crashes() -> list[str]:
     """The standby waits for W from the first reading in the silence, and no longer."""
-    world = _pair()
+    world = leased_pair()
     world.crash(ALPHA)
     world.run(TTL_S)
     problems = wrong(world, None)
@@ -40,7 +27,7 @@ def leased_owner_crashes() -> list[str]:
 @story
 def links_cut_while_both_reach_the_store() -> list[str]:
     """The owner renews, so nothing moves."""
-    world = _pair()
+    world = leased_pair()
     world.net.cut_links()
     world.run(300)
     return wrong(world, "alpha")
@@ -49,8 +36,8 @@ def links_cut_while_both_reach_the_store() -> list[str]:
 @story
 def owner_loses_peer_and_store() -> list[str]:
     """It is shut before W has passed for the other, who takes over then."""
-    world = _pair()
-    _isolated(world, ALPHA)
+    world = leased_pair()
+    isolate(world, ALPHA)
     world.run(60)
     return wrong(world, "beta")
 
@@ -58,7 +45,7 @@ def owner_loses_peer_and_store() -> list[str]:
 @story
 def frozen_owner_loses_its_lease() -> list[str]:
     """A frozen agent renews nothing; the kernel shuts the gate before the lease can be had."""
-    world = _pair()
+    world = leased_pair()
     world.freeze(ALPHA)
     world.run(60)
     world.thaw(ALPHA)
@@ -67,46 +54,9 @@ def frozen_owner_loses_its_lease() -> list[str]:
 
 
 @story
-def store_is_down_for_ten_minutes() -> list[str]:
-    """As long as the nodes hear each other the loss of the store stops nothing."""
-    world = _pair()
-    world.store.up = False
-    world.run(600)
-    return wrong(world, "alpha")
-
-
-@story
-def standby_restarts_while_the_store_is_down() -> list[str]:
-    """What the standby promised by waiting in silence, its next start keeps as well."""
-    world = _pair()
-    world.store.up = False
-    world.run(60)
-    world.kill_agent(BETA)
-    world.run(0.5)
-    world.boot(BETA)
-    world.run(60)
-    ended = [note for _, note in world.nodes[ALPHA].notes if note.name == "group.right_ended"]
-    return wrong(world, "alpha") + [note.text for note in ended]
-
-
-@story
-def store_is_down_and_then_the_links() -> list[str]:
-    """Who has lost both lets go; nobody takes what no lease can be had for, until it is back."""
-    world = _pair()
-    world.store.up = False
-    world.run(60)
-    world.net.cut_links()
-    world.run(120)
-    problems = wrong(world, None)
-    world.store.up = True
-    world.run(60)
-    return problems + wrong(world, world.owner(1) or "somebody")
-
-
-@story
 def lease_moves_with_a_switchover() -> list[str]:
     """The new owner writes the lease soon, and needs no store to begin."""
-    world = _pair()
+    world = leased_pair()
     world.ask(ALPHA, Verb.STANDBY)
     world.run(0.1)
     problems = wrong(world, "beta")
@@ -118,20 +68,9 @@ def lease_moves_with_a_switchover() -> list[str]:
 
 
 @story
-def switchover_while_the_store_is_down() -> list[str]:
-    """Two nodes that hear each other may move what they like."""
-    world = _pair()
-    world.store.up = False
-    world.run(60)
-    world.ask(ALPHA, Verb.STANDBY)
-    world.run(60)
-    return wrong(world, "beta")
-
-
-@story
 def released_lease_is_taken_without_a_wait() -> list[str]:
     """Alpha stops for good while beta is off; beta then boots alone, and finds the lease free."""
-    world = _pair(lease_ttl_ns=120 * SECOND)
+    world = leased_pair(lease_ttl_ns=120 * SECOND)
     world.crash(BETA)
     world.run(30)
     world.ask(ALPHA, Verb.STOP)
@@ -144,7 +83,7 @@ def released_lease_is_taken_without_a_wait() -> list[str]:
 @story
 def lone_boot_waits_for_the_lease() -> list[str]:
     """Both are off, alpha held it: beta boots alone, and waits for W before it takes over."""
-    world = _pair(lease_ttl_ns=120 * SECOND)
+    world = leased_pair(lease_ttl_ns=120 * SECOND)
     world.crash(ALPHA)
     world.crash(BETA)
     world.run(1)
@@ -158,7 +97,7 @@ def lone_boot_waits_for_the_lease() -> list[str]:
 @story
 def both_boot_apart() -> list[str]:
     """Both nodes boot with all links cut: the store makes one of them the owner."""
-    world = _pair()
+    world = leased_pair()
     world.crash(ALPHA)
     world.crash(BETA)
     world.net.cut_links()
@@ -173,7 +112,7 @@ def both_boot_apart() -> list[str]:
 @story
 def reply_to_the_claim_is_lost() -> list[str]:
     """The claim was written, nobody said so: a reading shows it, and it counts from its sending."""
-    world = _pair()
+    world = leased_pair()
     world.crash(ALPHA)
     world.run(20)
     world.weather.store_unanswered = 1.0
@@ -187,7 +126,7 @@ def reply_to_the_claim_is_lost() -> list[str]:
 @story
 def replies_to_all_swaps_are_lost() -> list[str]:
     """With the links cut as well: what a reading shows is as good as a reply."""
-    world = _pair()
+    world = leased_pair()
     world.weather.store_unanswered = 1.0
     world.net.cut_links()
     world.run(600)
@@ -197,7 +136,7 @@ def replies_to_all_swaps_are_lost() -> list[str]:
 @story
 def renewal_that_is_answered_late() -> list[str]:
     """It counts from its sending, not from the answer."""
-    world = _pair()
+    world = leased_pair()
     engine = world.nodes[ALPHA].engine
     assert engine is not None
     lease = engine.groups[1].lease
@@ -222,7 +161,7 @@ def frozen_within_the_last_renewal_of_a_gate() -> list[str]:
     """
     problems: list[str] = []
     for phase in range(0, 4_000, 400):
-        world = _pair()
+        world = leased_pair()
         world.run(phase / 1_000)
         owner = world.nodes[ALPHA]
         engine = owner.engine
@@ -245,14 +184,14 @@ def frozen_within_the_last_renewal_of_a_gate() -> list[str]:
 @story
 def answer_to_another_request() -> list[str]:
     """A good answer that nobody waits for must not renew a lease that nobody could renew."""
-    world = _pair()
+    world = leased_pair()
     owner = world.nodes[ALPHA]
     engine = owner.engine
     assert engine is not None
     lease = engine.groups[1].lease
     assert lease is not None
     world.run_until(owner.world_ns(lease.renewed_ns + owner.settings.renew_ns) + 20 * MS)
-    _isolated(world, ALPHA)
+    isolate(world, ALPHA)
     for _ in range(120):  # the store is busy and says so: no request is in doubt
         world.run(0.1)
         if lease.op is not None:
@@ -284,7 +223,7 @@ def owner_whose_file_knows_no_lease() -> list[str]:
 @story
 def owner_that_was_given_up_is_told_by_the_store() -> list[str]:
     """A machine is paused unseen, the other takes the lease: the next renewal is refused."""
-    world = _pair()
+    world = leased_pair()
     world.pause(ALPHA, 60, shows=False)
     world.net.cut_links()
     world.run(50)
@@ -298,7 +237,7 @@ def owner_that_was_given_up_is_told_by_the_store() -> list[str]:
 @story
 def renewal_of_a_lost_hold_is_no_claim() -> list[str]:
     """The same, but it had renewed in that silence: under an epoch that is of no use any more."""
-    world = _pair()
+    world = leased_pair()
     world.net.cut_links()
     world.run(15)
     world.pause(ALPHA, 60, shows=False)
@@ -312,7 +251,7 @@ def renewal_of_a_lost_hold_is_no_claim() -> list[str]:
 @story
 def person_errs_about_a_node_that_renews() -> list[str]:
     """All links are cut; somebody says that alpha is off, but its lease says that it is not."""
-    world = _pair()
+    world = leased_pair()
     world.net.cut_links()
     world.run(15)
     request = world.ask(BETA, Verb.TAKEOVER, force=True, peer_is_off="alpha", reason="it burns")
@@ -325,26 +264,12 @@ def person_errs_about_a_node_that_renews() -> list[str]:
 @story
 def person_is_right_about_a_node_that_is_off() -> list[str]:
     """The word of a person spares the wait for W, but not the lease itself."""
-    world = _pair()
+    world = leased_pair()
     world.crash(ALPHA)
     world.run(12)
     world.ask(BETA, Verb.TAKEOVER, force=True, peer_is_off="alpha", reason="it burns")
     world.run(3)
     return wrong(world, "beta")
-
-
-@story
-def person_vouches_while_the_store_is_down() -> list[str]:
-    """Nobody could go on without a lease, so the command is refused, with what to do."""
-    world = _pair()
-    world.store.up = False
-    world.crash(ALPHA)
-    world.run(30)
-    request = world.ask(BETA, Verb.TAKEOVER, force=True, peer_is_off="alpha", reason="it burns")
-    world.run(1)
-    answer = world.nodes[BETA].answers.get(request)
-    told = answer is not None and answer.code == 5 and "[authority]" in answer.text  # noqa: PLR2004 - refused for safety
-    return wrong(world, None) + ([] if told else [f"it was answered with {answer}"])
 
 
 @story
@@ -373,8 +298,8 @@ def reflection_proves_but_the_lease_is_needed() -> list[str]:
 @story
 def claim_that_is_given_up_is_given_back() -> list[str]:
     """Beta claims, and hears alpha before it has begun: the lease must not stay with beta."""
-    world = _pair()
-    _isolated(world, ALPHA)
+    world = leased_pair()
+    isolate(world, ALPHA)
     world.run(21.3)
     world.weather.store_ns = (100 * MS, 100 * MS)
     world.net.mend_links()
@@ -388,17 +313,3 @@ def claim_that_is_given_up_is_given_back() -> list[str]:
     return wrong(world, owner or "somebody") + (
         [] if holder == owner else [f"the lease is {holder}'s, the address {owner}'s"]
     )
-
-
-@story
-def worker_is_lost_while_a_renewal_is_under_way() -> list[str]:
-    """The owner's worker dies with a request in it; the next one renews in time."""
-    world = _pair()
-    world.weather.store_ns = (SECOND, SECOND)
-    world.run(10)
-    world.workers.lose(world.nodes[ALPHA])
-    world.net.cut_links()
-    world.run(2)
-    world.workers.find(world.nodes[ALPHA])
-    world.run(60)
-    return wrong(world, "alpha")

@@ -76,6 +76,7 @@ class Machine:
     booted: bool = True
     fates: dict[OpKind, tuple[Outcome, bool]] = field(default_factory=dict)
     service_up: bool = True
+    notice: str = ""
     worker_up: bool = True
     # what people see
     notes: list[tuple[int, Note]] = field(default_factory=list)

@@ -26,6 +26,7 @@ from hafw.core.model import (
     Instant,
     NeighbourHeard,
     Note,
+    NoticeCame,
     OpEnded,
     OperatorAsked,
     OpId,
@@ -183,6 +184,8 @@ class World:
         for group_settings in node.settings.groups:
             if not node.service_up:
                 self.feed(node, ServiceChanged(group_settings.id, up=False))
+        if node.notice:
+            self.feed(node, NoticeCame(node.notice))
         self.feed(node, WorkerChanged(up=True) if worker else Tick())
         if not node.settings.pings:
             self._listen(node, node.engine)
@@ -453,6 +456,12 @@ class World:
         node.service_up = up
         for group in node.settings.groups:
             self.feed(node, ServiceChanged(group.id, up=up))
+
+    def announce(self, number: int, what: str) -> None:
+        """Who runs this machine announces what will disturb it; "": takes that back."""
+        node = self.nodes[number]
+        node.notice = what
+        self.feed(node, NoticeCame(what))
 
     def lose_state(self, number: int) -> None:
         """The state file of a node is gone, or torn: its next start finds none."""

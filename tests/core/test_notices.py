@@ -1,0 +1,55 @@
+"""What an engine makes of the announcement that its machine will be disturbed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hafw.core import handover
+from hafw.core.model import Ask, Note, NoticeCame, Refusal
+from hafw_sim.pairs import ALPHA, BETA, running_pair
+from tests.core.givers import answer, pair, say
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+
+SOON: Final = "the instance will be stopped"
+
+
+def announced(engine: Engine, what: str = SOON) -> list[str]:
+    """What people are told when this is announced."""
+    effects = engine.step(NoticeCame(what), engine.now)
+    return [one.name for one in effects if isinstance(one, Note)]
+
+
+def test_an_owner_says_for_whom_it_gives_the_group_away() -> None:
+    group, engine = pair(ALPHA)
+    announced(engine)
+    assert group.ask is Ask.TAKE_IT
+    assert SOON in group.ask_why
+
+
+def test_nothing_is_given_to_a_node_that_is_not_ready() -> None:
+    group, engine = pair(ALPHA)
+    word = say(group, engine, ready=False)
+    engine.notice = SOON
+    assert handover._reason_to_give(group, word, engine) is None
+
+
+def test_whose_machine_will_be_disturbed_does_not_agree_to_take_a_group() -> None:
+    world = running_pair()
+    world.announce(BETA, SOON)
+    assert answer(world, BETA, Ask.TAKE_IT) is Refusal.NOT_READY
+
+
+def test_the_same_announcement_is_told_once() -> None:
+    _, engine = pair(BETA)
+    assert announced(engine) == ["machine.notice"]
+    assert announced(engine) == []
+
+
+def test_the_peer_hears_at_once_that_the_machine_stays() -> None:
+    group, engine = pair(BETA)
+    announced(engine)
+    engine.step(NoticeCame(""), engine.now)
+    assert engine.spoken[0].id == group.id
+    assert engine.spoken[0].ready
