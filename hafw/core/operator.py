@@ -320,7 +320,7 @@ def _maintained(request: Request, engine: Engine) -> tuple[int, str] | None:
     if maintenance.both_know(engine) and engine.peer.alive():
         if on is not (request.asked.verb is Verb.MAINTENANCE_ON):
             return REFUSED, f"{now}: it was ordered otherwise at the same time, or is over already"
-        return OK, f"{now} on both nodes"
+        return OK, f"{now}, on both nodes"
     if not maintenance.is_durable(engine) or engine.peer.alive():
         return None
     return DEGRADED, (
