@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any, Final
 
+from hafw.core import maintenance
 from hafw.core.model import OpKind
 from hafw.core.settings import SECOND
 from hafw_sim.faults import NUMBERS, OUTCOMES, inflict, ways
@@ -124,6 +125,10 @@ def _leaves_something(machine: Machine) -> bool:
     return machine.engine is not None or bool(machine.addresses)
 
 
+def _is_on(machine: Machine) -> bool:
+    return machine.engine is not None and maintenance.in_force(machine.engine)
+
+
 def _cut(world: World, args: Args) -> bool:
     return any(way.cut for way in ways(world, args["way"], args["node"]))
 
@@ -178,4 +183,7 @@ _SENSE: Final[dict[str, Callable[[World, Args], bool]]] = {
     "fate": _fate_differs,
     "service": lambda world, args: _machine(world, args).service_up is not args["up"],
     "operator": _runs,
+    "maintenance": lambda world, args: (
+        _runs(world, args) and _is_on(_machine(world, args)) is not args["on"]
+    ),
 }

@@ -51,14 +51,6 @@ def _somebody_waits(_group: Group, walk: Walk) -> bool:
     return any(node.engine is not None and node.engine.requests for node in walk.world.nodes)
 
 
-def _ordered(_whole: object, walk: Walk) -> bool:
-    """Whether anybody has ever ordered maintenance, as far as a running node knows."""
-    return any(
-        node.engine is not None and node.engine.maintenance.word.revision
-        for node in walk.world.nodes
-    )
-
-
 def _is_on(own: Maintenance, _walk: Walk) -> bool:
     return own.word.on
 
@@ -251,7 +243,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "_persist_retry_ns": aged("now", old=True),
     },
     "Maintenance": {
-        "holds": when(_ordered, _holds),
+        "holds": _holds,
         "remind_ns": when(_is_on, aged()),
         "token": when(lambda own, _: own.said != own.word, number("token")),
         "written": _written,

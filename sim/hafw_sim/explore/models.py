@@ -136,6 +136,17 @@ def _verbs(*verbs: str) -> Iterator[Act]:
             yield fault("operator", node=node, verb=verb)
 
 
+def _maintenance() -> Iterator[Act]:
+    """Switched on by alpha for some time or for good, and off by beta; agents that go."""
+    yield fault("maintenance", node="alpha", on=True, for_s=20.0)
+    yield fault("maintenance", node="alpha", on=True)
+    yield repair("maintenance", node="beta", on=False)
+    yield repair("maintenance", node="alpha", on=False)
+    for node in NODES:
+        yield fault("operator", node=node, verb="stop")
+        yield repair("boot", node=node)
+
+
 def _fates() -> Iterator[Act]:
     for node in NODES:
         for operation in ("start", "stop"):
@@ -269,6 +280,7 @@ _SMALL: Final = (
     _small("restart", "reflected", _machines(), _LINKS),
     _small("operations", "reflected", _verbs("standby", "takeover"), _fates()),
     _small("commands", "reflected", _verbs("standby", "takeover"), _machines()),
+    _small("maintenance", "reflected", _maintenance(), _LINKS, depth=24),
 )
 SMALL: Final = {model.name: model for model in _SMALL}
 """Pieces of the models, each searched in seconds: for tests, and against mutants."""
