@@ -95,6 +95,7 @@ _ARM: Final = {
 }
 _NIC_NAME: Final = Key(own=True, shape=Shape.EACH, pattern=_RESOURCE, example="store-alpha-nic")
 _HOP: Final = Key(own=True, shape=Shape.EACH, pattern=r"[0-9a-f.:]{2,39}", example="10.1.1.4")
+_UNTESTED: Final = Key(pattern="untested", example="untested", optional=True)
 _BALANCER: Final = Key(pattern=_RESOURCE, example="store-vip")
 _CHECKED_PORT: Final = Key(  # of every address of a node, so none at which a system itself listens
     pattern=r"102[4-9]|10[3-9]\d|1[1-9]\d\d|[2-9]\d{3}|[1-5]\d{4}|6[0-4]\d{3}", example="7450"
@@ -113,7 +114,7 @@ VIP_KEYS: Final[dict[str, dict[str, dict[str, Key]]]] = {
         "health-check": {"port": _PORT},
     },
     "azure": {
-        "nic": {**_ARM, "nic": _NIC_NAME},
+        "nic": {**_ARM, "nic": _NIC_NAME, "one_call": _UNTESTED},
         "route": {**_ARM, "route_tables": _TABLE_NAMES, "next_hop": _HOP},
         "load-balancer": {
             **_ARM,

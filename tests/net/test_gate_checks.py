@@ -99,6 +99,22 @@ def test_a_check_that_was_let_in_gets_no_answer_once_the_gate_is_shut() -> None:
             check.recv(100)
 
 
+@isolated
+def test_a_renewal_keeps_open_a_port_that_the_gate_was_not_installed_with_at_first() -> None:
+    scene = Checked()
+    scene.gate.install([VIP])
+    hold(scene.gate, [VIP], 60_000 * MS)
+    scene.gate.renew([VIP], 60_000 * MS)
+    scene.gate.install([VIP], {PORT: VIP})
+    hold(scene.gate, [VIP], 300 * MS)
+
+    scene.gate.renew([VIP], 60_000 * MS)
+
+    until_s = time.monotonic() + 0.6
+    while time.monotonic() < until_s:
+        assert scene.healthy()
+
+
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 @isolated
 def test_the_port_shuts_though_whoever_held_the_gate_is_frozen_or_dead(number: int) -> None:

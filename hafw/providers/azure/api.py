@@ -132,6 +132,19 @@ class Arm:
         send = self._clients.network.network_interfaces.begin_create_or_update
         return self._write(calls.NIC_PUT, send, wanted, self.nic)
 
+    def carry(self, config: str, network: str, target: Document) -> Document:
+        """Let Azure move an IP configuration, by its path, to an interface; what that is then.
+
+        `network`: the path of the virtual network that both interfaces are in.
+        """
+        move = self._clients.network.virtual_networks.begin_move_ip_configurations
+        _, _, _, _, group, *_, name = network.split("/")
+        wanted = f"{target.id}/ipConfigurations/{config.rpartition('/')[2]}"
+        item = {"sourceIpConfiguration": {"id": config}, "targetIpConfiguration": {"id": wanted}}
+        body: Any = {"moveIpConfigurationItems": [item]}
+        self._make(calls.CONFIGS_MOVE, lambda **how: move(group, name, body, polling=False, **how))
+        return self._settled(target, self.nic)
+
     def table(self, name: str) -> Document:
         """Read a route table. Raises Missing where there is none of that name."""
         get = self._clients.network.route_tables.get
@@ -216,20 +229,24 @@ class Arm:
                 **how,
             ),
         )
-        self._pause_s = FIRST_PAUSE_S
+        return self._settled(wanted, read)
+
+    def _settled(self, before: Document, read: Callable[[str], Document]) -> Document:
+        """Read a resource, which was asked to change, until it has and is provisioned."""
+        self._pause_s, name = FIRST_PAUSE_S, before.name
         while True:
             try:
-                found = read(wanted.name)
+                found = read(name)
             except ProviderError as problem:
-                told = f"the change of {wanted.name} was accepted and not seen to end: {problem}"
+                told = f"the change of {name} was accepted and not seen to end: {problem}"
                 raise UnknownOutcome(told) from None
-            fresh = found.etag != wanted.etag  # with the old one, the read is out of date
+            fresh = found.etag != before.etag  # with the old one, the read is out of date
             if fresh and found.settled:
                 return found
             if fresh and found.state != UPDATING:
-                raise UnknownOutcome(f"the change of {wanted.name} ended as {found.state}")
+                raise UnknownOutcome(f"the change of {name} ended as {found.state}")
             if not self.again():
-                raise UnknownOutcome(f"the change of {wanted.name} was not seen to end in time")
+                raise UnknownOutcome(f"the change of {name} was not seen to end in time")
 
     def _make(self, call: Call, send: Callable[..., T]) -> T:
         """Make one call, again where it was refused for the time being, until the deadline."""

@@ -105,6 +105,14 @@ CALLS: Final = (
     VM_GET,
     POWER_OFF,
 )
+CONFIGS_MOVE: Final = Call(
+    name="virtualNetworks.moveIpConfigurations",
+    permissions=("Microsoft.Network/virtualNetworks/moveIpConfigurations/action",),
+    scope="the virtual network",
+    condition="that the peer's interface still has the IP configuration",
+    retry=Retry.DECIDE,
+)
+"""Of `nic` with `one_call`, and in no role without it: never yet made on a live subscription."""
 MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
     "nic": (NIC_GET, NICS_LIST, NIC_PUT, PERMISSIONS_LIST),
     "route": (TABLE_GET, TABLE_PUT, NICS_LIST, PERMISSIONS_LIST),

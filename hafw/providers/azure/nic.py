@@ -7,10 +7,12 @@ The epoch stands in a tag of the same interface, in the same write; an older one
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Conflict, Misconfigured, StaleEpoch
 from hafw.hooks.hookspecs import Holder, VipObservation
+from hafw.providers.azure.calls import CONFIGS_MOVE
 from hafw.providers.azure.errors import Busy, Changed, Missing
 from hafw.providers.azure.values import UPDATING, Document
 
@@ -61,9 +63,29 @@ def attach(arm: Arm, move: Move) -> bool:
     if theirs is not None and (at_peer or not theirs.settled):
         if theirs.epoch(move.tag) == move.epoch and at_peer:
             raise Conflict(f"epoch {move.epoch} of {move.address} is already {move.peer}'s")
+        one_step = at_peer and theirs.settled and not _has(mine, move.address)
+        if one_step and move.one_call and move.alone:
+            return _carry(arm, mine, theirs, move)
         arm.write_nic(_without(theirs, move))
     claimed = _claim(arm, mine, move)
     if not _has(claimed, move.address):
+        raise Changed(f"{move.address} is not on {move.me} any more")
+    return True
+
+
+def _carry(arm: Arm, mine: Document, theirs: Document, move: Move) -> bool:
+    """Leave the epoch on this node's interface, and let Azure move the address, in one call.
+
+    That call depends on no ETag and no epoch, so it is for a move that nobody else can make. Where
+    Azure refuses it, the address is taken and claimed.
+    """
+    marked = arm.write_nic(mine.changed(move.tag, move.epoch))
+    (path,) = (one["id"] for one in _configs(theirs) if _address(one) == move.address)
+    try:
+        carried = arm.carry(str(path), _network(_subnet(mine)), marked)
+    except Misconfigured:
+        return attach(arm, replace(move, one_call=False))
+    if not _has(carried, move.address):
         raise Changed(f"{move.address} is not on {move.me} any more")
     return True
 
@@ -112,9 +134,9 @@ def scopes(arm: Arm, move: Move) -> tuple[tuple[str, tuple[str, ...]], ...]:
         "Microsoft.Network/networkInterfaces/write",
     )
     join = ("Microsoft.Network/virtualNetworks/subnets/join/action",)
-    subnet = _primary(mine)["properties"]["subnet"]["id"]
     nics = [nic for nic in (mine, theirs) if nic is not None]
-    return (*((nic.id, both) for nic in nics), (subnet, join))
+    carry = [(_network(_subnet(mine)), CONFIGS_MOVE.permissions)] if move.one_call else []
+    return (*((nic.id, both) for nic in nics), (_subnet(mine), join), *carry)
 
 
 def _peers(arm: Arm, move: Move) -> Document | None:
@@ -140,8 +162,12 @@ def _configs(nic: Document) -> list[Json]:
     return list(nic.body["properties"][_CONFIGS])
 
 
+def _address(config: Json) -> str:
+    return str(config["properties"].get("privateIPAddress", ""))
+
+
 def _has(nic: Document, address: str) -> bool:
-    return any(one["properties"].get("privateIPAddress") == address for one in _configs(nic))
+    return any(_address(one) == address for one in _configs(nic))
 
 
 def _primary(nic: Document) -> Json:
@@ -150,10 +176,17 @@ def _primary(nic: Document) -> Json:
     )
 
 
+def _subnet(nic: Document) -> str:
+    """The path of the subnet that it is in."""
+    return str(_primary(nic)["properties"]["subnet"]["id"])
+
+
+def _network(subnet: str) -> str:
+    return subnet.partition("/subnets/")[0]
+
+
 def _without(nic: Document, move: Move, epoch: int | None = None) -> Document:
-    left = [
-        one for one in _configs(nic) if one["properties"].get("privateIPAddress") != move.address
-    ]
+    left = [one for one in _configs(nic) if _address(one) != move.address]
     return nic.changed(move.tag, move.epoch if epoch is None else epoch, **{_CONFIGS: left})
 
 
@@ -168,7 +201,7 @@ def _with(nic: Document, move: Move) -> Document:
             "privateIPAllocationMethod": "Static",
             "privateIPAddressVersion": "IPv4",
             "primary": False,
-            "subnet": {"id": _primary(nic)["properties"]["subnet"]["id"]},
+            "subnet": {"id": _subnet(nic)},
         },
     }
     return nic.changed(move.tag, move.epoch, **{_CONFIGS: [*_configs(nic), added]})

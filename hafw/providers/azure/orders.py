@@ -45,6 +45,8 @@ def move_of(request: VipRequest) -> Move:
             epoch=request.epoch,
             tag=f"hafw-{request.cluster_id}-{request.group}-{request.address}",
             tables=tuple(request.options.get("route_tables", ())),
+            one_call="one_call" in request.options,
+            alone=request.old_holder_is_off,
         )
     except KeyError as problem:
         raise Misconfigured(f"the VIP {request.address} has no key {problem}") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from hafw.providers.azure.calls import FENCE_CALLS, MOVER_CALLS
+from hafw.providers.azure.calls import CONFIGS_MOVE, FENCE_CALLS, MOVER_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,6 +25,8 @@ def policy(request: PolicyRequest) -> str:
     movers = tuple(sorted({str(vip.options["mover"]) for vip in request.vips})) or (*MOVER_CALLS,)
     fence = request.peer_fence is not None or not request.vips
     moving = permissions(movers)
+    if any("one_call" in vip.options for vip in request.vips):
+        moving = sorted({*moving, *CONFIGS_MOVE.permissions})
     stopping = sorted({one for call in FENCE_CALLS for one in call.permissions})
     if request.terraform:
         text = _TERRAFORM.replace("@LISTED@", _lines(moving))

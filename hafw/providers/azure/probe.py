@@ -98,12 +98,12 @@ def power(request: FenceRequest, arm: Arm) -> Findings:
 
 
 class _Scratch:
-    """The scratch address on Azure. Epochs rise with the clock, from probe to probe."""
+    """The scratch address on Azure, which nobody else moves. Epochs rise with the clock."""
 
     def __init__(self, vip: VipRequest, arm: Arm) -> None:
         """`vip`: the address as this node would have it."""
         self._mover, self._arm = mover_of(vip), arm
-        self._move = replace(move_of(vip), epoch=int(time.time()))
+        self._move = replace(move_of(vip), epoch=int(time.time()), alone=True)
 
     def seen(self) -> VipObservation:
         found: VipObservation = self._mover.observe(self._arm, self._move)

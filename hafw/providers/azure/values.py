@@ -87,6 +87,8 @@ class Move:
 
     `me`, `peer`: this node's network interface and the other's, or for routes their next hops.
     `tag`: the cluster, the group and the address, by which hafw knows what is its own.
+    `one_call`: whether Azure may be asked to move an IP configuration by itself; `alone`: whether
+    it is proved that nobody else moves it meanwhile.
     """
 
     address: str
@@ -95,6 +97,8 @@ class Move:
     epoch: int
     tag: str
     tables: tuple[str, ...] = ()
+    one_call: bool = False
+    alone: bool = False
 
     @property
     def cidr(self) -> str:

@@ -31,7 +31,7 @@ FAULTS: Final = {
 
 
 class Model(Cloud):
-    """What both movers have in common."""
+    """What the movers have in common that make calls."""
 
     kind = ""
     """Of the resources that hold the VIP."""
@@ -118,6 +118,16 @@ class IpConfiguration(Model):
             if nic.name == self.named[who]:
                 configs = [*configs, config("given", self.address)]
             self.change(nic, {}, ipConfigurations=configs)
+
+
+class InOneCall(IpConfiguration):
+    """The same, moved by Azure itself where nobody else moves anything."""
+
+    def begin(self, trouble: Trouble, times: int | None = None) -> None:
+        super().begin(trouble, times)
+        if trouble in {Trouble.LOST_REPLY, Trouble.LATE_LANDING}:
+            kind, seconds = FAULTS[trouble]
+            self.server.arm.faults.add(Fault(kind, seconds, "virtualNetworks.*", times))
 
 
 class UserRoute(Model):

@@ -14,7 +14,7 @@ from hafw.hooks.hookspecs import VipRequest
 from hafw.net.clock import boot_ns
 from hafw.providers.azure import fence, load_balancer, precheck
 from hafw.providers.azure.api import Arm, Where
-from hafw.providers.azure.calls import CALLS, FENCE_CALLS, MOVER_CALLS, Call
+from hafw.providers.azure.calls import CALLS, CONFIGS_MOVE, FENCE_CALLS, MOVER_CALLS, Call
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import MOVERS, check_permissions
 from hafw.providers.azure.values import Move
@@ -107,7 +107,7 @@ def test_the_movers_are_those_that_have_calls() -> None:
 
 
 def test_every_call_needs_what_azure_wants_for_it() -> None:
-    wanted = {call.name: call.permissions for call in CALLS}
+    wanted = {call.name: call.permissions for call in (*CALLS, CONFIGS_MOVE)}
 
     assert wanted == {name: wire.CALLS[name][2] for name in wanted}
 

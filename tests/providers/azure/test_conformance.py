@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.providers import azure as provider
+from hafw.testing.mover_bench import ALPHA, BETA, Pair
 from hafw.testing.movers import ConditionalMoverConformance
-from hafw_sim.clouds.arm import Arm, nic, pair, table, vms
+from hafw_sim.clouds.arm import Arm, model, nic, pair, table, vms
 from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION, config
-from tests.providers.azure.clouds import IpConfiguration, UserRoute
+from hafw_sim.clouds.arm.wire import ApiError
+from tests.providers.azure.clouds import InOneCall, IpConfiguration, UserRoute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hafw.hooks.hookspecs import VipOption
     from hafw_sim.clouds.arm.server import Server
+    from hafw_sim.clouds.exchange import Reply
+
+MOVE = "virtualNetworks.moveIpConfigurations"
 
 
 @pytest.fixture
@@ -52,6 +57,45 @@ class TestNic(ConditionalMoverConformance):
     @pytest.fixture
     def options(self, cloud: IpConfiguration) -> Mapping[str, VipOption]:
         return {"mover": "nic", "nic": ("nic-a", "nic-b"), **common(cloud.server)}
+
+
+class TestNicInOneCall(TestNic):
+    @pytest.fixture
+    def cloud(self, cloud: Server) -> IpConfiguration:
+        return InOneCall(cloud, self.address)
+
+    @pytest.fixture
+    def options(self, cloud: IpConfiguration) -> Mapping[str, VipOption]:
+        nics = ("nic-a", "nic-b")
+        return {"mover": "nic", "nic": nics, "one_call": "untested", **common(cloud.server)}
+
+    def test_it_is_asked_for_where_the_old_holder_is_off_and_not_otherwise(
+        self, pair: Pair, cloud: IpConfiguration
+    ) -> None:
+        made = cloud.server.arm.made
+        pair.attach(ALPHA, "reflected")
+        pair.attach(BETA, "reflected")
+        by_silence = MOVE in made
+
+        pair.attach(ALPHA, "fenced")
+
+        assert (by_silence, made.count(MOVE)) == (False, 1)
+        assert pair.cloud.leads_to() == {"alpha"}
+
+    def test_where_azure_will_not_it_is_taken_and_claimed(
+        self, pair: Pair, cloud: IpConfiguration, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(model._HANDLERS, MOVE, _has_no_such_call)
+        pair.cloud.give_to("beta")
+
+        pair.attach(ALPHA, "fenced")
+
+        assert MOVE in cloud.server.arm.made
+        assert pair.cloud.leads_to() == {"alpha"}
+
+
+def _has_no_such_call(*_: object) -> Reply:
+    raise ApiError(400, "OperationNotAllowed", "The subscription is not registered for this.")
 
 
 class TestRoute(ConditionalMoverConformance):

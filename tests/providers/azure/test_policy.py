@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,9 +12,6 @@ from click.testing import CliRunner
 from hafw.cli.main import main
 from hafw.providers.azure.calls import CALLS
 from tests.config.samples import GOOD, changed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PLACE = 'subscription = "0b1f6471-1bf0-4dda-aec3-111122223333", resource_group = "store"'
 VIP = (
@@ -71,6 +69,22 @@ def test_a_pair_needs_what_its_movers_need(tmp_path: Path) -> None:
         "Microsoft.Network/networkInterfaces/write",
         "Microsoft.Network/virtualNetworks/subnets/join/action",
     ]
+
+
+def test_what_is_untested_is_in_no_role_without_its_option(tmp_path: Path) -> None:
+    untested = "Microsoft.Network/virtualNetworks/moveIpConfigurations/action"
+    file = config(tmp_path, fenced=False)
+    usual = [
+        *roles()["hafw"]["Actions"],
+        *roles("--config", file, "--node", "alpha")["hafw"]["Actions"],
+    ]
+
+    text = changed(VIP, f'{VIP} one_call = "untested",', Path(file).read_text())
+    Path(file).write_text(text)
+    chosen = roles("--config", file, "--node", "alpha")["hafw"]["Actions"]
+
+    assert untested not in usual
+    assert untested in chosen
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,17 @@ def test_missing_permissions_are_named_where_they_are_missing(
     assert found == [*expected, last]
 
 
+def test_the_permission_for_one_call_is_named_where_that_is_chosen(
+    here: Server, arm: Arm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MOVERS, "nic", {**MOVERS["nic"], "one_call": "untested"})
+    arm.denied.add("Microsoft.Network/virtualNetworks/moveIpConfigurations/action")
+
+    (found,) = wrong(asked(here, "nic"))
+
+    assert found.what.endswith("moveIpConfigurations/action on net")
+
+
 def test_a_scale_set_that_repairs_is_a_warning(here: Server, arm: Arm) -> None:
     arm.state.put_vm(replace(arm.state.things.vms["vm-b"], scale_set="web"), 0.0)
 

@@ -89,6 +89,17 @@ def test_a_scratch_address_goes_to_both_nodes_and_away(
     ]
 
 
+def test_a_move_in_one_call_is_tried_where_it_is_chosen(
+    here: Server, arm: Arm, tmp_path: Path
+) -> None:
+    chosen = vip(here, "nic") + ' one_call = "untested",'
+
+    result = probed(tmp_path, chosen, FREE["nic"])
+
+    assert result.status == 0
+    assert arm.made.count("virtualNetworks.moveIpConfigurations") == 1
+
+
 def test_an_address_that_somebody_has_is_left_alone(here: Server, arm: Arm, tmp_path: Path) -> None:
     before = arm.state.things
 

@@ -29,6 +29,7 @@ _HANDLERS: Final[dict[str, Callable[[State, Ask], Reply]]] = {
     "networkInterfaces.createOrUpdate": networks.put,
     "routeTables.get": networks.get,
     "routeTables.createOrUpdate": networks.put,
+    "virtualNetworks.moveIpConfigurations": networks.carry,
     "loadBalancers.get": networks.get,
     "publicIPAddresses.get": networks.get,
     "virtualMachines.get": machines.get,

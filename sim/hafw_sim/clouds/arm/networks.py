@@ -65,6 +65,51 @@ def put(state: State, ask: Ask) -> Reply:
     return Reply(200 if old else 201, new.json(), state.begin(ask, new.path, land))
 
 
+def carry(state: State, ask: Ask) -> Reply:
+    """`moveIpConfigurations`, of one: assumed from its SDK, as nobody has published what it does.
+
+    Both interfaces change at once, and show that at once; there is no ETag to ask for.
+    """
+    (item,) = ask.request.body["moveIpConfigurationItems"]
+    source, name = _config_of(state, text(item["sourceIpConfiguration"], "id"))
+    target, new_name = _config_of(state, text(item["targetIpConfiguration"], "id"))
+    found = [one for one in source.body["properties"]["ipConfigurations"] if one["name"] == name]
+    if not found or found[0]["properties"].get("primary"):
+        raise ApiError(404, "ResourceNotFound", f"{source.name} has no secondary {name} to move.")
+    for nic in (source, target):
+        if state.busy(nic.path):
+            raise ApiError(409, "AnotherOperationInProgress", f"Another operation on {nic.name}.")
+    left = [one for one in source.body["properties"]["ipConfigurations"] if one["name"] != name]
+    more = [*target.body["properties"]["ipConfigurations"], {**found[0], "name": new_name}]
+    changed = [_updating(source, left), _updating(target, more)]
+    fails = Kind.FAILED_OPERATION in ask.met
+    for one in changed:
+        state.put(one, ask.now_s)
+
+    def land(at_s: float) -> None:
+        for one in changed:
+            over = {"state": "Failed"} if fails else {"state": "Succeeded", "applied": one.body}
+            state.put(replace(one, **over), at_s)
+
+    state.begin(ask, source.path, lambda _: None)
+    return Reply(202, {}, state.begin(ask, target.path, land))
+
+
+def _updating(nic: Resource, configs: list[Json]) -> Resource:
+    properties = {**nic.body["properties"], "ipConfigurations": configs}
+    body = {**nic.body, "properties": properties}
+    return replace(nic, body=body, serial=nic.serial + 1, state="Updating")
+
+
+def _config_of(state: State, path: str) -> tuple[Resource, str]:
+    """The interface and the name in the path of an IP configuration. Raises ApiError."""
+    nic, _, name = path.partition("/ipConfigurations/")
+    found = state.things.resources.get((NICS.lower(), nic.rpartition("/")[2].lower()))
+    if found is None or not name:
+        raise ApiError(404, "ResourceNotFound", f"There is no {path}.")
+    return found, name
+
+
 def holders(things: Things, address: str) -> list[str]:
     """The interfaces to which packets for `address` in its subnet go: never more than one."""
     return [

@@ -58,6 +58,11 @@ CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         _NET + "/publicIPAddresses/{name}",
         ("Microsoft.Network/publicIPAddresses/read",),
     ),
+    "virtualNetworks.moveIpConfigurations": (
+        "POST",
+        _NET + "/virtualNetworks/{name}/moveIpConfigurations",
+        ("Microsoft.Network/virtualNetworks/moveIpConfigurations/action",),
+    ),
     "virtualMachines.get": (
         "GET",
         _VMS + "/{name}",
