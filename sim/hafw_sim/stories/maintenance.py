@@ -93,14 +93,16 @@ def nobody_is_shot_in_maintenance() -> list[str]:
 
 @story
 def no_reason_to_give_counts_in_maintenance() -> list[str]:
-    """Service LAN or worker lost, fewer ping nodes: the group stays until maintenance is ended."""
+    """Service LAN or worker lost, fewer ping nodes, a notice: it stays until it is ended."""
     problems: list[str] = []
-    for what in ("service", "worker", "ping"):
+    for what in ("service", "worker", "ping", "notice"):
         world = paused_pair()
         if what == "service":
             world.set_service(ALPHA, up=False)
         elif what == "worker":
             world.workers.lose(world.nodes[ALPHA])
+        elif what == "notice":
+            world.announce(ALPHA, "it will be stopped")
         else:
             world.net.cut_ping(ALPHA)
         world.run(30)
