@@ -108,7 +108,7 @@ class Driver:
         self.control_trouble = ""
         self.on_reincarnate: Callable[[int], None] = lambda _: None
         self.engine = self._new_engine(settings)
-        self._writer = statefile.Writer(state_dir, self._loop, self.step)
+        self.writer = statefile.Writer(state_dir, self._loop, self.step)
         self.journal = Journal(state_dir / "journal", self._loop, self.engine)
         self.traffic = Traffic(cluster, settings, keys, self.engine.incarnation, self.step)
         self._inert = False
@@ -299,7 +299,7 @@ class Driver:
                 self._ops[op.id.n] = op
                 self.supervisor.order(self._orders.leases.order(effect), op.deadline_ns)
             case Persist():
-                self._writer.write(effect)
+                self.writer.write(effect)
             case Note(name):
                 if name == "peer.dead":
                     now_ns = self.engine.now_ns

@@ -11,10 +11,9 @@ import gc
 import os
 import signal
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.agent import lock, log, realtime, statefile
+from hafw.agent import lock, log, realtime
 from hafw.agent.client import SOCKET_NAME
 from hafw.agent.control import MAX_ANSWER_BYTES, ControlServer, Reply, Request, Stream
 from hafw.agent.driver import Driver
@@ -155,11 +154,9 @@ class Agent:
 
     def _reincarnate(self, incarnation: int) -> None:
         """The peer remembers more of us than our disk does: start again above that."""
-        state = statefile.load(self._state_dir).state
-        raised = replace(state, incarnation=max(incarnation, state.incarnation))
         code = RESTART
         try:
-            statefile.save(self._state_dir, raised)
+            self.driver.writer.raise_incarnation(incarnation)
         except OSError as problem:
             log.text(f"the agent cannot go on: its state is older than it was, and {problem}")
             code = UNEXPECTED

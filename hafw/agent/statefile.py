@@ -5,7 +5,8 @@ One rule: what cannot be read whole is not guessed: the node then joins as stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -141,6 +142,8 @@ class Writer:
         self._told = told
         self._writing = False
         self._newest: Persist | None = None
+        self._lock = threading.Lock()
+        self._closed = False
 
     def write(self, order: Persist) -> None:
         """Write this; what waits behind what is being written is overtaken."""
@@ -152,8 +155,25 @@ class Writer:
             return
         order, self._newest = self._newest, None
         self._writing = True
-        future = self._loop.run_in_executor(None, save, self._state_dir, order.state)
+        future = self._loop.run_in_executor(None, self._save, order.state)
         future.add_done_callback(lambda done: self._written(order.token, done))
+
+    def _save(self, state: Durable) -> None:
+        with self._lock:
+            if not self._closed:
+                save(self._state_dir, state)
+
+    def raise_incarnation(self, incarnation: int) -> None:
+        """Let the next start be above `incarnation`; this one writes no more. Raises OSError.
+
+        It waits for a write that is under way: both go by the same temporary file, and the older
+        must not land last.
+        """
+        self._closed = True
+        with self._lock:
+            state = load(self._state_dir).state
+            raised = max(incarnation, state.incarnation)
+            save(self._state_dir, replace(state, incarnation=raised))
 
     def _written(self, token: int, done: asyncio.Future[None]) -> None:
         self._writing = False

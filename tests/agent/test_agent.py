@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.agent.statefile import load, save
+from hafw.core.maintenance import LONGEST_MS
 from hafw.core.wire import Codec
 from tests.agent.lone import NEW, OLD, STRANGER, Lone, lone
 from tests.net.hosts import isolated
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from hafw.core.wire import Key
 
-REFUSED = 5
+USAGE, DEGRADED, REFUSED = 2, 3, 5
 PERMISSION = 6
 CONFIG = 9
 
@@ -277,3 +278,42 @@ def test_whom_this_machine_met_is_remembered_over_a_start(tmp_path: Path, met: b
         assert load(state).state.met is met
         scene.until(lambda: load(state).state.intents != ())  # it takes the group
         assert load(state).state.met is met
+
+
+# --- maintenance --------------------------------------------------------------------------------
+
+
+@isolated
+def test_maintenance_is_shown_and_survives_a_restart(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+
+        answer = scene.ask("maintenance on", for_ms=3_600_000)
+
+        assert answer["code"] == DEGRADED
+        assert "beta is silent" in answer["message"]
+        scene.signal(signal.SIGKILL)
+        scene.ends()
+        scene.start()
+        said = scene.status()["cluster"]["maintenance"]
+        assert said["on"]
+        assert said["by"] == "alpha"
+        assert 3_500 < said["remaining_s"] <= 3_600
+        assert "nothing moves by itself: maintenance, ordered at alpha" in scene.warnings()
+        assert scene.ask("maintenance off")["code"] == DEGRADED
+        assert scene.status()["cluster"]["maintenance"] == {
+            "on": False,
+            "remaining_s": None,
+            "by": None,
+        }
+
+
+@isolated
+def test_maintenance_for_a_time_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    with lone(tmp_path) as scene:
+        scene.start()
+
+        for for_ms in (-1, LONGEST_MS + 1, "soon"):
+            assert scene.ask("maintenance on", for_ms=for_ms)["code"] == USAGE
+
+        assert not scene.status()["cluster"]["maintenance"]["on"]

@@ -383,3 +383,33 @@ def test_one_write_at_a_time_and_the_newest_overtakes_what_waits(
 
     assert saved == [1, 3]
     assert told == [Persisted(1), Persisted(3)]
+
+
+def test_a_raised_incarnation_is_not_overwritten_by_what_was_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that began before ends first, and one that waits is not begun."""
+    begun, released = threading.Event(), threading.Event()
+    original = statefile.save
+    original(tmp_path, STATE)
+
+    def slow(directory: Path, state: Durable) -> None:
+        if state.incarnation == STATE.incarnation:
+            begun.set()
+            assert released.wait(20)
+        original(directory, state)
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        writer = statefile.Writer(tmp_path, loop, lambda _: None)
+        monkeypatch.setattr(statefile, "save", slow)
+        writer.write(Persist(1, STATE))
+        writer.write(Persist(2, OLD))
+        assert begun.wait(20)
+        raising = loop.run_in_executor(None, writer.raise_incarnation, 40)
+        released.set()
+        await asyncio.wait_for(raising, 20)
+
+    asyncio.run(scene())
+
+    assert load(tmp_path).state == replace(STATE, incarnation=40)
