@@ -176,6 +176,20 @@ def test_a_peer_with_the_same_file_is_found(tmp_path: Path, agent: FakeAgent, fi
     assert findings["file.in_force"]["verdict"] == "ok"
 
 
+@pytest.mark.parametrize(("on", "verdict"), [(True, "warning"), (False, "ok")])
+def test_maintenance_is_found(
+    tmp_path: Path,
+    agent: FakeAgent,
+    files: Any,  # noqa: ANN401
+    *,
+    on: bool,
+    verdict: str,
+) -> None:
+    agents_word(tmp_path, agent, maintenance={"on": on, "remaining_s": None, "by": "beta"})
+
+    assert files()["maintenance"]["verdict"] == verdict
+
+
 def test_a_file_that_is_not_in_force_is_found(agent: FakeAgent, files: Any) -> None:  # noqa: ANN401
     del agent
 

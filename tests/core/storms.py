@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def storm(seed: int, tap: Tap) -> World:
-    """Three minutes of losses, cuts, freezes, crashes, failing operations and operators."""
+    """Four minutes of losses, cuts, freezes, crashes, failing operations and operators."""
     classes = Classes.REFLECTED | Classes.BEST_EFFORT
     world = World(settings_pair(classes, groups=2, auto_failback=True), seed)
     world.taps.append(tap)
@@ -54,6 +54,14 @@ def storm(seed: int, tap: Tap) -> World:
     world.run(30)
     world.ask(BETA, Verb.STOP)
     world.run(10)
+    world.ask(ALPHA, Verb.MAINTENANCE_ON, for_ms=40_000)
+    world.boot(BETA)
+    world.run(20)
+    world.kill_agent(ALPHA)
+    world.boot(ALPHA)
+    world.run(25)
+    world.ask(ALPHA, Verb.MAINTENANCE_ON)
+    world.run(5)
     return world
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw.agent.status import headline
 from hafw.core import maintenance
 from hafw.core.duties import FOREVER
 from hafw.core.maintenance import REMIND_NS, Kept, Maintenance, Word
@@ -220,6 +221,11 @@ def test_who_starts_again_goes_on_with_what_was_kept() -> None:
 
 def test_nothing_is_kept_of_what_was_never_ordered() -> None:
     assert maintenance.kept(node()) is None
+
+
+def test_the_line_for_the_unit_begins_with_it() -> None:
+    assert headline(paused()).startswith("IN MAINTENANCE (hafw maintenance off ends it); active:")
+    assert "MAINTENANCE" not in headline(node())
 
 
 # --- who held last --------------------------------------------------------------------------------
