@@ -14,6 +14,7 @@ import click
 
 _RACES: Final = {
     "aws": ("hafw_sim.clouds.ec2.races", "KITS"),
+    "azure": ("hafw_sim.clouds.arm.races", "MOVERS"),
     "gcp": ("hafw_sim.clouds.gce.races", "MOVERS"),
 }
 """Where each provider's races are, and the name of its movers there."""
