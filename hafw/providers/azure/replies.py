@@ -13,8 +13,10 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    ServiceRequestError,
+    ServiceRequestTimeoutError,
 )
+from requests.exceptions import RequestException
+from urllib3.exceptions import NewConnectionError
 
 from hafw.hooks.errors import Conflict, Denied, Misconfigured, ProviderError, Retryable
 from hafw.providers.azure.errors import Busy, Changed, Missing, Unanswered
@@ -37,10 +39,19 @@ def of_call(call: Call, problem: AzureError) -> ProviderError:
             f"{call.name}: {problem.message}; give this machine a managed identity with the role "
             "that `hafw policy azure` writes"
         )
-    if isinstance(problem, ServiceRequestError):
+    if _never_left(problem):
         told = f"{call.name} was not sent: the API cannot be reached: {problem.message}"
         return Retryable(told, 0.0)
     return Unanswered(f"{call.name} was not answered: {type(problem).__name__}")
+
+
+def _never_left(problem: AzureError) -> bool:
+    """Whether no connection was made. What the SDK calls a failed request may be a cut answer."""
+    if isinstance(problem, ServiceRequestTimeoutError):
+        return True
+    cause = problem.inner_exception
+    told = cause.args[0] if isinstance(cause, RequestException) and cause.args else cause
+    return isinstance(getattr(told, "reason", told), NewConnectionError)
 
 
 def _of_status(call: Call, problem: HttpResponseError, status: int) -> ProviderError:
