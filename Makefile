@@ -8,9 +8,10 @@ STAMP  := $(VENV)/.installed
 LOCKS  := requirements
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
-# `make demo CLOUD=aws`: the demo in a cloud.
+# `make demo CLOUD=aws`: the demo in a cloud; `CLOUD=azure MOVER=load-balancer`: by another way there.
 CLOUDS := aws gcp azure
 CLOUD  ?=
+MOVER  ?=
 ifneq ($(CLOUD),$(firstword $(filter $(CLOUDS),$(CLOUD))))
   ifneq (,$(filter demo,$(MAKECMDGOALS)))
     $(error There is no cloud "$(CLOUD)" here; write CLOUD=aws, CLOUD=gcp or CLOUD=azure)
@@ -58,7 +59,7 @@ format: setup
 	$(BIN)/ruff check --fix
 
 demo: $(if $(CLOUD),$(VENV)/.sdk-$(CLOUD),install)
-	$(BIN)/python -m hafw_sim.demo $(CLOUD:%=--cloud %)
+	$(BIN)/python -m hafw_sim.demo $(CLOUD:%=--cloud %) $(MOVER:%=--mover %)
 
 # The SDK of one cloud, on top of the program.
 $(VENV)/.sdk-%: $(RUNS) $(LOCKS)/%.lock

@@ -47,13 +47,26 @@ def test_the_whole_story_holds_in_a_cloud() -> None:
     assert table.count("held") == len(steps)
 
 
-@pytest.mark.parametrize("cloud", ["gcp", "azure"])
-def test_a_crash_is_survived_in_the_other_clouds(cloud: str) -> None:
-    status, table, said = demo("--cloud", cloud, "--steps", "2")
+@pytest.mark.parametrize(
+    "cloud",
+    [["gcp"], ["azure"], ["azure", "--mover", "load-balancer"]],
+    ids=lambda cloud: cloud[-1],
+)
+def test_a_crash_is_survived_in_the_other_clouds(cloud: list[str]) -> None:
+    status, table, said = demo("--cloud", *cloud, "--steps", "2")
 
     assert status == 0, said
     assert "node crash" in table
     assert table.count("held") == 2
+
+
+def test_a_mover_that_a_cloud_has_no_lab_of_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--cloud", "gcp", "--mover", "load-balancer"])
+
+    assert "no lab of gcp with the mover load-balancer" in capsys.readouterr().err
 
 
 def test_without_its_sdk_a_cloud_is_refused_with_the_remedy(

@@ -33,6 +33,8 @@ class Aws:
     sdk = "Amazon's SDK"
     vip = VIP
     provider = "aws"
+    mover = "private-ip"
+    led_is_had = True
 
     def __init__(self) -> None:
         """Two instances in one subnet; nobody has the VIP."""
@@ -58,7 +60,7 @@ class Aws:
     @property
     def options(self) -> Options:
         """The mover private-ip."""
-        return (("eni", tuple(_ENIS.values())), ("mover", "private-ip"), ("region", REGION))
+        return (("eni", tuple(_ENIS.values())), ("mover", self.mover), ("region", REGION))
 
     def fence(self, name: str) -> Fence:
         """By its instance id."""

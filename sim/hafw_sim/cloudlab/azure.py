@@ -1,6 +1,6 @@
-"""Azure in the lab: a route leads to the VIP; a node is stopped by Azure Resource Manager.
+"""Azure in the lab: a route, or a load balancer, leads to the VIP; Azure stops a node.
 
-One rule: packets follow a change when its operation ends.
+One rule: packets follow a route when its operation ends, and a load balancer at the next probe.
 """
 
 from __future__ import annotations
@@ -11,19 +11,37 @@ from typing import TYPE_CHECKING, Final
 from hafw.config.model import Fence
 from hafw.core.settings import SECOND
 from hafw.providers.azure.metadata import HOST_VARIABLE
-from hafw_sim.cloudlab.site import ADDRESSES, API, FOREIGN_VIP, HOST, METADATA, NAMES, PORT, Power
-from hafw_sim.clouds.arm import Arm
+from hafw_sim.cloudlab.site import (
+    ADDRESSES,
+    API,
+    FOREIGN_VIP,
+    HOST,
+    METADATA,
+    NAMES,
+    PORT,
+    VIP,
+    Power,
+)
+from hafw_sim.clouds.arm import Arm, balancer, nic
 from hafw_sim.clouds.arm.networks import next_hops
+from hafw_sim.clouds.arm.probing import Prober
 from hafw_sim.clouds.arm.server import Server
-from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION, Guest, Vm, table
+from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION, Guest, Vm, config, table
 
 if TYPE_CHECKING:
     from hafw.config.vip_options import Options
+    from hafw_sim.clouds.arm.values import Resource
 
 TABLE: Final = "clients"
+BALANCER: Final = "store-vip"
+PROBED: Final = 7450
+"""The port at which the load balancer asks."""
+EACH_S: Final = 0.25
+"""How often it does; real ones ask every five seconds."""
 RUNNING_S: Final = 0.5
 """How long an operation runs; real ones take seconds, and minutes on bad days."""
 _VMS: Final = {name: f"lab-{name}" for name in ADDRESSES}
+_NICS: Final = {name: f"nic-{name}" for name in ADDRESSES}
 _IDS: Final = {
     name: f"aaaaaaaa-0000-4000-8000-00000000000{number}" for number, name in enumerate(ADDRESSES, 1)
 }
@@ -37,18 +55,22 @@ class Azure:
     sdk = "Azure's SDKs"
     vip = FOREIGN_VIP
     provider = "azure"
+    mover = "route"
+    led_is_had = True
 
     def __init__(self) -> None:
         """Two machines, and the clients' route table, which leads nowhere yet."""
-        vms = [Vm(name=vm, vm_id=_IDS[name], guest=Guest.NEVER_STOPS) for name, vm in _VMS.items()]
-        self._arm = Arm([table(TABLE)], vms, running_s=RUNNING_S)
+        self._arm = Arm(self._network(), _vms(), running_s=RUNNING_S)
+
+    def _network(self) -> list[Resource]:
+        return [table(TABLE)]
 
     @property
     def options(self) -> Options:
         """The mover route."""
         return (
             ("endpoint", API),
-            ("mover", "route"),
+            ("mover", self.mover),
             ("next_hop", tuple(ADDRESSES.values())),
             ("resource_group", GROUP),
             ("route_tables", (TABLE,)),
@@ -92,3 +114,50 @@ class Azure:
 
     def _vm(self, name: str) -> Vm:
         return self._arm.state.things.vms[_VMS[name]]
+
+
+class AzureBalanced(Azure):
+    """Azure, with a load balancer before the nodes, which asks each at its own address.
+
+    Real ones send new connections to all that answer; here packets stay with a node while it does.
+    """
+
+    vip = VIP
+    mover = "load-balancer"
+    led_is_had = False
+
+    def _network(self) -> list[Resource]:
+        nics = [nic(_NICS[name], config("one", at, primary=True)) for name, at in ADDRESSES.items()]
+        return [*nics, balancer(BALANCER, str(VIP), nics, port=PROBED)]
+
+    @property
+    def options(self) -> Options:
+        """The mover load-balancer."""
+        return (
+            ("endpoint", API),
+            ("load_balancer", BALANCER),
+            ("mover", self.mover),
+            ("nic", tuple(_NICS.values())),
+            ("port", str(PROBED)),
+            ("resource_group", GROUP),
+            ("subscription", SUBSCRIPTION),
+            ("vm", tuple(_VMS.values())),
+        )
+
+    def serve(self) -> Server:
+        """The same, and the load balancer's probes."""
+        server = super().serve()
+        self._prober, self._leads_to = Prober(server, each_s=EACH_S), ""
+        return server
+
+    def leads_to(self, now_s: float) -> set[str]:
+        """The node that answers, and if that is another now, the one that answered before."""
+        self._arm.advance(now_s)
+        up = {name for name, nic in _NICS.items() if nic in self._prober.seen()}
+        if self._leads_to not in up:
+            self._leads_to = min(up, default="")
+        return {self._leads_to} & up
+
+
+def _vms() -> list[Vm]:
+    return [Vm(name=vm, vm_id=_IDS[name], guest=Guest.NEVER_STOPS) for name, vm in _VMS.items()]

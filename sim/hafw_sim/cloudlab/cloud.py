@@ -2,8 +2,8 @@
 
 One rule: packets go to the VIP where the model leads, from the moment before anybody can read so.
 
-Runs as a program on the gateway: ``python -m hafw_sim.cloudlab.cloud SITE DIRECTORY``, with the
-directory of the lab's power switch. Its output is a sequence of `RECORD`, the first one with a
+Runs as a program on the gateway: ``python -m hafw_sim.cloudlab.cloud SITE MOVER DIRECTORY``, with
+the directory of the lab's power switch. Its output is a sequence of `RECORD`, the first one with a
 machine 0, once it serves.
 """
 
@@ -70,7 +70,7 @@ class Follower:
 
 def main(arguments: list[str]) -> Never:
     """Serve and follow until killed."""
-    site, power = site_of(arguments[0]), Path(arguments[1])
+    site, power = site_of(arguments[0], arguments[1]), Path(arguments[2])
     _be_a_router()
     with Rtnl() as network:
         follower = Follower(site, network, power)

@@ -35,6 +35,8 @@ class Gcp:
     sdk = "Google's SDK"
     vip = VIP
     provider = "gcp"
+    mover = "alias-ip"
+    led_is_had = True
 
     def __init__(self) -> None:
         """Two instances in two zones of one subnetwork; nobody has the VIP."""
@@ -56,7 +58,7 @@ class Gcp:
         return (
             ("endpoint", API),
             ("instance", tuple(instance for _, instance in _KEYS.values())),
-            ("mover", "alias-ip"),
+            ("mover", self.mover),
             ("project", PROJECT),
             ("zone", ZONES),
         )

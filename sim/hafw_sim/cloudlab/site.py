@@ -43,6 +43,7 @@ class Site(Protocol):
     """One cloud; its model begins when the object is made.
 
     A guest never ends a stop of its own accord: that is for the lab to do, and to say by `switch`.
+    `led_is_had`: packets are led to one node at the most, so whoever they are led to has the VIP.
     `now_s`: the time of day. All that takes it, or tells of the present, wants the model's lock.
     """
 
@@ -50,6 +51,8 @@ class Site(Protocol):
     sdk: str
     vip: IPv4Address
     provider: str
+    mover: str
+    led_is_had: bool
 
     @property
     def options(self) -> Options:

@@ -25,8 +25,15 @@ def has_sdk(name: str) -> bool:
         return False
 
 
-def site_of(name: str) -> Site:
-    """A cloud as new. Raises ModuleNotFoundError without its SDK where the model needs it too."""
+MOVERS: Final = {"azure": ("route", "load-balancer")}
+"""The ways in which the VIP may move in a lab, the usual one first, of clouds that have several."""
+
+
+def site_of(name: str, mover: str = "") -> Site:
+    """A cloud as new, with one of its `MOVERS`, or the usual one.
+
+    Raises ModuleNotFoundError without its SDK where the model needs it too.
+    """
     match name:
         case "aws":
             from hafw_sim.cloudlab.aws import Aws
@@ -37,7 +44,7 @@ def site_of(name: str) -> Site:
 
             return Gcp()
         case "azure":
-            from hafw_sim.cloudlab.azure import Azure
+            from hafw_sim.cloudlab.azure import Azure, AzureBalanced
 
-            return Azure()
+            return AzureBalanced() if mover == AzureBalanced.mover else Azure()
     raise ValueError(f"no cloud {name}; there are {', '.join(SDKS)}")

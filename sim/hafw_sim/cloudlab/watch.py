@@ -1,7 +1,8 @@
 """The judge of a lab in a cloud: who has the VIP is what the cloud delivers and what nodes answer.
 
 One rule: a node has the VIP while packets for it are led there, or while it would answer one; the
-stricter of two views wins, so that "never both" is said of both of them together.
+stricter of two views wins, so that "never both" is said of both of them together. Behind a load
+balancer, which leads to one that has let go until it misses the answer, it is the second alone.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ _STDERR: Final = 2
 class Deliveries:
     """Where the cloud led packets for the VIP, as its program wrote down."""
 
-    def __init__(self, program: Process, file: int, vip: IPv4Address) -> None:
+    def __init__(self, program: Process, file: int, site: Site) -> None:
         """Nothing is read yet."""
         self._program = program
         self._reader = Reader(file, RECORD)
-        self._vip = vip
+        self._vip, self.are_had = site.vip, site.led_is_had
         self._changes: list[Change] = []
         self.serving = False
 
@@ -81,6 +82,8 @@ class CloudWatch(Watch):
     ) -> int:
         """Return for how long both nodes had ``vip``, by either view."""
         served, led = self.serving(vip), self._deliveries.intervals()
+        if not self._deliveries.are_had:
+            led = {node.name: [] for node in NODES}
         one, other = (serving.merged([*served[node.name], *led[node.name]]) for node in NODES)
         return serving.overlap_ns(one, other, start_ns, now_ns() if end_ns is None else end_ns)
 
@@ -88,11 +91,12 @@ class CloudWatch(Watch):
 @contextmanager
 def cloud(lab: Lab, site: Site, power: Path) -> Iterator[Deliveries]:
     """A cloud around the lab within the block. `power`: the directory of its power switch."""
-    argv = [sys.executable, "-m", "hafw_sim.cloudlab.cloud", site.provider, str(power)]
+    where = [site.provider, site.mover, str(power)]
+    argv = [sys.executable, "-m", "hafw_sim.cloudlab.cloud", *where]
     with memory_file("deliveries") as file:
         program = lab.node(GATEWAY.name).spawn(argv, stdout=file, stderr=_STDERR)
         try:
-            deliveries = Deliveries(program, file, site.vip)
+            deliveries = Deliveries(program, file, site)
             _await_service(deliveries)
             yield deliveries
         finally:

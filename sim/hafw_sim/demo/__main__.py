@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hafw_sim.cloudlab.sites import SDKS, has_sdk
+from hafw_sim.cloudlab.sites import MOVERS, SDKS, has_sdk
 from hafw_sim.demo import clouds
 from hafw_sim.demo.stage import NOISE_NS, Failed, Result, Stage
 from hafw_sim.demo.steps import STEPS
@@ -36,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Tell the story; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m hafw_sim.demo")
     parser.add_argument("--cloud", choices=SDKS, help="The pair is in this cloud, as modelled.")
+    parser.add_argument("--mover", default="", help="In a cloud: azure has load-balancer as well.")
     parser.add_argument("--steps", type=int, help="Only the first so many.")
     chosen = parser.parse_args(arguments)
+    if chosen.mover and chosen.mover not in MOVERS.get(chosen.cloud, ()):
+        parser.error(f"there is no lab of {chosen.cloud} with the mover {chosen.mover}")
     tale = Tale()
     try:
         if chosen.cloud is None:
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not has_sdk(chosen.cloud):
             print(_NO_SDK.format(chosen.cloud), file=sys.stderr)  # noqa: T201 - its only output
             return 1
-        with clouds.set_up(chosen.cloud, tale) as stage:
+        with clouds.set_up(chosen.cloud, tale, chosen.mover) as stage:
             return _play(stage, clouds.steps(stage.site)[: chosen.steps])
     except NamespacesForbidden as problem:
         print(f"No demo here: {problem}", file=sys.stderr)  # noqa: T201 - its only output

@@ -68,9 +68,9 @@ class CloudStage(Stage):
 
 
 @contextmanager
-def set_up(name: str, tale: Tale) -> Iterator[CloudStage]:
+def set_up(name: str, tale: Tale, mover: str = "") -> Iterator[CloudStage]:
     """A lab in this cloud, and a pair that is not started yet. Raises `LabError`."""
-    site = site_of(name)
+    site = site_of(name, mover)
     tale.say(
         f"building a lab: two nodes, a client, and {site.title} around them, as a model has it"
     )

@@ -40,8 +40,12 @@ class Prober:
     def leads_to(self) -> set[str]:
         """The interfaces that get new connections to a frontend's address, as they were sent."""
         with self._server.lock:
-            things = self._server.arm.state.things
-            return {one.nic for one in self._health.up() if floating(things, one)}
+            return self.seen()
+
+    def seen(self) -> set[str]:
+        """The same, for whoever has the model's lock."""
+        things = self._server.arm.state.things
+        return {one.nic for one in self._health.up() if floating(things, one)}
 
     def close(self) -> None:
         """Probe no more."""
