@@ -6,11 +6,16 @@ One rule: the cloud is whoever's who tests; here is only what must be known of i
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
+import pytest
+
+from hafw import hostaddress
 from hafw.hooks.errors import Conflict, StaleEpoch, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.net.clock import boot_ns
@@ -160,3 +165,44 @@ class Pair:
         with ThreadPoolExecutor(len(NODES)) as pool:
             won = list(pool.map(run, (ALPHA, BETA)))
         return [node for node in (ALPHA, BETA) if won[node]]
+
+
+class MoverFixtures:
+    """What a subclass says of its mover, and both nodes."""
+
+    plugin: ClassVar[str]
+    """The module with the hooks."""
+    address: ClassVar[str] = "10.0.1.50"
+    sdk: ClassVar[str] = ""
+    """A module that must not be imported before it is needed."""
+
+    @pytest.fixture
+    def cloud(self) -> Cloud:
+        """The cloud; a subclass says which."""
+        raise NotImplementedError(f"{type(self).__name__} has no fixture cloud: see hafw.testing")
+
+    @pytest.fixture
+    def options(self) -> Mapping[str, VipOption]:
+        """What the cluster file says of the VIP; a subclass says what."""
+        raise NotImplementedError(f"{type(self).__name__} has no fixture options")
+
+    @pytest.fixture
+    def hosts(self, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+        """Two hosts in memory instead of the kernel."""
+        hosts = Hosts()
+        for name in ("observe", "attach", "detach"):
+            monkeypatch.setattr(hostaddress, name, getattr(hosts, name))
+        return hosts
+
+    @pytest.fixture
+    def pair(self, cloud: Cloud, options: Mapping[str, VipOption], hosts: Hosts) -> Pair:
+        """Both nodes, and a VIP that neither has; one that must lead somewhere leads to beta."""
+        return Pair(self.plugin, self.address, options, cloud, hosts)
+
+    def test_the_sdk_is_not_imported_before_it_is_needed(self) -> None:
+        """A slow import must not delay what does not need it."""
+        code = f"import sys, {self.plugin}; sys.exit({self.sdk!r} in sys.modules)"
+
+        ended = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own
+
+        assert ended.returncode == 0

@@ -16,15 +16,12 @@ The host's half is replaced by two hosts in memory, so that no privilege is need
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 import pytest
 
-from hafw import hostaddress
 from hafw.hooks.errors import (
     Conflict,
     Denied,
@@ -42,14 +39,10 @@ from hafw.testing.mover_bench import (
     OTHER,
     Cloud,
     Hosts,
+    MoverFixtures,
     Pair,
     Trouble,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from hafw.hooks.hookspecs import VipOption
 
 __all__ = [
     "LANDS_S",
@@ -71,39 +64,11 @@ STORM: Final = 15
 PROOF: Final = "fenced"
 
 
-class MoverConformance:
+class MoverConformance(MoverFixtures):
     """What every mover promises."""
 
-    plugin: ClassVar[str]
-    """The module with the hooks."""
-    address: ClassVar[str] = "10.0.1.50"
     gives_up: ClassVar[bool] = True
     """Whether the VIP leads nowhere after a release; otherwise it leads there until it is taken."""
-    sdk: ClassVar[str] = ""
-    """A module that must not be imported before it is needed."""
-
-    @pytest.fixture
-    def cloud(self) -> Cloud:
-        """The cloud; a subclass says which."""
-        raise NotImplementedError(f"{type(self).__name__} has no fixture cloud: see hafw.testing")
-
-    @pytest.fixture
-    def options(self) -> Mapping[str, VipOption]:
-        """What the cluster file says of the VIP; a subclass says what."""
-        raise NotImplementedError(f"{type(self).__name__} has no fixture options")
-
-    @pytest.fixture
-    def hosts(self, monkeypatch: pytest.MonkeyPatch) -> Hosts:
-        """Two hosts in memory instead of the kernel."""
-        hosts = Hosts()
-        for name in ("observe", "attach", "detach"):
-            monkeypatch.setattr(hostaddress, name, getattr(hosts, name))
-        return hosts
-
-    @pytest.fixture
-    def pair(self, cloud: Cloud, options: Mapping[str, VipOption], hosts: Hosts) -> Pair:
-        """Both nodes, and a VIP that neither has; one that must lead somewhere leads to beta."""
-        return Pair(self.plugin, self.address, options, cloud, hosts)
 
     # --- one after the other --------------------------------------------------------------------
 
@@ -198,14 +163,6 @@ class MoverConformance:
 
         assert pair.cloud.calls() == before
         assert any(self.address in sentence for sentence in plan)
-
-    def test_the_sdk_is_not_imported_before_it_is_needed(self) -> None:
-        """A slow import must not delay what does not need it."""
-        code = f"import sys, {self.plugin}; sys.exit({self.sdk!r} in sys.modules)"
-
-        ended = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own
-
-        assert ended.returncode == 0
 
     # --- trouble --------------------------------------------------------------------------------
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw import answering
 from hafw.providers import azure as provider
+from hafw.testing.host_movers import HostMoverConformance
 from hafw.testing.mover_bench import ALPHA, BETA, Pair
 from hafw.testing.movers import ConditionalMoverConformance
 from hafw_sim.clouds.arm import Arm, model, nic, pair, table, vms
@@ -15,7 +18,7 @@ from hafw_sim.clouds.arm.wire import ApiError
 from tests.providers.azure.clouds import InOneCall, IpConfiguration, UserRoute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hafw.hooks.hookspecs import VipOption
     from hafw_sim.clouds.arm.server import Server
@@ -115,3 +118,22 @@ class TestRoute(ConditionalMoverConformance):
             "route_tables": ("clients", "offices"),
             **common(cloud.server),
         }
+
+
+class TestLoadBalancer(HostMoverConformance):
+    plugin = "hafw.providers.azure"
+    sdk = "azure.mgmt.network"
+    address = "10.0.0.60"
+
+    @pytest.fixture
+    def cloud(self, cloud: Server) -> Iterator[IpConfiguration]:
+        yield IpConfiguration(cloud, self.address)
+        answering.end_all()
+
+    @pytest.fixture
+    def options(self, cloud: IpConfiguration) -> Mapping[str, VipOption]:
+        with socket.socket() as unused:
+            unused.bind(("0.0.0.0", 0))
+            port = str(unused.getsockname()[1])
+        behind = {"load_balancer": "store-vip", "port": port, "mover": "load-balancer"}
+        return {"nic": ("nic-a", "nic-b"), **behind, **common(cloud.server)}

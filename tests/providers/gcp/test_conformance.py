@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw import answering
 from hafw.providers import gcp as provider
+from hafw.testing.host_movers import HostMoverConformance
 from hafw.testing.movers import ConditionalMoverConformance
 from hafw_sim.clouds.gce import Gce, Instance, Nic, Route, pair
 from tests.providers.gcp.clouds import AliasRange, StaticRoute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hafw.hooks.hookspecs import VipOption
     from hafw_sim.clouds.gce.server import Server
@@ -71,3 +73,18 @@ class TestRoute(ConditionalMoverConformance):
     @pytest.fixture
     def options(self, cloud: StaticRoute) -> Mapping[str, VipOption]:
         return {"mover": "route", **common(cloud.server)}
+
+
+class TestHealthCheck(HostMoverConformance):
+    plugin = "hafw.providers.gcp"
+    sdk = "google.cloud.compute_v1"
+    address = "10.0.0.60"
+
+    @pytest.fixture
+    def cloud(self, cloud: Server) -> Iterator[AliasRange]:
+        yield AliasRange(cloud, self.address)
+        answering.end_all()
+
+    @pytest.fixture
+    def options(self) -> Mapping[str, VipOption]:
+        return {"mover": "health-check", "port": "7450"}
