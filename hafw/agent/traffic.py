@@ -5,7 +5,9 @@ One rule: what is not an authentic datagram of the peer changes a counter and no
 
 from __future__ import annotations
 
+import select
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hafw.agent.links import LinkSocket
@@ -16,6 +18,8 @@ from hafw.core.wire import Codec, DroppedError, Key
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+    from _typeshed import HasFileno
 
     from hafw.config import Cluster
     from hafw.core.settings import Settings
@@ -48,12 +52,14 @@ class Traffic:
         self.pings = [PingNode(each, cluster.links, node) for each in cluster.ping.addresses]
         self._port = cluster.port
         self._dropped: Counter[str] = Counter()
+        self._sockets = select.poll()
+        self._readers: dict[int, Callable[[], None]] = {}
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Open what can be opened. Raises PortInUse: two agents must not share a link."""
         for number, link in enumerate(self.links):
-            link.on_open = lambda opened, n=number: loop.add_reader(opened, self._read_link, n)  # type: ignore[misc]
-            link.on_close = lambda closing: _forget(loop, closing)
+            link.on_open = lambda opened, n=number: self._listen(loop, opened, self._read_link, n)  # type: ignore[misc]
+            link.on_close = lambda closing: self._forget(loop, closing)
             link.open()
             if link.port_in_use:
                 self.close()
@@ -62,8 +68,8 @@ class Traffic:
                     "second agent of this node? Stop it, or name another port in the cluster file"
                 )
         for number, ping in enumerate(self.pings):
-            ping.on_open = lambda opened, n=number: loop.add_reader(opened, self._read_ping, n)  # type: ignore[misc]
-            ping.on_close = lambda closing: _forget(loop, closing)
+            ping.on_open = lambda opened, n=number: self._listen(loop, opened, self._read_ping, n)  # type: ignore[misc]
+            ping.on_close = lambda closing: self._forget(loop, closing)
             ping.open()
 
     def close(self) -> None:
@@ -86,10 +92,10 @@ class Traffic:
 
     def drain(self) -> None:
         """Read everything that waits."""
-        for number in range(len(self.links)):
-            self._read_link(number)
-        for number in range(len(self.pings)):
-            self._read_ping(number)
+        for descriptor, _ in self._sockets.poll(0):
+            reader = self._readers.get(descriptor)
+            if reader is not None:  # else it was closed by what another one brought
+                reader()
 
     def _read_link(self, number: int) -> None:
         for data in self.links[number].receive():
@@ -98,6 +104,22 @@ class Traffic:
     def _read_ping(self, number: int) -> None:
         for data in self.pings[number].receive():
             self._take(data, REFLECTED_PATH, number)
+
+    def _listen(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        opened: HasFileno,
+        read: Callable[[int], None],
+        number: int,
+    ) -> None:
+        loop.add_reader(opened, read, number)
+        self._sockets.register(opened, select.POLLIN)
+        self._readers[opened.fileno()] = partial(read, number)
+
+    def _forget(self, loop: asyncio.AbstractEventLoop, closing: HasFileno) -> None:
+        loop.remove_reader(closing)
+        self._sockets.unregister(closing)
+        del self._readers[closing.fileno()]
 
     def _take(self, data: bytes, path: int, ping: int = 0) -> None:
         try:
@@ -125,7 +147,3 @@ class Traffic:
     def echo(self, ping: int, beat: Beat) -> None:
         """Ask a ping node to answer us, with a packet as long as that beat."""
         self.pings[ping].echo(self._codec.encode_echo(beat, REFLECTED_PATH), beat.n)
-
-
-def _forget(loop: asyncio.AbstractEventLoop, closing: object) -> None:
-    loop.remove_reader(closing)  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ PRIMED_NS: Final = _SECOND
 """How long an opening may take from the last look at the clock."""
 LIFETIME_SLACK_S: Final = 2
 """Lifetimes are whole seconds and only the second line: never the first to close."""
+RENEWALS: Final = 4
+"""A lifetime is renewed so often before its end, and at most once a second."""
 
 
 class Vips:
@@ -127,7 +129,7 @@ class Vips:
         now_ns = clock.boot_ns()
         if until_ns is None or now_ns < self._lifetime_ns.get(group, 0):
             return
-        self._lifetime_ns[group] = now_ns + _SECOND
+        self._lifetime_ns[group] = now_ns + max(_SECOND, self.lifetime_s() * _SECOND // RENEWALS)
         for (owner, _), vip in self.by_place.items():
             if owner == group:
                 with suppress(NetlinkError, TimeoutError):  # the interface may be gone

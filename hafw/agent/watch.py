@@ -55,7 +55,7 @@ class Interfaces:
         for event in events:
             if isinstance(event, rt.AddressRemoved):
                 removed += self._places(event.address)
-        # Our own renewals of lifetimes come by here every second: they are no reason to read all.
+        # Our own renewals of lifetimes come by here as well: they are no reason to read all.
         moved = any(isinstance(event, rt.LinkChanged | rt.LinkRemoved) for event in events)
         if not (moved or notices.overrun or not self._up):
             return {}, removed
