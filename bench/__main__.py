@@ -21,6 +21,7 @@ from bench.authority import AUTHORITIES, authorities
 from bench.bed import Pace
 from bench.peers import everyone
 from bench.sim import speed
+from hafw_sim.players import NoPlayer
 
 if TYPE_CHECKING:
     from bench.peer import Peer
@@ -93,10 +94,14 @@ def authority(runs: int, json_file: Path | None, write_docs: bool) -> None:  # n
 @click.option("--seeds", default=100, show_default=True, help="Runs of ten simulated minutes.")
 @_JSON
 @_WRITE_DOCS
-def sim(seeds: int, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
+@click.option("--python", default="", help="Let this Python play too, PyPy for one.")
+def sim(seeds: int, json_file: Path | None, write_docs: bool, python: str) -> None:  # noqa: FBT001
     """How fast the simulator is on one core, and where its time goes."""
-    with Talk() as tell:
-        result = speed(seeds, _command(), tell)
+    try:
+        with Talk() as tell:
+            result = speed(seeds, _command(), tell, python)
+    except NoPlayer as problem:
+        raise click.BadParameter(str(problem), param_hint="--python") from problem
     _finish(result, json_file or _RESULTS / "sim.json", write_docs=write_docs)
 
 

@@ -181,17 +181,21 @@ def _authorities(result: dict[str, Any]) -> Sheet:
 
 
 def _speed(result: dict[str, Any]) -> Sheet:
-    rows = [(title, f"{result['figures'][key]:,}") for key, title in _SPEED.items()]
+    rows = [
+        (f"{pair}, {python}", *(f"{figures[key]:,}" for key in _SPEED))
+        for pair, by_python in result["rates"].items()
+        for python, figures in by_python.items()
+    ]
     title = (
         f"{result['seeds']} runs on one core: the whole engine, codec and HMAC, all checkers; by "
         "the processor's time"
     )
-    return Sheet(title, ("", "reached"), tuple(rows))
+    return Sheet(title, ("", *_SPEED.values()), tuple(rows))
 
 
 def _shares(result: dict[str, Any]) -> Sheet:
     rows = [(part, f"{share:g}") for part, share in result["shares"].items()]
-    return Sheet("Where the time goes", ("", "% of the time"), tuple(rows))
+    return Sheet("Where the time of the usual pair goes", ("", "% of the time"), tuple(rows))
 
 
 def _peers(result: dict[str, Any]) -> Sheet:

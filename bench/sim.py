@@ -1,13 +1,13 @@
 """How fast the simulator is on one core, and where its time goes.
 
-Rule: a core's own time counts, not the clock's, so that a busy machine slows nothing down; the
-profile is sampled, so that it does not weigh small functions more than they are.
+Rule: a core's own time counts, not the clock's, so that who else works counts least; the profile is
+sampled, so that it does not weigh small functions more than they are.
 """
 
 from __future__ import annotations
 
+import platform
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import hafw
 import hafw_sim
 from bench import facts
-from hafw.core.settings import MS, SECOND
+from bench.rates import PAIRS, Rates, rates, schedules
+from hafw.core.settings import MS
 from hafw_sim.play import play
+from hafw_sim.players import implementation, players
 from hafw_sim.schedule import Pair
-from hafw_sim.swarm import draw_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
-SCHEMA: Final = "hafw.bench.sim/1"
+SCHEMA: Final = "hafw.bench.sim/2"
 EVENTS_PER_S: Final = 40_000
 SEEDS_PER_S: Final = 20
 SAMPLE_S: Final = 0.001
-RUN_S: Final = 600
-"""Simulated time of a run until it is healed."""
+WARM_UP: Final = 20
+"""Runs that another Python plays before the ones that count: PyPy compiles meanwhile."""
 _CORE: Final = str(Path(hafw.__file__).parent / "core")
 _SIM: Final = str(Path(hafw_sim.__file__).parent)
 _CHECKERS: Final = {"_watch", "_note", "settle", "_overlapped", "_judge_overlaps", "verdict"}
@@ -38,46 +39,63 @@ _CHECKERS: Final = {"_watch", "_note", "settle", "_overlapped", "_judge_overlaps
 Result = dict[str, Any]
 
 
-def speed(seeds: int, command: str, tell: Callable[[str], None]) -> Result:
-    """Play so many runs of the usual pair: once by the clock, once sampled."""
-    quiet, pair = facts.Quiet.now(), Pair()
-    schedules = [draw_schedule(seed, pair=pair, spans_deadtimes=(60,)) for seed in range(seeds)]
-    tell(f"{seeds} runs of ten simulated minutes")
-    begun_s = time.process_time()
-    outcomes = [play(schedule) for schedule in schedules]
-    spent_s = time.process_time() - begun_s
+def speed(seeds: int, command: str, tell: Callable[[str], None], python: str = "") -> Result:
+    """Play so many runs of each pair, here and by another `python`; then once more, sampled.
+
+    Raises NoPlayer.
+    """
+    quiet, usual = facts.Quiet.now(), Pair()
+    found: dict[str, dict[str, Rates]] = {}
+    for name, pair in PAIRS.items():
+        tell(f"{name}: {seeds} runs of ten simulated minutes")
+        found[name] = {_own(): rates(pair, seeds, 0)}
+    if python:
+        kind = implementation(python)
+        with players(python, 1) as pool:
+            for name, pair in PAIRS.items():
+                tell(f"{name}, {kind}: {seeds} runs of ten simulated minutes")
+                found[name][kind] = pool.submit(rates, pair, seeds, WARM_UP).result()
     tell(f"{seeds} runs once more, to see where the time goes")
     with Samples() as samples:
-        for schedule in schedules:
+        for schedule in schedules(usual, range(seeds)):
             play(schedule)
-    events = sum(outcome.events for outcome in outcomes)
-    figures = {
-        "events_per_s": round(events / spent_s),
-        "seeds_per_s": round(seeds / spent_s, 2),
-        "simulated_s_per_s": round(sum(each.simulated_ns for each in outcomes) / SECOND / spent_s),
-        "events_per_seed": round(events / seeds),
-        "faults_per_seed": round(sum(each.faults.total() for each in outcomes) / seeds, 1),
-    }
-    timing = {"keepalive_ms": pair.keepalive_ns, "deadtime_ms": pair.deadtime_ns}
-    timing["initdead_ms"] = pair.initdead_ns
+    timing = {"keepalive_ms": usual.keepalive_ns, "deadtime_ms": usual.deadtime_ns}
+    timing["initdead_ms"] = usual.initdead_ns
     return {
         "schema": SCHEMA,
         **facts.of_this_run(command),
         "timing": {name: value // MS for name, value in timing.items()},
         "seeds": seeds,
         "quiet": quiet.since(),
-        "figures": figures,
+        "rates": found,
         "shares": samples.shares(),
         "targets": [
-            _target("events per second", EVENTS_PER_S, figures["events_per_s"]),
-            _target("seeds of ten minutes per second", SEEDS_PER_S, figures["seeds_per_s"]),
+            target
+            for name, by_python in found.items()
+            for kind, figures in by_python.items()
+            for target in _targets(f"{name}, {kind}", figures)
         ],
     }
 
 
-def _target(what: str, limit: float, reached: float) -> Result:
-    found = {"what": what, "unit": "per core", "at_least": True}
-    return found | {"limit": limit, "reached": reached, "met": reached >= limit}
+def _own() -> str:
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
+def _targets(which: str, figures: Rates) -> Iterator[Result]:
+    for what, key, limit in (
+        ("events per second", "events_per_s", EVENTS_PER_S),
+        ("seeds of ten minutes per second", "seeds_per_s", SEEDS_PER_S),
+    ):
+        reached = figures[key]
+        yield {
+            "what": f"{which}: {what}",
+            "unit": "per core",
+            "at_least": True,
+            "limit": limit,
+            "reached": reached,
+            "met": reached >= limit,
+        }
 
 
 class Samples:

@@ -25,7 +25,10 @@ def a_result() -> dict[str, Any]:
 
 
 def test_every_figure_is_there_and_the_shares_are_all_of_the_time(result: dict[str, Any]) -> None:
-    assert all(value > 0 for value in result["figures"].values())
+    figures = [figures for pair in result["rates"].values() for figures in pair.values()]
+
+    assert set(result["rates"]) == {"usual pair", "plain pair"}
+    assert all(value > 0 for each in figures for value in each.values())
     assert {"engine", "codec and HMAC", "world"} <= set(result["shares"])
     assert sum(result["shares"].values()) == pytest.approx(100, abs=1)
 
@@ -34,7 +37,8 @@ def test_the_page_has_its_section(result: dict[str, Any]) -> None:
     page = report.page([result])
 
     assert "## The simulator" in page
-    assert "| seeds of ten minutes per second | ≥ 20 per core |" in page
+    assert ": seeds of ten minutes per second | ≥ 20 per core |" in page
+    assert "| plain pair, " in page
     assert "| engine |" in page
 
 
