@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+    from hafw.core.effects import Effect
     from hafw.core.engine import Engine
-    from hafw.core.model import Effect, Event, Instant
+    from hafw.core.model import Event, Instant
 
 SUFFIX: Final = ".hafwj"
 SEGMENT_BYTES: Final = 4 * 1024 * 1024

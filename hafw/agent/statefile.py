@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from hafw import durable
 from hafw.agent import clock
+from hafw.core.effects import Durable
 from hafw.core.maintenance import Kept, Word
-from hafw.core.model import Durable, Persisted, PersistFailed
+from hafw.core.model import Persisted, PersistFailed
 from hafw.core.reboot import after_boot
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from hafw.core.model import Persist
+    from hafw.core.effects import Persist
 
 FILE_NAME: Final = "state.json"
 FORMAT: Final = 1

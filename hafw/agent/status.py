@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from hafw.config.explain import assumptions
 from hafw.core import maintenance
+from hafw.core.blocking import unblock_hint
 from hafw.core.duties import FOREVER, NEVER, protection
 from hafw.core.handover import FAILBACKS_MAX
 from hafw.core.liveness import PeerState
 from hafw.core.model import Phase
 from hafw.core.settings import MS, SECOND, Classes
 from hafw.core.states import State
-from hafw.core.takeover import unblock_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from hafw.agent import clock, log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hafw.core.model import Note
+    from hafw.core.effects import Note
 
 KEPT: Final = 2_000
 """Notes kept in memory."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import FOREVER
-from hafw.core.model import OpKind, StartOp
+from hafw.core.effects import StartOp
+from hafw.core.model import OpKind
 from hafw.core.settings import MS, SECOND
 from hafw.core.states import State
 

@@ -35,6 +35,8 @@ LEASE_RUNS: Final = "the lease of the other node was not seen unchanged for long
 """The refusal after which there is nothing to do but wait."""
 NOT_OFF: Final = "the peer is not confirmed off"
 """The refusal after which it may be switched off."""
+FENCE_RUNS: Final = "the other node is to be switched off"
+"""The refusal after which there is nothing to do but wait."""
 LEASE_NOT_OURS: Final = "the lease is not won yet"
 """The refusal after which the lease may be claimed."""
 

@@ -22,31 +22,26 @@ from hafw.core import (
     takeover,
 )
 from hafw.core.duties import NEVER
+from hafw.core.effects import Answer, Durable, Effect, Exit, Note, Persist
 from hafw.core.group import Group
 from hafw.core.liveness import Peer, PeerState, SentLog
 from hafw.core.model import (
     AddressLost,
-    Answer,
     BeatHeard,
-    Durable,
     EchoAnswered,
-    Effect,
     Event,
-    Exit,
     ForeignAnnounced,
     GateFailed,
     GroupBeat,
     Instant,
     LeaseTold,
     NeighbourHeard,
-    Note,
     NoticeCame,
     Op,
     OpEnded,
     OperatorAsked,
     OpId,
     OpKind,
-    Persist,
     Persisted,
     PersistFailed,
     Reconfigured,

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core import lease, maintenance
 from hafw.core.duties import FOREVER, NEVER
+from hafw.core.effects import FencePeer
 from hafw.core.liveness import PeerState
-from hafw.core.model import FencePeer, OpKind, Outcome, Phase
+from hafw.core.model import OpKind, Outcome, Phase
 from hafw.core.settings import SECOND
 from hafw.core.states import State
 

@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core import announcing, maintenance, reload
 from hafw.core.duties import FOREVER, NEVER, Certificate, HolderEvidence, hold_until
+from hafw.core.effects import HoldGate, ShutGate, StartOp
 from hafw.core.lease import Lease, of_start
-from hafw.core.model import (
-    Ask,
-    GroupBeat,
-    HoldGate,
-    Op,
-    OpKind,
-    Outcome,
-    Phase,
-    Refusal,
-    ShutGate,
-    StartOp,
-)
+from hafw.core.model import Ask, GroupBeat, Op, OpKind, Outcome, Phase, Refusal
 from hafw.core.settings import MS, SECOND, Classes, GroupSettings
 from hafw.core.states import PHASES, TRANSITIONS, State
 

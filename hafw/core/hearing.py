@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.core import announcing, arming, handover, maintenance, speaking
+from hafw.core.effects import Reincarnate, SendBeat
 from hafw.core.liveness import Heard
-from hafw.core.model import REFLECTED_PATH, Phase, Refusal, Reincarnate, SendBeat
+from hafw.core.model import REFLECTED_PATH, Phase, Refusal
 from hafw.core.states import State
 
 if TYPE_CHECKING:

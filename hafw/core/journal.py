@@ -15,18 +15,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from hafw.core.model import (
-    Beat,
-    BeatHeard,
-    EchoAnswered,
-    Effect,
-    Event,
-    HoldGate,
-    Instant,
-    SendBeat,
-    SendEcho,
-    Tick,
-)
+from hafw.core.effects import Effect, HoldGate, SendBeat, SendEcho
+from hafw.core.model import Beat, BeatHeard, EchoAnswered, Event, Instant, Tick
 from hafw.core.snapshot import NotPlainError, Plain, pack, unpack
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import FOREVER, NEVER
-from hafw.core.model import LeaseOutcome, LeaseReading, LeaseRecord, OpKind, ReadLease, SwapLease
+from hafw.core.effects import ReadLease, SwapLease
+from hafw.core.model import LeaseOutcome, LeaseReading, LeaseRecord, OpKind
 from hafw.core.settings import MS
 from hafw.core.states import State
 

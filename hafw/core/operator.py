@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import handover, lease, maintenance, takeover
+from hafw.core import blocking, handover, lease, maintenance, takeover
 from hafw.core.duties import FOREVER, NEVER, Certificate
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb, What
 from hafw.core.settings import SECOND
@@ -166,9 +166,9 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
             return "the other node is not off: it is heard; use plain hafw takeover"
         return handover.obstacle(group, Ask.GIVE_IT, engine)
     if not event.force:
-        return f"the other node is silent. {takeover.vouching_hint(engine)}"
+        return f"the other node is silent. {blocking.vouching_hint(engine)}"
     if event.peer_is_off != engine.settings.names[engine.settings.peer] or not event.reason:
-        return "name the other node exactly, and give a reason: " + takeover.vouching_hint(engine)
+        return "name the other node exactly, and give a reason: " + blocking.vouching_hint(engine)
     if group.lease is not None and group.lease.trouble:
         return f"the lease store does not answer ({group.lease.trouble}). {takeover.NO_STORE}"
     if not group.could_hold(Certificate.OPERATOR, engine, won=group.lease is not None):

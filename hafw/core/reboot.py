@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hafw.core.duties import FOREVER
 
 if TYPE_CHECKING:
-    from hafw.core.model import Durable
+    from hafw.core.effects import Durable
 
 
 def after_boot(state: Durable, now_ns: int) -> Durable:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from hafw.core import (
     duties,
+    effects,
     fencing,
     group,
     lease,
@@ -35,7 +36,7 @@ Plain = None | bool | int | str | list["Plain"]
 T = TypeVar("T")
 
 _PLAIN: Final = frozenset({bool, int, str})
-_MODULES: Final = (model, settings, states, duties, liveness, maintenance)
+_MODULES: Final = (model, effects, settings, states, duties, liveness, maintenance)
 _PARTS: Final = (
     group.Group,
     lease.Lease,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.core import reload, takeover
-from hafw.core.model import REFLECTED_PATH, Beat, SendBeat, SendEcho
+from hafw.core.effects import SendBeat, SendEcho
+from hafw.core.model import REFLECTED_PATH, Beat
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine

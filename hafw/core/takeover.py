@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import fencing, lease, maintenance
+from hafw.core import blocking, fencing, lease, maintenance
 from hafw.core.duties import (
     DUTIES,
+    FENCE_RUNS,
     FOREVER,
     LEASE_NOT_OURS,
     LEASE_RUNS,
@@ -20,10 +21,10 @@ from hafw.core.duties import (
     TakerView,
     wait_ns,
 )
+from hafw.core.effects import StartOp
 from hafw.core.liveness import PeerState
-from hafw.core.model import Ask, OpKind, Phase, StartOp
-from hafw.core.settings import MS, SECOND, Classes
-from hafw.core.states import State
+from hafw.core.model import Ask, OpKind, Phase
+from hafw.core.settings import MS, Classes
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
@@ -47,8 +48,6 @@ _BY_SILENCE: Final = (
 )
 """Certificates for a silent peer: what switches nobody off is tried before what does."""
 _OFF: Final = (Certificate.FENCED,)
-FENCE_RUNS: Final = "the other node is to be switched off"
-"""The refusal after which there is nothing to do but wait."""
 _FACTS: Final = {
     Certificate.RELEASED: "the other node let it go",
     Certificate.FENCED: "and confirmed off",
@@ -192,9 +191,9 @@ def consider(group: Group, engine: Engine) -> None:
     if word is not None:
         group.vouched = False
         if _is_left_alone(group, word, engine):
-            _block(group, [maintenance.why(engine)], engine)
+            blocking.block(group, [maintenance.why(engine)], engine)
         else:
-            _unblock(group, engine)
+            blocking.unblock(group, engine)
         if word.phase is not Phase.CLEAR and group.ask is Ask.NOTHING:
             _prepare_in_silence(group, engine)
         _with_peer(group, word, engine)
@@ -206,15 +205,15 @@ def consider(group: Group, engine: Engine) -> None:
         return
     obstacle = _obstacle(group, engine)
     if obstacle:
-        _block(group, [obstacle], engine)
+        blocking.block(group, [obstacle], engine)
         return
     certificate, refusals = by_silence(group, engine)
     if certificate is not None:
         take(group, certificate, engine)
-    elif _only_waits(group, refusals):
-        _wait(group, refusals[-1], engine)
+    elif blocking.only_waits(group, refusals):
+        blocking.wait(group, refusals[-1], engine)
     else:
-        _block(group, refusals or ["silence alone proves nothing"], engine)
+        blocking.block(group, refusals or ["silence alone proves nothing"], engine)
 
 
 def _obstacle(group: Group, engine: Engine) -> str:
@@ -245,12 +244,6 @@ def _is_left_alone(group: Group, word: GroupBeat, engine: Engine) -> bool:
     """Neither node holds it, and this one would take or pass it on, but for maintenance."""
     nobody = word.phase is Phase.CLEAR and not word.offer and not group.offer_no
     return nobody and not group.held and maintenance.forbids_start(group, engine)
-
-
-def _unblock(group: Group, engine: Engine) -> None:
-    group.blocked_why = ""
-    if group.state is State.BLOCKED:
-        group._become(State.STANDBY, engine)  # noqa: SLF001 - one machine in two modules
 
 
 def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
@@ -358,50 +351,6 @@ def _prepare_in_silence(group: Group, engine: Engine) -> None:
         group.probe_next_ns = engine.now_ns + _waits(engine) // 8
         group.probe = engine.new_op(OpKind.PROBE, group.id, 0, group.epoch, engine.probe_budget_ns)
         engine.emit(StartOp(group.probe))
-
-
-def _only_waits(group: Group, refusals: list[str]) -> bool:
-    """Whether the lease will be had in time, if nobody renews it, or the other node may be off."""
-    store_answers = group.lease is not None and not group.lease.trouble
-    leased = store_answers and any(why.endswith((LEASE_RUNS, LEASE_NOT_OURS)) for why in refusals)
-    return leased or any(why.endswith(FENCE_RUNS) for why in refusals)
-
-
-def _wait(group: Group, why: str, engine: Engine) -> None:
-    """Say once that there is something to wait for."""
-    if group.state is State.STANDBY and not group.blocked_why:
-        group.blocked_why = why
-        after_s = engine.settings.lease_ttl_ns // SECOND
-        text = f"waiting for the lease: to be claimed when nobody renewed it for {after_s} s"
-        if why.endswith(FENCE_RUNS):
-            text = f"waiting: {FENCE_RUNS}"
-        engine.note("group.waiting", group.id, text)
-
-
-def _block(group: Group, refusals: list[str], engine: Engine) -> None:
-    """No route to a certificate: say so once, and whenever the reason changes."""
-    why = "; ".join(refusals)
-    if group.state is State.BLOCKED and group.blocked_why == why:
-        return
-    group.blocked_why = why
-    if group.state is not State.BLOCKED:
-        group._become(State.BLOCKED, engine)  # noqa: SLF001 - one machine in two modules
-    engine.note("group.blocked", group.id, f"blocked: {why}. {unblock_hint(engine)}")
-
-
-def unblock_hint(engine: Engine) -> str:
-    """The exact commands that end a block."""
-    paused = maintenance.in_force(engine)
-    hints = [maintenance.ENDS_IT] if paused else []
-    if not (paused and engine.peer.alive()):
-        hints.append(vouching_hint(engine))
-    return ". ".join(hints)
-
-
-def vouching_hint(engine: Engine) -> str:
-    """The exact command when the peer is known to be off."""
-    name = engine.settings.names[engine.settings.peer]
-    return f"If {name} is certainly off: hafw takeover --force --peer-is-off {name} --reason TEXT"
 
 
 def due_ns(group: Group, engine: Engine) -> int:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.core.duties import Certificate
-from hafw.core.model import Ask, BeatHeard, Note, OperatorAsked, Phase, Verb
+from hafw.core.effects import Note
+from hafw.core.model import Ask, BeatHeard, OperatorAsked, Phase, Verb
 from hafw.core.states import State
 
 if TYPE_CHECKING:
+    from hafw.core.effects import Effect
     from hafw.core.engine import Engine
     from hafw.core.group import Group
-    from hafw.core.model import Effect, Event, GroupBeat, Instant
+    from hafw.core.model import Event, GroupBeat, Instant
     from hafw_sim.world import Machine, World
 
 BY_ORDER = "operator"

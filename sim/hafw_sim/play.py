@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core import maintenance
-from hafw.core.model import Note, Verb, What
+from hafw.core.effects import Note
+from hafw.core.model import Verb, What
 from hafw.core.settings import MS, SECOND
 from hafw_sim.calm import Calm
 from hafw_sim.faults import inflict
@@ -21,7 +22,8 @@ from hafw_sim.world import Endless, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hafw.core.model import Effect, Event, Instant
+    from hafw.core.effects import Effect
+    from hafw.core.model import Event, Instant
     from hafw.core.settings import Timing
     from hafw_sim.schedule import Decision, Schedule
     from hafw_sim.world import Machine

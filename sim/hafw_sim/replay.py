@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hafw.core.effects import HoldGate, Note, SendBeat, SendEcho
 from hafw.core.engine import Engine
 from hafw.core.journal import DamagedError, Segment
-from hafw.core.model import HoldGate, Note, SendBeat, SendEcho
 from hafw.core.snapshot import NotPlainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from hafw.core.effects import Effect
     from hafw.core.journal import Step
-    from hafw.core.model import Effect, Instant
+    from hafw.core.model import Instant
 
 _ROUTINE = (SendBeat, SendEcho, HoldGate)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from hafw.core.model import Instant, Note
+    from hafw.core.effects import Note
+    from hafw.core.model import Instant
 
 DIFFERENCES_SHOWN = 10
 

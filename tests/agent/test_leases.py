@@ -11,16 +11,8 @@ from hafw.agent.leases import Leases
 from hafw.agent.reload import refusal
 from hafw.config import Authority, Cluster, Protection
 from hafw.config.model import Fence
-from hafw.core.model import (
-    LeaseOutcome,
-    LeaseReading,
-    LeaseRecord,
-    Op,
-    OpId,
-    OpKind,
-    Outcome,
-    SwapLease,
-)
+from hafw.core.effects import SwapLease
+from hafw.core.model import LeaseOutcome, LeaseReading, LeaseRecord, Op, OpId, OpKind, Outcome
 from hafw.core.settings import SECOND
 from hafw.core.wire import Key
 from hafw.worker.protocol import LeaseReading as Told

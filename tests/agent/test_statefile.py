@@ -32,8 +32,9 @@ from hafw.agent.statefile import (
     this_boot,
 )
 from hafw.core.duties import FOREVER
+from hafw.core.effects import Durable, Persist
 from hafw.core.maintenance import LONGEST_MS, Kept, Word
-from hafw.core.model import Durable, Persist, Persisted, PersistFailed
+from hafw.core.model import Persisted, PersistFailed
 from hafw.core.reboot import after_boot
 from tests.agent.users import as_nobody
 from tests.net.hosts import isolated

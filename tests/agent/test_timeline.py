@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hafw.agent.timeline import KEPT, TEXT_CHARS, Timeline
-from hafw.core.model import Note
+from hafw.core.effects import Note
 from hafw.core.settings import MS, SECOND
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, running_pair, settings_pair
 
 if TYPE_CHECKING:
+    from hafw.core.effects import Effect
     from hafw.core.engine import Engine
     from hafw.core.group import Group
-    from hafw.core.model import Effect
     from hafw_sim.world import World
 
 

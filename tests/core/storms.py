@@ -11,8 +11,9 @@ from hafw_sim.pairs import ALPHA, BETA, settings_pair
 from hafw_sim.world import World
 
 if TYPE_CHECKING:
+    from hafw.core.effects import Effect
     from hafw.core.engine import Engine
-    from hafw.core.model import Effect, Event, Instant
+    from hafw.core.model import Event, Instant
     from hafw_sim.world import Machine, Tap
 
 

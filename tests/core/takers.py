@@ -8,8 +8,9 @@ from hafw.core import takeover
 from hafw.core.duties import (
     Certificate,
 )
+from hafw.core.effects import Note, StartOp
 from hafw.core.liveness import PeerState
-from hafw.core.model import LeaseReading, LeaseRecord, Note, OpKind, Phase, StartOp
+from hafw.core.model import LeaseReading, LeaseRecord, OpKind, Phase
 from hafw.core.settings import MS, Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 

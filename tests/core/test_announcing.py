@@ -6,12 +6,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS
-from hafw.core.model import ForeignAnnounced, OpKind, StartOp, Verb
+from hafw.core.effects import StartOp
+from hafw.core.model import ForeignAnnounced, OpKind, Verb
 from hafw.core.settings import MS, SECOND
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 
 if TYPE_CHECKING:
-    from hafw.core.model import Effect, Event, Instant
+    from hafw.core.effects import Effect
+    from hafw.core.model import Event, Instant
     from hafw_sim.world import Machine, World
 
 LATE_NS: Final = 2 * MS

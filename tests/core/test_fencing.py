@@ -8,27 +8,19 @@ import pytest
 
 from hafw.core import fencing as fencing_of
 from hafw.core.duties import FOREVER, NEVER, Certificate
+from hafw.core.effects import FencePeer, Note, Persist
 from hafw.core.fencing import FENCES_MAX, RETRY_MAX_NS, RETRY_NS, WINDOW_NS, Fencing
 from hafw.core.liveness import PeerState
-from hafw.core.model import (
-    FencePeer,
-    LeaseReading,
-    LeaseRecord,
-    Note,
-    OpEnded,
-    OpKind,
-    Outcome,
-    Persist,
-    Phase,
-)
+from hafw.core.model import LeaseReading, LeaseRecord, OpEnded, OpKind, Outcome, Phase
 from hafw.core.settings import SECOND, Classes
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 
 if TYPE_CHECKING:
+    from hafw.core.effects import Effect
     from hafw.core.engine import Engine
     from hafw.core.group import Group
-    from hafw.core.model import Effect, Op
+    from hafw.core.model import Op
 
 FENCED_OR_LEASED: Final = Classes.FENCED | Classes.LEASED
 CLAIM: Final = 7

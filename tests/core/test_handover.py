@@ -8,6 +8,7 @@ import pytest
 
 from hafw.core import handover
 from hafw.core.duties import FOREVER, Certificate
+from hafw.core.effects import Note
 from hafw.core.handover import (
     AGREE_NS,
     FAILBACK_WINDOW_NS,
@@ -16,7 +17,7 @@ from hafw.core.handover import (
     REFUSALS,
 )
 from hafw.core.liveness import PeerState
-from hafw.core.model import Ask, Note, Persisted, Phase, Refusal
+from hafw.core.model import Ask, Persisted, Phase, Refusal
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories.reloading import SLOW, reload

@@ -7,27 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.core import hearing
+from hafw.core.effects import Note, Reincarnate, SendBeat, StartOp
 from hafw.core.handover import OFFER_NS
-from hafw.core.model import (
-    REFLECTED_PATH,
-    BeatHeard,
-    GroupBeat,
-    Note,
-    OpKind,
-    Phase,
-    Refusal,
-    Reincarnate,
-    SendBeat,
-    StartOp,
-)
+from hafw.core.model import REFLECTED_PATH, BeatHeard, GroupBeat, OpKind, Phase, Refusal
 from hafw.core.settings import SECOND, Timing
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 
 if TYPE_CHECKING:
+    from hafw.core.effects import Effect
     from hafw.core.engine import Engine
     from hafw.core.group import Group
-    from hafw.core.model import Beat, Effect
+    from hafw.core.model import Beat
     from hafw_sim.world import World
 
 LINK = 0

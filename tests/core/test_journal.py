@@ -16,7 +16,8 @@ from hafw_sim.replay import replay
 from tests.core.storms import Journals, header_of, storm
 
 if TYPE_CHECKING:
-    from hafw.core.model import Effect, Event
+    from hafw.core.effects import Effect
+    from hafw.core.model import Event
     from hafw_sim.world import Machine
 
 

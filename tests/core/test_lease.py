@@ -8,16 +8,9 @@ import pytest
 
 from hafw.core import lease as lease_of
 from hafw.core.duties import FOREVER, NEVER, Certificate
+from hafw.core.effects import Note
 from hafw.core.lease import RETRIES_PER_PERIOD, Lease
-from hafw.core.model import (
-    LeaseOutcome,
-    LeaseReading,
-    LeaseRecord,
-    LeaseTold,
-    Note,
-    OpKind,
-    Phase,
-)
+from hafw.core.model import LeaseOutcome, LeaseReading, LeaseRecord, LeaseTold, OpKind, Phase
 from hafw.core.settings import MS, SECOND
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA

@@ -8,14 +8,8 @@ import pytest
 
 from hafw.core import lease as lease_of
 from hafw.core.duties import FOREVER, NEVER
-from hafw.core.model import (
-    LeaseReading,
-    LeaseRecord,
-    OpKind,
-    Phase,
-    ReadLease,
-    SwapLease,
-)
+from hafw.core.effects import ReadLease, SwapLease
+from hafw.core.model import LeaseReading, LeaseRecord, OpKind, Phase
 from hafw.core.settings import MS
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair

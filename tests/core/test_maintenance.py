@@ -9,8 +9,8 @@ import pytest
 from hafw.agent.status import headline
 from hafw.core import maintenance
 from hafw.core.duties import FOREVER
+from hafw.core.effects import Note, Persist
 from hafw.core.maintenance import REMIND_NS, Kept, Maintenance, Word
-from hafw.core.model import Note, Persist
 from hafw.core.settings import MS, SECOND
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 

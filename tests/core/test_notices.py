@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core import handover
-from hafw.core.model import Ask, Note, NoticeCame, Refusal
+from hafw.core.effects import Note
+from hafw.core.model import Ask, NoticeCame, Refusal
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.givers import answer, pair, say
 

@@ -12,7 +12,8 @@ from hafw.core.snapshot import NotPlainError, pack, unpack
 from tests.core.storms import storm
 
 if TYPE_CHECKING:
-    from hafw.core.model import Effect, Event, Instant
+    from hafw.core.effects import Effect
+    from hafw.core.model import Event, Instant
     from hafw_sim.world import Machine
 
 EVERY = 97  # steps between two restorations: no divisor of any rhythm in the world

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import takeover
+from hafw.core import blocking, takeover
 from hafw.core.duties import (
+    FENCE_RUNS,
     FOREVER,
     LEASE_NOT_OURS,
     LEASE_RUNS,
@@ -16,11 +17,11 @@ from hafw.core.duties import (
     Certificate,
     wait_ns,
 )
+from hafw.core.effects import Note
 from hafw.core.liveness import PeerState
-from hafw.core.model import Ask, Note, OpKind, Phase
+from hafw.core.model import Ask, OpKind, Phase
 from hafw.core.settings import SECOND, Classes
 from hafw.core.states import State
-from hafw.core.takeover import FENCE_RUNS
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.takers import (
     FENCED_OR_LEASED,
@@ -119,8 +120,8 @@ def test_who_waits_says_for_what_is_tried_last() -> None:
 def test_a_block_is_told_once_for_each_reason(why: str, again: int) -> None:
     _, group, engine = standby()
 
-    takeover._block(group, ["the same"], engine)
-    takeover._block(group, [why], engine)
+    blocking.block(group, ["the same"], engine)
+    blocking.block(group, [why], engine)
 
     assert notes(engine) == ["group.blocked"] * again
 
@@ -128,18 +129,18 @@ def test_a_block_is_told_once_for_each_reason(why: str, again: int) -> None:
 def test_what_only_a_person_can_move_says_how() -> None:
     _, group, engine = standby()
 
-    takeover._block(group, ["a", "b"], engine)
+    blocking.block(group, ["a", "b"], engine)
 
     blocked = [e.text for e in engine._effects if isinstance(e, Note)]
-    assert blocked == [f"blocked: a; b. {takeover.unblock_hint(engine)}"]
-    assert "hafw takeover --force --peer-is-off alpha" in takeover.unblock_hint(engine)
+    assert blocked == [f"blocked: a; b. {blocking.unblock_hint(engine)}"]
+    assert "hafw takeover --force --peer-is-off alpha" in blocking.unblock_hint(engine)
 
 
 @pytest.mark.parametrize("why", [LEASE_RUNS, LEASE_NOT_OURS, FENCE_RUNS])
 def test_what_will_be_had_in_time_is_waited_for(why: str) -> None:
     _, group, _ = standby(FENCED_OR_LEASED)
 
-    assert takeover._only_waits(group, [f"leased: {why}"])
+    assert blocking.only_waits(group, [f"leased: {why}"])
 
 
 @pytest.mark.parametrize(
@@ -156,14 +157,14 @@ def test_what_may_never_be_had_is_not_waited_for(classes: Classes, trouble: str,
     if group.lease is not None:
         group.lease.trouble = trouble
 
-    assert not takeover._only_waits(group, [f"leased: {why}"])
+    assert not blocking.only_waits(group, [f"leased: {why}"])
 
 
 def test_a_wait_is_told_once() -> None:
     _, group, engine = standby(Classes.LEASED)
 
-    takeover._wait(group, f"leased: {LEASE_RUNS}", engine)
-    takeover._wait(group, f"leased: {LEASE_RUNS}", engine)
+    blocking.wait(group, f"leased: {LEASE_RUNS}", engine)
+    blocking.wait(group, f"leased: {LEASE_RUNS}", engine)
 
     assert notes(engine) == ["group.waiting"]
     assert group.blocked_why == f"leased: {LEASE_RUNS}"
@@ -173,7 +174,7 @@ def test_who_is_blocked_does_not_say_that_it_waits() -> None:
     _, group, engine = standby(Classes.LEASED)
     group.state = State.BLOCKED
 
-    takeover._wait(group, f"leased: {LEASE_RUNS}", engine)
+    blocking.wait(group, f"leased: {LEASE_RUNS}", engine)
 
     assert notes(engine) == []
 

@@ -6,6 +6,7 @@ import pytest
 
 from hafw.core import takeover
 from hafw.core.duties import (
+    FENCE_RUNS,
     LEASE_NOT_OURS,
     LEASE_RUNS,
     NEVER,
@@ -16,7 +17,7 @@ from hafw.core.duties import (
 from hafw.core.liveness import PeerState
 from hafw.core.model import OpKind
 from hafw.core.settings import MS, SECOND, Classes
-from hafw.core.takeover import FENCE_RUNS, ISOLATED
+from hafw.core.takeover import ISOLATED
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.takers import (
     FENCED_OR_LEASED,

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hafw.core.announcing import AT_NS
 from hafw.core.duties import FOREVER
-from hafw.core.model import Answer, Note, OpKind, StartOp
+from hafw.core.effects import Answer, Note, StartOp
+from hafw.core.model import OpKind
 from hafw.core.settings import REFLECT_FORGIVEN
 from hafw_sim.explore.rules import aged, as_is, beat_number, each, epoch, nothing, number, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hafw.core.effects import Durable
     from hafw.core.group import Group
     from hafw.core.maintenance import Kept, Maintenance
-    from hafw.core.model import Durable, Instant
+    from hafw.core.model import Instant
     from hafw.core.reflection import Echoes
     from hafw_sim.explore.canonical import Walk
     from hafw_sim.explore.rules import Rule

@@ -21,8 +21,9 @@ from hafw.core import (
     takeover,
 )
 from hafw.core.duties import DUTIES, FOREVER, Certificate
+from hafw.core.effects import HoldGate, ShutGate
 from hafw.core.liveness import PeerState
-from hafw.core.model import HoldGate, Phase, ShutGate
+from hafw.core.model import Phase
 from hafw_sim.mutants import Patch, seeded
 from hafw_sim.world import kernel
 

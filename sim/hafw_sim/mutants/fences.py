@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from hafw.core import fencing, group, takeover
-from hafw.core.duties import NEVER, Certificate
+from hafw.core.duties import FENCE_RUNS, NEVER, Certificate
 from hafw.core.liveness import PeerState
 from hafw.core.model import OpEnded, Outcome
 from hafw.core.settings import Classes
@@ -163,7 +163,7 @@ def shot_without_the_ticket() -> list[Patch]:
         if why is None or (fencing.refusal(group_, engine) and engine.fencing.op is None):
             return why
         fencing.want(engine)
-        return takeover.FENCE_RUNS
+        return FENCE_RUNS
 
     return [patch.object(takeover, "_fenced", fenced)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.model import Answer
+from hafw.core.effects import Answer
 from hafw.core.states import State
 from hafw_sim.report.facts import machine_fact, network_facts
 from hafw_sim.report.recording import (
@@ -28,8 +28,9 @@ from hafw_sim.world.kernel import SHUT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hafw.core.effects import Effect, Note
     from hafw.core.group import Group
-    from hafw.core.model import Effect, Event, Instant, Note
+    from hafw.core.model import Event, Instant
     from hafw_sim.world import Machine, World
 
 _STATE_TONES: Final = {

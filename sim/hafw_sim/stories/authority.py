@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from hafw.core.model import (
-    REFLECTED_PATH,
-    Effect,
-    ForeignAnnounced,
-    GateFailed,
-    OpKind,
-    Outcome,
-    StartOp,
-    Verb,
-)
+from hafw.core.effects import Effect, StartOp
+from hafw.core.model import REFLECTED_PATH, ForeignAnnounced, GateFailed, OpKind, Outcome, Verb
 from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hafw.core.model import Durable, Verb
+from hafw.core.effects import Durable
+from hafw.core.model import Verb
 from hafw.core.settings import Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
 from hafw_sim.stories import story, wrong

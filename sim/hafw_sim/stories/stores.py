@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.model import OpKind, Outcome, ReadLease, SwapLease, Verb
+from hafw.core.effects import ReadLease, SwapLease
+from hafw.core.model import OpKind, Outcome, Verb
 from hafw.core.settings import SECOND
 from hafw_sim.pairs import ALPHA, BETA, isolate, leased_pair
 from hafw_sim.stories import story, wrong
 
 if TYPE_CHECKING:
-    from hafw.core.model import Effect, Event, Instant
+    from hafw.core.effects import Effect
+    from hafw.core.model import Event, Instant
     from hafw_sim.world import Machine
 
 ASKED_MAX: Final = 8

@@ -10,13 +10,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hafw.core.model import Durable, Instant
+from hafw.core.effects import Durable
+from hafw.core.model import Instant
 
 if TYPE_CHECKING:
     from functools import partial
 
+    from hafw.core.effects import Answer, Effect, Note, Persist
     from hafw.core.engine import Engine
-    from hafw.core.model import Answer, Effect, Event, Note, Op, OpKind, Outcome, Persist
+    from hafw.core.model import Event, Op, OpKind, Outcome
     from hafw.core.settings import Settings
     from hafw.core.wire import Codec
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hafw.core.model import LeaseOutcome, LeaseReading, LeaseRecord, LeaseTold, SwapLease
+from hafw.core.effects import SwapLease
+from hafw.core.model import LeaseOutcome, LeaseReading, LeaseRecord, LeaseTold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hafw.core.effects import ReadLease
     from hafw.core.engine import Engine
-    from hafw.core.model import Event, Op, ReadLease
+    from hafw.core.model import Event, Op
     from hafw_sim.world.clockwork import Clockwork
     from hafw_sim.world.machine import Machine
     from hafw_sim.world.weather import Weather
