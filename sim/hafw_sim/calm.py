@@ -35,6 +35,7 @@ class Calm:
         self._holders: list[dict[int, int]] = [{}, {}]
         self._said: list[tuple[GroupBeat, ...]] = [(), ()]
         self._states: list[dict[int, State]] = [{}, {}]
+        self._begun: set[tuple[int, int]] = set()
 
     def watch(self, node: Machine, event: Event, _now: Instant, effects: list[Effect]) -> None:
         """One step of a node's engine."""
@@ -59,6 +60,7 @@ class Calm:
         self._holders[node.number] = {group: epoch % 2 for group, epoch in holds}
         self._said[node.number] = ()
         self._states[node.number] = {}
+        self._begun = {begun for begun in self._begun if begun[0] != node.number}
 
     def _hear(self, engine: Engine, number: int, said: tuple[GroupBeat, ...]) -> None:
         for word in said:
@@ -80,20 +82,32 @@ class Calm:
         group = engine.groups.get(note.group)
         if group is None:
             return
+        if on:
+            self._judge_group(node, engine, event, note, group)
         if note.name == "group.starting":
-            if on:
-                self._judge_start(node, engine, group)
             self._holders[number][group.id] = number
-        elif on and note.name == "handover.asked" and BY_ORDER not in note.text:
-            self._violate(node, f"gives group {group.id} away: {note.text}")
-        elif on and note.name == "group.stopping" and group.surrender:
-            unasked = note.text.endswith("the agent is stopping") or (
-                "start failed" in note.text and not group.from_peer
-            )
-            if unasked:
-                self._violate(node, f"stops group {group.id} to give it away: {note.text}")
-        elif on and note.name == "group.offered":
-            self._judge_offer(node, event, group)
+        elif note.name == "handover.asked" and not on:
+            self._begun.add((number, group.id))
+        elif note.name in ("handover.cancelled", "group.stopped"):
+            self._begun.discard((number, group.id))
+
+    def _judge_group(
+        self, node: Machine, engine: Engine, event: Event, note: Note, group: Group
+    ) -> None:
+        """What is told of a group in maintenance; a hand-over that began before goes on."""
+        match note.name:
+            case "group.starting":
+                self._judge_start(node, engine, group)
+            case "handover.asked" if BY_ORDER not in note.text:
+                self._violate(node, f"gives group {group.id} away: {note.text}")
+            case "group.stopping" if group.surrender:
+                unasked = note.text.endswith("the agent is stopping") or (
+                    "start failed" in note.text and not group.from_peer
+                )
+                if unasked and (node.number, group.id) not in self._begun:
+                    self._violate(node, f"stops group {group.id} to give it away: {note.text}")
+            case "group.offered":
+                self._judge_offer(node, event, group)
 
     def _judge_start(self, node: Machine, engine: Engine, group: Group) -> None:
         if group.certificate is Certificate.OPERATOR or group.consumed_offer[1] == _offered(

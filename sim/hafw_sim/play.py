@@ -58,6 +58,8 @@ class Outcome:
 
 SHOT_NS: Final = 2 * SECOND
 """A device in fair weather has switched a machine off and said so within this time."""
+SPENT: Final = "times within 10 minutes"
+"""Why a node that has shot as often as it may does not shoot again."""
 SOMETIMES: Final = (
     "certificate released",
     "certificate reflected",
@@ -228,7 +230,11 @@ class Player:
             expected = survivor if group.classes else None
             owner = world.owner(group.id)
             mine_already = expected is None and owner == survivor
-            if owner != expected and not mine_already and not self._held_off(1 - number, group.id):
+            if (
+                owner != expected
+                and not mine_already
+                and not self._is_left_to_a_person(1 - number, group.id)
+            ):
                 world.violate(f"L1 {survivor} is alone and well, but group {group.id} is {owner}'s")
 
     def _authority_ns(self) -> int:
@@ -239,10 +245,11 @@ class Player:
             needed_ns += settings.fence_delay_ns + SHOT_NS
         return needed_ns
 
-    def _held_off(self, number: int, group: int) -> bool:
-        """Whether that node says that a person took the group off it."""
+    def _is_left_to_a_person(self, number: int, group: int) -> bool:
+        """Whether that node says that a person took the group off it, or has to look first."""
         engine = self.world.nodes[number].engine
-        return engine is not None and "operator" in engine.groups[group].blocked_why
+        why = "" if engine is None else engine.groups[group].blocked_why
+        return "operator" in why or SPENT in why
 
     def _await_owners(self) -> None:
         world = self.world
