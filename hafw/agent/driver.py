@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from hafw.agent import clock, statefile
 from hafw.agent.guard import Guard
 from hafw.agent.journal import Journal
+from hafw.agent.notices import Notices
 from hafw.agent.orders import Orders
 from hafw.agent.reload import refusal
 from hafw.agent.status import headline
@@ -119,6 +120,7 @@ class Driver:
         self.supervisor = Supervisor(
             self._loop, self._orders.hello(), self._worker_changed, self._worker_replied
         )
+        self._notices = Notices(self._loop, self.supervisor, self.step)
 
     @property
     def settings(self) -> Settings:
@@ -344,6 +346,9 @@ class Driver:
         self._loop.call_soon(self.step, event)
 
     def _worker_replied(self, reply: Reply) -> None:
+        if reply.number < 0:
+            self._notices.replied(reply)
+            return
         op = self._ops.pop(reply.number, None)
         if op is None:
             return
@@ -360,6 +365,8 @@ class Driver:
             self.note("worker.trouble", f"the worker is replaced: {why}")
         if not up or self.guard is None or self.guard.armed:  # else nothing may be taken yet
             self.step(WorkerChanged(up))
+        if up:
+            self._notices.begin()
 
     # --- operators ----------------------------------------------------------------------------
 
@@ -390,6 +397,7 @@ class Driver:
         """End the worker and every socket; `for_good`: nothing is held, so the gate goes too."""
         if self._timer is not None:
             self._timer.cancel()
+        self._notices.end()
         self.supervisor.stop()
         if self.guard is not None:
             self.guard.close(disarm=for_good)

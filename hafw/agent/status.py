@@ -259,6 +259,11 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
         peer = engine.settings.names[engine.settings.peer]
         text = f"{peer} has not heard what was ordered last about maintenance"
         yield text, f"see hafw status on {peer}"
+    if engine.notice:
+        yield (
+            f"this machine is to be disturbed: {engine.notice}",
+            "its groups go to the other node if that is ready; see hafw status there",
+        )
     if engine.drift():
         yield "the cluster files of the two nodes differ", "make them equal, then hafw reload"
     if not engine.trusted:

@@ -20,11 +20,9 @@ from hafw.core.model import Outcome
 from hafw.worker.protocol import (
     MAX_FRAME,
     READY,
-    FenceOrder,
+    AnyOrder,
     Frames,
     Hello,
-    LeaseOrder,
-    Order,
     Reply,
     frame,
 )
@@ -161,7 +159,7 @@ class Supervisor:
 
     # --- orders and replies -------------------------------------------------------------------
 
-    def order(self, order: Order | LeaseOrder | FenceOrder, deadline_ns: int) -> None:
+    def order(self, order: AnyOrder, deadline_ns: int) -> None:
         """Give an order; it is answered by `deadline_ns` (BOOTTIME) at the latest."""
         if not self.warm:
             self._answer(order.number, Outcome.FAILED_NO_EFFECT, f"no worker: {self.trouble}")

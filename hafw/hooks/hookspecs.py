@@ -329,6 +329,27 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt | None:
     """Read the target's state, without changing it. An error while asking is UNKNOWN, never OFF."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Who runs this machine will stop it, restart it, or hold it up.
+
+    `what`: in words that stay the same until the notice changes, so without the time that is left.
+    `within_s`: in how many seconds it begins; 0 or less: at any moment.
+    """
+
+    what: str
+    within_s: float
+
+
+@hookspec
+def hafw_notice_read() -> tuple[Notice, ...]:
+    """Say what is announced for this machine. Asked every few seconds; raises Retryable.
+
+    A holder gives its groups to the other node when something is announced for the next quarter of
+    an hour, and no group is given to a node with such a notice.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrecheckRequest:
     """What one node asks of one plugin before it is needed: all that the cluster file gives it.

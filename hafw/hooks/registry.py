@@ -90,6 +90,11 @@ class Registry:
         result: object = caller(**arguments)
         return result
 
+    def call_all(self, hook: str) -> list[object]:
+        """The answers of all plugins that have this hook."""
+        answers: list[object] = getattr(self.manager.hook, hook)()
+        return answers
+
     def _caller(self, provider: str, hook: str) -> pluggy.HookCaller | None:
         """Calls the hook of this provider alone; wrappers are whoever's, and stay."""
         every = getattr(self.manager.hook, hook, None)

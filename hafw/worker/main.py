@@ -23,8 +23,19 @@ from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
 from hafw.net.clock import boot_ns
-from hafw.worker import fencing, leases
-from hafw.worker.protocol import READY, FenceOrder, Frames, Hello, LeaseOrder, Order, Reply, frame
+from hafw.worker import fencing, leases, notices
+from hafw.worker.protocol import (
+    READY,
+    AnyOrder,
+    FenceOrder,
+    Frames,
+    Hello,
+    LeaseOrder,
+    NoticeOrder,
+    Order,
+    Reply,
+    frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +50,6 @@ _ANSWERS: Final = {
     "hafw_vip_observe": VipObservation,
     "hafw_vip_probe": VipObservation,
 }
-AnyOrder = Order | LeaseOrder | FenceOrder
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
@@ -99,6 +109,8 @@ class Worker:
                     return leases.run(order, self._registry)
                 if isinstance(order, FenceOrder):
                     return fencing.run(order, self._registry)
+                if isinstance(order, NoticeOrder):
+                    return notices.run(order, self._registry)
                 return self._change(order)
         except UnknownOutcome as problem:
             return Reply(order.number, Outcome.UNKNOWN, _detail(problem))
@@ -133,6 +145,8 @@ def _lane(order: AnyOrder) -> tuple[str, str]:
         return f"group {order.group}", "lease"
     if isinstance(order, FenceOrder):
         return order.target, "fence"
+    if isinstance(order, NoticeOrder):
+        return "this machine", "notices"
     beside = order.hook in ("hafw_vip_probe", "hafw_vip_announce")
     return order.vip.address, order.hook if beside else "change"
 

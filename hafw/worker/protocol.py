@@ -18,6 +18,9 @@ LENGTH: Final = struct.Struct("!I")
 READY: Final = 0
 """The reply with this number says that the worker is warm (or, failed, why it is not)."""
 
+NOBODY: Final = "no plugin of this node can tell"
+"""The detail of a failed `NoticeOrder` that need not be given again."""
+
 
 class Vip(msgspec.Struct, frozen=True):
     """A VIP as an order names it (see `hafw.hooks.hookspecs.VipRequest`)."""
@@ -97,6 +100,12 @@ class FenceOrder(msgspec.Struct, frozen=True, tag=True):
     levels: tuple[FenceLevel, ...]
 
 
+class NoticeOrder(msgspec.Struct, frozen=True, tag=True):
+    """Ask what is announced for this machine; the reply's `detail` says it."""
+
+    number: int
+
+
 class Reply(msgspec.Struct, frozen=True):
     """How order `number` ended; `detail` says why, or who was seen.
 
@@ -108,6 +117,9 @@ class Reply(msgspec.Struct, frozen=True):
     detail: str = ""
     reading: LeaseReading | None = None
     conflict: bool = False
+
+
+AnyOrder = Order | LeaseOrder | FenceOrder | NoticeOrder
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -122,7 +134,7 @@ class Hello(msgspec.Struct, frozen=True):
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def frame(message: Order | LeaseOrder | FenceOrder | Reply | Hello) -> bytes:
+def frame(message: AnyOrder | Reply | Hello) -> bytes:
     """The bytes that carry a message."""
     body = _encode(message)
     assert len(body) <= MAX_FRAME, "a message of ours never is that long"

@@ -17,6 +17,7 @@ from hafw.hooks.hookspecs import (
     FenceReceipt,
     FenceRequest,
     Holder,
+    Notice,
     PolicyRequest,
     PrecheckRequest,
     ProbeRequest,
@@ -112,6 +113,17 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
         f"add {request.address} to {request.interface} (netlink RTM_NEWADDR), behind the gate",
         "open the gate (nftables)",
     )
+
+
+@hookimpl
+def hafw_notice_read() -> tuple[Notice, ...]:
+    """Ask this instance's metadata for the end of a spot instance, and for scheduled events."""
+    from hafw.providers.aws import metadata, notices  # noqa: PLC0415 - nothing else is needed
+
+    try:
+        return notices.read(metadata.Metadata())
+    except metadata.Unavailable as problem:
+        raise Retryable(str(problem), 0.0) from None
 
 
 @hookimpl

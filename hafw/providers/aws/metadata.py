@@ -16,6 +16,12 @@ ENDPOINT: Final = "http://169.254.169.254"
 TIMEOUT_S: Final = 1.0
 TOKEN_S: Final = 21_600
 """The longest that a token may be valid."""
+ANNOUNCED: Final = (
+    "spot/instance-action",
+    "events/recommendations/rebalance",
+    "events/maintenance/scheduled",
+)
+"""Where notices stand (EC2 user guide, "instance metadata categories")."""
 _ROOT: Final = "/latest/meta-data"
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
@@ -53,6 +59,10 @@ class Metadata:
             raise Unavailable(f"{interface} is no interface of this instance")
         kind = "ipv6s" if ":" in address else "local-ipv4s"
         return address in self._get(f"network/interfaces/macs/{mac}/{kind}").split()
+
+    def maintenance(self) -> dict[str, str]:
+        """What AWS has announced: by path, the text that stands there. Raises Unavailable."""
+        return {path: said for path in ANNOUNCED if (said := self._get(path))}
 
     def _get(self, path: str) -> str:
         with self._lock:

@@ -16,6 +16,7 @@ from hafw.hooks.hookspecs import (
     FenceReceipt,
     FenceRequest,
     Holder,
+    Notice,
     PolicyRequest,
     PrecheckRequest,
     ProbeRequest,
@@ -25,7 +26,7 @@ from hafw.hooks.hookspecs import (
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence, load_balancer, precheck, probe
+from hafw.providers.azure import fence, load_balancer, notices, precheck, probe
 from hafw.providers.azure.calls import FENCE_CALLS
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import check_identity, check_permissions, move_of, mover_of
@@ -147,6 +148,12 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
 def hafw_policy_write(request: PolicyRequest) -> str:
     """Two roles as Azure's CLI takes them, or Terraform for the pair."""
     return policy(request)
+
+
+@hookimpl
+def hafw_notice_read() -> tuple[Notice, ...]:
+    """Ask this machine's metadata service for scheduled events."""
+    return notices.read()
 
 
 @hookimpl

@@ -18,6 +18,7 @@ HOST_VARIABLE: Final = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 """Azure's own libraries ask there for tokens too."""
 _HOST: Final = "http://169.254.169.254"
 _PATH: Final = "/metadata/instance/compute?api-version=2021-02-01"
+_EVENTS: Final = "/metadata/scheduledevents?api-version=2020-07-01"
 _TIMEOUT_S: Final = 2.0
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -41,7 +42,7 @@ def go_direct() -> None:
 
 def identity() -> Identity:
     """This machine. Raises Retryable without an answer."""
-    found = _get()
+    found = _get(_PATH)
     return Identity(
         subscription=str(found["subscriptionId"]).lower(),
         group=str(found["resourceGroupName"]).lower(),
@@ -50,8 +51,13 @@ def identity() -> Identity:
     )
 
 
-def _get() -> dict[str, Any]:
-    url = os.environ.get(HOST_VARIABLE, _HOST).rstrip("/") + _PATH
+def events() -> list[dict[str, Any]]:
+    """The scheduled events of this machine and its neighbours. Raises Retryable."""
+    return list(_get(_EVENTS)["Events"])
+
+
+def _get(path: str) -> dict[str, Any]:
+    url = os.environ.get(HOST_VARIABLE, _HOST).rstrip("/") + path
     request = urllib.request.Request(url, headers={"Metadata": "true"})  # noqa: S310 - see above
     try:
         with _opener.open(request, timeout=_TIMEOUT_S) as answer:

@@ -16,6 +16,7 @@ from hafw.hooks.hookspecs import (
     FenceReceipt,
     FenceRequest,
     Holder,
+    Notice,
     PolicyRequest,
     PrecheckRequest,
     ProbeRequest,
@@ -25,7 +26,7 @@ from hafw.hooks.hookspecs import (
     hookimpl,
 )
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import fence, health_check, precheck
+from hafw.providers.gcp import fence, health_check, metadata, precheck
 from hafw.providers.gcp.calls import FENCE_CALLS
 from hafw.providers.gcp.errors import Missing, decided
 from hafw.providers.gcp.orders import (
@@ -150,6 +151,12 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
 def hafw_policy_write(request: PolicyRequest) -> str:
     """Two roles as gcloud takes them, or Terraform for the pair."""
     return policy(request)
+
+
+@hookimpl
+def hafw_notice_read() -> tuple[Notice, ...]:
+    """Ask this instance's metadata server for maintenance and preemption: both are near."""
+    return tuple(Notice(what, 0.0) for what in metadata.announced())
 
 
 @hookimpl

@@ -47,6 +47,19 @@ def identity() -> Identity:
     )
 
 
+def announced() -> tuple[str, ...]:
+    """What Google has announced for this instance. Raises Retryable.
+
+    A live migration is announced 60 s ahead, a preemption 30 s (Compute Engine documentation,
+    "live migration" and "spot VMs").
+    """
+    event = _get("instance/maintenance-event")
+    found = () if event == "NONE" else (f"Google announces {event}",)
+    if _get("instance/preempted") == "TRUE":
+        found = (*found, "Google is taking this preemptible instance back")
+    return found
+
+
 def _get(path: str) -> str:
     host = os.environ.get(HOST_VARIABLE, "metadata.google.internal")
     url = f"http://{host}/computeMetadata/v1/{path}"

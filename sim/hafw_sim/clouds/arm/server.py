@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from hafw_sim.clouds.arm.values import GROUP, LOCATION, SUBSCRIPTION
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hafw_sim.clouds.arm.values import Vm
 
 METADATA: Final = "/metadata/instance/compute"
+EVENTS: Final = "/metadata/scheduledevents"
 
 
 class Server(ModelServer):
@@ -29,15 +30,17 @@ class Server(ModelServer):
         """Serve from now on; port 0: free ones, otherwise this one and those that follow it."""
         super().__init__(arm, port, host)
         self.arm = arm
+        self.events: list[dict[str, Any]] = []
+        """The scheduled events, which every machine sees."""
         self.metadata_hosts = {
             vm.name: "http://{}:{}".format(
-                *self.listen(_metadata_handler(vm), nth_port(port, number))
+                *self.listen(_metadata_handler(self, vm), nth_port(port, number))
             )
             for number, vm in enumerate(arm.state.things.vms.values(), 1)
         }
 
 
-def _metadata_handler(vm: Vm) -> type[Handler]:
+def _metadata_handler(server: Server, vm: Vm) -> type[Handler]:
     shown = {
         "name": vm.name,
         "vmId": vm.vm_id,
@@ -51,10 +54,13 @@ def _metadata_handler(vm: Vm) -> type[Handler]:
             headers = {"Content-Type": "application/json"}
             if self.headers.get("Metadata") != "true" or self.headers.get("X-Forwarded-For"):
                 self.reply(400, b'{"error": "Bad request. Required metadata header"}', headers)
-            elif urlsplit(self.path).path != METADATA:
-                self.reply(404, b'{"error": "Not found"}', headers)
-            else:
+            elif urlsplit(self.path).path == METADATA:
                 self.reply(200, json.dumps(shown).encode(), headers)
+            elif urlsplit(self.path).path == EVENTS:
+                events = {"DocumentIncarnation": 1, "Events": server.events}
+                self.reply(200, json.dumps(events).encode(), headers)
+            else:
+                self.reply(404, b'{"error": "Not found"}', headers)
 
     return Metadata
 

@@ -32,6 +32,8 @@ class Server(Listeners):
         """Serve from now on; port 0: free ones, otherwise this one and those that follow it."""
         super().__init__(host)
         self.ec2 = ec2
+        self.announced: dict[str, dict[str, str]] = {}
+        """What an interface's instance finds in its metadata besides, by path."""
         self.endpoint = "http://{}:{}".format(*self.listen(_api_handler(self), port))
         self.metadata = {
             name: "http://{}:{}".format(
@@ -91,6 +93,7 @@ def _metadata_handler(server: Server, interface: str) -> type[Handler]:
         def do_GET(self) -> None:  # noqa: N802 - http.server's name
             with server.turn():
                 values = server.ec2.metadata(interface, time.time())
+                values |= server.announced.get(interface, {})
             value = values.get(urlsplit(self.path).path.removeprefix(METADATA))
             if self.headers.get("X-aws-ec2-metadata-token") != TOKEN:
                 self.reply(401, b"Unauthorized", _TEXT)

@@ -27,6 +27,9 @@ class Server(ModelServer):
         """Serve from now on; port 0: free ones, otherwise this one and those that follow it."""
         super().__init__(gce, port, host)
         self.gce = gce
+        self.announced: dict[str, str] = {}
+        """The maintenance event of each instance that has one."""
+        self.preempted: set[str] = set()
         self.metadata_hosts = {
             instance.name: "{}:{}".format(
                 *self.listen(_metadata_handler(self, instance), nth_port(port, number))
@@ -40,6 +43,8 @@ def _metadata_handler(server: Server, instance: Instance) -> type[Handler]:
         "instance/id": lambda: str(instance.id),
         "instance/name": lambda: instance.name,
         "instance/zone": lambda: f"projects/1/zones/{instance.zone}",
+        "instance/maintenance-event": lambda: server.announced.get(instance.name, "NONE"),
+        "instance/preempted": lambda: str(instance.name in server.preempted).upper(),
         "project/project-id": lambda: server.gce.state.project,
     }
 
