@@ -45,7 +45,8 @@ class Notices:
         """Ask the worker, which has just become warm, and from then on every few seconds."""
         self.end()
         self._number -= 1  # the engine's operations count upwards
-        self._supervisor.order(NoticeOrder(self._number), clock.boot_ns() + WITHIN_NS)
+        deadline_ns = clock.boot_ns() + WITHIN_NS
+        self._supervisor.order(NoticeOrder(self._number, deadline_ns), deadline_ns)
 
     def end(self) -> None:
         """Ask no more."""

@@ -329,6 +329,13 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt | None:
     """Read the target's state, without changing it. An error while asking is UNKNOWN, never OFF."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRequest:
+    """What is announced for this machine? `deadline_ns`: BOOTTIME."""
+
+    deadline_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Who runs this machine will stop it, restart it, or hold it up.
@@ -342,7 +349,7 @@ class Notice:
 
 
 @hookspec
-def hafw_notice_read() -> tuple[Notice, ...]:
+def hafw_notice_read(request: NoticeRequest) -> tuple[Notice, ...] | None:
     """Say what is announced for this machine. Asked every few seconds; raises Retryable.
 
     A holder gives its groups to the other node when something is announced for the next quarter of

@@ -90,9 +90,9 @@ class Registry:
         result: object = caller(**arguments)
         return result
 
-    def call_all(self, hook: str) -> list[object]:
+    def call_all(self, hook: str, **arguments: object) -> list[object]:
         """The answers of all plugins that have this hook."""
-        answers: list[object] = getattr(self.manager.hook, hook)()
+        answers: list[object] = getattr(self.manager.hook, hook)(**arguments)
         return answers
 
     def _caller(self, provider: str, hook: str) -> pluggy.HookCaller | None:

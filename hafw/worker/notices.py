@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core.model import Outcome
 from hafw.hooks.errors import Retryable
-from hafw.hooks.hookspecs import Notice
+from hafw.hooks.hookspecs import Notice, NoticeRequest
 from hafw.worker.protocol import NOBODY, Reply
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def run(order: NoticeOrder, registry: Registry) -> Reply:
 
     Raises Retryable for an answer of the wrong kind, or what a plugin raises.
     """
-    answers = registry.call_all("hafw_notice_read")
+    answers = registry.call_all(
+        "hafw_notice_read", request=NoticeRequest(deadline_ns=order.deadline_ns)
+    )
     if not answers:
         return Reply(order.number, Outcome.FAILED_NO_EFFECT, NOBODY)
     notices = [notice for answer in answers for notice in _checked(answer)]

@@ -104,6 +104,7 @@ class NoticeOrder(msgspec.Struct, frozen=True, tag=True):
     """Ask what is announced for this machine; the reply's `detail` says it."""
 
     number: int
+    deadline_ns: int
 
 
 class Reply(msgspec.Struct, frozen=True):

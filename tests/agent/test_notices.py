@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from hafw.agent import notices
 from hafw.agent.notices import Notices
-from hafw.core.model import NoticeCame, Outcome
+from hafw.core.model import Outcome
 from hafw.worker.protocol import NOBODY, NoticeOrder, Reply
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Scene:
         self.notices = Notices(
             asyncio.get_running_loop(),
             cast("Supervisor", self),
-            lambda came: self.told.append(cast("NoticeCame", came).what),
+            lambda came: self.told.append(came.what),
         )
 
     def order(self, order: NoticeOrder, _deadline_ns: int) -> None:

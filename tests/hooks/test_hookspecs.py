@@ -28,6 +28,7 @@ REQUESTS: Final = {
     hookspecs.LeaseRequest,
     hookspecs.LeaseSwap,
     hookspecs.FenceRequest,
+    hookspecs.NoticeRequest,
     hookspecs.PrecheckRequest,
     hookspecs.ProbeRequest,
 }

@@ -8,12 +8,12 @@ import pytest
 
 from hafw.core.model import Outcome
 from hafw.hooks.errors import Retryable
-from hafw.hooks.hookspecs import Notice, hookimpl
+from hafw.hooks.hookspecs import Notice, NoticeRequest, hookimpl
 from hafw.hooks.registry import Registry
 from hafw.worker import notices
 from hafw.worker.protocol import NOBODY, NoticeOrder, Reply
 
-ORDER: Final = NoticeOrder(-3)
+ORDER: Final = NoticeOrder(-3, 2**62)
 
 
 class Cloud:
@@ -23,7 +23,8 @@ class Cloud:
         self.answer = answer
 
     @hookimpl
-    def hafw_notice_read(self) -> object:
+    def hafw_notice_read(self, request: NoticeRequest) -> object:
+        assert request.deadline_ns == ORDER.deadline_ns
         return self.answer
 
 

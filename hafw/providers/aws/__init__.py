@@ -18,6 +18,7 @@ from hafw.hooks.hookspecs import (
     FenceRequest,
     Holder,
     Notice,
+    NoticeRequest,
     PolicyRequest,
     PrecheckRequest,
     ProbeRequest,
@@ -116,8 +117,9 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
 
 
 @hookimpl
-def hafw_notice_read() -> tuple[Notice, ...]:
+def hafw_notice_read(request: NoticeRequest) -> tuple[Notice, ...]:
     """Ask this instance's metadata for the end of a spot instance, and for scheduled events."""
+    del request  # the metadata service has a shorter deadline of its own
     from hafw.providers.aws import metadata, notices  # noqa: PLC0415 - nothing else is needed
 
     try:

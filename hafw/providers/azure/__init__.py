@@ -17,6 +17,7 @@ from hafw.hooks.hookspecs import (
     FenceRequest,
     Holder,
     Notice,
+    NoticeRequest,
     PolicyRequest,
     PrecheckRequest,
     ProbeRequest,
@@ -151,8 +152,9 @@ def hafw_policy_write(request: PolicyRequest) -> str:
 
 
 @hookimpl
-def hafw_notice_read() -> tuple[Notice, ...]:
+def hafw_notice_read(request: NoticeRequest) -> tuple[Notice, ...]:
     """Ask this machine's metadata service for scheduled events."""
+    del request  # the metadata service has a shorter deadline of its own
     return notices.read()
 
 

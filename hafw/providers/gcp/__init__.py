@@ -17,6 +17,7 @@ from hafw.hooks.hookspecs import (
     FenceRequest,
     Holder,
     Notice,
+    NoticeRequest,
     PolicyRequest,
     PrecheckRequest,
     ProbeRequest,
@@ -154,8 +155,9 @@ def hafw_policy_write(request: PolicyRequest) -> str:
 
 
 @hookimpl
-def hafw_notice_read() -> tuple[Notice, ...]:
+def hafw_notice_read(request: NoticeRequest) -> tuple[Notice, ...]:
     """Ask this instance's metadata server for maintenance and preemption: both are near."""
+    del request  # the metadata service has a shorter deadline of its own
     return tuple(Notice(what, 0.0) for what in metadata.announced())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hafw.hooks.errors import Retryable
-from hafw.hooks.hookspecs import Notice
+from hafw.hooks.hookspecs import Notice, NoticeRequest
 from hafw.providers import aws
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ HERE: Final = "eni-00000001"
 SPOT: Final = "spot/instance-action"
 SCHEDULED: Final = "events/maintenance/scheduled"
 LONG_AGO: Final = "21 Jan 2019 09:00:43 GMT"
+
+REQUEST: Final = NoticeRequest(deadline_ns=2**62)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def event(**fields: str) -> str:
 
 
 def read() -> list[Notice]:
-    return list(aws.hafw_notice_read())
+    return list(aws.hafw_notice_read(REQUEST))
 
 
 @pytest.mark.usefixtures("instance")

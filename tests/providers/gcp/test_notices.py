@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hafw.hooks.errors import Retryable
-from hafw.hooks.hookspecs import Notice
+from hafw.hooks.hookspecs import Notice, NoticeRequest
 from hafw.providers import gcp
 from hafw.providers.gcp.metadata import HOST_VARIABLE
 from hafw_sim.clouds.gce import Gce, pair
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 END: Final = "TERMINATE_ON_HOST_MAINTENANCE"
 
+REQUEST: Final = NoticeRequest(deadline_ns=2**62)
+
 
 @pytest.fixture
 def here(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
@@ -34,29 +36,29 @@ def here(cloud: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 @pytest.mark.usefixtures("here")
 def test_usually_nothing_is_announced() -> None:
-    assert gcp.hafw_notice_read() == ()
+    assert gcp.hafw_notice_read(REQUEST) == ()
 
 
 def test_a_maintenance_event_is_near(here: Server) -> None:
     here.announced["vm-a"] = END
-    assert gcp.hafw_notice_read() == (Notice(f"Google announces {END}", 0.0),)
+    assert gcp.hafw_notice_read(REQUEST) == (Notice(f"Google announces {END}", 0.0),)
 
 
 def test_the_other_instances_event_is_none_of_ours(here: Server) -> None:
     here.announced["vm-b"] = END
-    assert gcp.hafw_notice_read() == ()
+    assert gcp.hafw_notice_read(REQUEST) == ()
 
 
 def test_a_preemption_is_near(here: Server) -> None:
     here.preempted.add("vm-a")
-    (notice,) = gcp.hafw_notice_read()
+    (notice,) = gcp.hafw_notice_read(REQUEST)
     assert notice.what == "Google is taking this preemptible instance back"
 
 
 def test_a_metadata_server_that_is_away_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOST_VARIABLE, "127.0.0.1:9")
     with pytest.raises(Retryable):
-        gcp.hafw_notice_read()
+        gcp.hafw_notice_read(REQUEST)
 
 
 @isolated
