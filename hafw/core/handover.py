@@ -180,7 +180,8 @@ def _pass_on(group: Group, word: GroupBeat, engine: Engine) -> None:
     if maintenance.in_force(engine):
         passed_on = maintenance.last_holder(group, engine) == engine.settings.peer
     else:
-        passed_on = not group.willing(engine) or engine.should_return(group)
+        unfit = not group.willing(engine) or bool(engine.notice)
+        passed_on = unfit or engine.should_return(group)
     if passed_on:
         offer(group, engine)
 

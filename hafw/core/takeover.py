@@ -256,7 +256,8 @@ def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
             engine.changed()
         return
     group.epoch = max(group.epoch, word.epoch)
-    if not group.ready(engine) or not engine.fresh():
+    able = group.willing(engine) and group.could_hold(Certificate.RELEASED, engine)
+    if not able or not engine.fresh():
         return
     if released_to_us(group, word, engine):
         take(group, Certificate.RELEASED, engine)
@@ -277,12 +278,18 @@ def released_to_us(group: Group, word: GroupBeat, engine: Engine) -> bool:
         return (engine.peer.incarnation, word.offer) != group.consumed_offer
     return (
         group.settings.preferred == engine.settings.node
+        and not _leaves_it(word, engine)
         and not maintenance.forbids_start(group, engine)
         and not engine.drift()  # the files may name different preferred nodes
         and not group.offer_no
         and engine.now_ns >= group.quarantine_ns
         and not engine.should_return(group)
     )
+
+
+def _leaves_it(word: GroupBeat, engine: Engine) -> bool:
+    """This machine is to be disturbed and the other could run it; in maintenance nothing moves."""
+    return bool(engine.notice) and word.ready and not maintenance.in_force(engine)
 
 
 def take(group: Group, certificate: Certificate, engine: Engine) -> None:

@@ -304,6 +304,28 @@ def ready_in_spite_of_a_notice() -> list[Patch]:
     return [patch.object(group.Group, "ready", ready)]
 
 
+@seeded(
+    "notice: what nobody else can run is started all the same",
+    "what_nobody_holds_is_started_whatever_is_announced",
+)
+def noticed_starts_nothing() -> list[Patch]:
+    return [patch.object(takeover, "_leaves_it", lambda _, it: bool(it.notice))]
+
+
+@seeded(
+    "notice: what nobody holds is passed on to the other node",
+    "what_nobody_holds_is_started_whatever_is_announced",
+)
+def noticed_passes_nothing_on() -> list[Patch]:
+    original = handover._pass_on
+
+    def pass_on(group_: group.Group, word: Any, engine_: engine.Engine) -> None:
+        with patch.object(engine_, "notice", ""):
+            original(group_, word, engine_)
+
+    return [patch.object(handover, "_pass_on", pass_on)]
+
+
 @seeded("state that cannot be trusted takes nothing by silence", "lost_state_joins_as_standby")
 def distrust_ignored() -> list[Patch]:
     return [patch.object(engine.Engine, "trusted", property(lambda _self: True))]

@@ -58,3 +58,21 @@ def who_has_a_notice_still_takes_over_from_the_dead() -> list[str]:
     world.crash(ALPHA)
     world.run(15)
     return wrong(world, "beta")
+
+
+@story
+def what_nobody_holds_is_started_whatever_is_announced() -> list[str]:
+    """Both machines boot with a notice on the preferred one, or on both: the group comes up."""
+    problems: list[str] = []
+    for noticed, owner in (((ALPHA,), "beta"), ((ALPHA, BETA), "alpha")):
+        world = running_pair()
+        for number in (ALPHA, BETA):
+            world.crash(number)
+        world.run(5)
+        for number in noticed:
+            world.nodes[number].notice = "it will be stopped"
+        world.boot(ALPHA)
+        world.boot(BETA)
+        world.run(30)
+        problems += wrong(world, owner)
+    return problems
