@@ -20,7 +20,7 @@ from hafw_sim.run_commands import OUT, write_down
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hafw_sim.explore.models import Model
+    from hafw_sim.explore.model import Model
     from hafw_sim.explore.record import Record
     from hafw_sim.explore.search import Finding, Result
 

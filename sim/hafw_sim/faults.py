@@ -281,6 +281,18 @@ def store_weather(  # noqa: PLR0913, PLR0917 - one argument per thing
     own.store_ns = (int(to_s * SECOND) // 6, int(to_s * SECOND))
 
 
+@fault
+def store_forgets(world: World) -> None:
+    """The store loses what was written: no engine withstands that, every checker must see it."""
+    world.store.forget()
+
+
+@fault
+def store_shows_old(world: World, old: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """Reads of the store show what stands there now, for good; swaps are compared truly."""
+    world.store.show_old(old=old)
+
+
 # --- fence devices ------------------------------------------------------------------------------
 
 
@@ -428,6 +440,7 @@ def make_whole(world: World) -> None:
     operations(world)
     store(world, up=True)
     store_weather(world)
+    store_shows_old(world, old=False)
     fence_weather(world)
     fence_lies(world, lies=False)
     for machine in world.nodes:

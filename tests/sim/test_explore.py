@@ -51,10 +51,17 @@ ACCOUNTED = {
         "_weather",
     },
     "kernels": {"_clockwork", "_machines", "_spans", "both_ns", "frozen_within", "overlaps"},
+    "store": {"up", "readings", "shown"} | {"_clockwork", "_weather", "feed", "late_landings"},
+    "devices": {"_clockwork", "_weather", "cut", "feed", "shots"},
     "clockwork": {"_heap", "_seq", "_streams", "events", "now_ns", "seed", "steady", "watch"},
 }
-"""Attributes of what a walk knows by name; no model has a lease store, changes the files, or leaves
+"""Attributes of what a walk knows by name; no model changes the files, or leaves
 anything to chance."""
+BREACHES = {
+    "a store that forgets": ("small-lease", fault("store_forgets")),
+    "a device that lies": ("small-fence", fault("fence_lies", lies=True)),
+}
+"""What no engine withstands: each in a model that has it besides what is its own."""
 SAMPLE = ("no_wait", "reflected_holder_never_lets_go", "released_before_the_stop", "nobody_yields")
 
 
@@ -138,12 +145,24 @@ def test_every_hunt_is_for_a_mutant_in_a_model_that_there_is() -> None:
     assert len(HUNTS) > 12
 
 
+@pytest.mark.parametrize("name", BREACHES)
+def test_a_breach_of_contract_by_what_authority_rests_on_is_found(name: str) -> None:
+    model, breach = BREACHES[name]
+
+    result = Search(replace(SMALL[model], acts=(*SMALL[model].acts, breach))).run(ENOUGH_S)
+
+    assert result.finding is not None, str(result)
+    assert "S2 " in result.finding.problem
+    assert breach.kind in {each.kind for each in result.finding.schedule.decisions}
+
+
 # --- the canonical form -------------------------------------------------------------------------
 
 
-def test_worlds_of_one_form_go_on_alike() -> None:
+@pytest.mark.parametrize("name", ["small-restart", "small-lease", "small-fence-or-lease"])
+def test_worlds_of_one_form_go_on_alike(name: str) -> None:
     with patch.object(expand, "AUDIT_EVERY", 1):
-        result = Search(TINY["small-restart"]).run(ENOUGH_S)
+        result = Search(TINY[name]).run(ENOUGH_S)
 
     assert result.counts.audited > 10
     assert not result.wrong, str(result)
@@ -180,13 +199,18 @@ def test_every_part_of_a_world_is_written_down_or_known_not_to_matter(part: str)
     assert attributes == ACCOUNTED[part], "see hafw_sim.explore.canonical, Walk.whole"
 
 
-def test_time_alone_makes_no_new_form() -> None:
-    expander = expand.Expander(ISOLATION, 0)
+@pytest.mark.parametrize(
+    ("name", "ticks"), [("small-isolation", 1), ("small-fence", 1), ("small-lease", 3)]
+)
+def test_time_alone_makes_no_new_form(name: str, ticks: int) -> None:
+    """Whoever holds no lease reads it once in its length, which is three ticks."""
+    model = TINY[name]
+    expander = expand.Expander(model, 0)
     world = expand._unpack(expander.initial().world)
-    world.run_until(world.now_ns + 20 * ISOLATION.tick_ns)
+    world.run_until(world.now_ns + 20 * model.tick_ns)
     settled = expander._form(world, 0)
 
-    world.run_until(world.now_ns + ISOLATION.tick_ns)
+    world.run_until(world.now_ns + ticks * model.tick_ns)
 
     assert expander._form(world, 0) == settled
 

@@ -143,6 +143,8 @@ def _fate_differs(world: World, args: Args) -> bool:
 _SILENT: Final = frozenset(
     {"cut", "mend", "cut_links", "mend_links", "cut_ping", "mend_ping", "ping_node", "lose_next"}
     | {"freeze", "freeze_within", "fate", "disk", "operations", "hold", "service_lan"}
+    | {"store", "reach_store", "store_weather", "reach_fence", "fence_weather", "fence_lies"}
+    | {"store_forgets", "store_shows_old"}
 )
 """Acts of which nothing follows at once."""
 _SENSE: Final[dict[str, Callable[[World, Args], bool]]] = {
@@ -186,4 +188,18 @@ _SENSE: Final[dict[str, Callable[[World, Args], bool]]] = {
     "maintenance": lambda world, args: (
         _runs(world, args) and _is_on(_machine(world, args)) is not args["on"]
     ),
+    "store": lambda world, args: world.store.up is not args["up"],
+    "reach_store": lambda world, args: _machine(world, args).store_cut is args["works"],
+    "reach_fence": lambda world, args: _machine(world, args).fence_cut is args["works"],
+    "store_weather": lambda world, args: (
+        (world.weather.store_lost, world.weather.store_unanswered, world.weather.store_late)
+        != tuple(args.get(name, 0.0) for name in ("lost", "unanswered", "late"))
+    ),
+    "fence_weather": lambda world, args: (
+        (world.weather.fence_failed, world.weather.fence_hangs)
+        != tuple(args.get(name, 0.0) for name in ("failed", "hangs"))
+    ),
+    "store_forgets": lambda world, _: bool(world.store.readings),
+    "store_shows_old": lambda world, args: (world.store.shown is not None) is not args["old"],
+    "fence_lies": lambda world, args: world.weather.fence_lies is not args["lies"],
 }

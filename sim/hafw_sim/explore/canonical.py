@@ -15,11 +15,14 @@ from enum import Enum
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from hafw.core.effects import SwapLease
 from hafw.core.engine import Engine
+from hafw.core.fencing import Fencing
 from hafw.core.group import Group
+from hafw.core.lease import Lease
 from hafw.core.liveness import Peer
 from hafw.core.maintenance import Maintenance
-from hafw.core.model import Ask, Beat, BeatHeard
+from hafw.core.model import Ask, Beat, BeatHeard, Op
 from hafw.core.operator import Request
 from hafw.core.reflection import Echoes
 from hafw.core.wire import Codec
@@ -39,8 +42,9 @@ if TYPE_CHECKING:
 _ATOMS: Final = frozenset({bool, int, float, str, bytes, type(None)})
 _TIMELESS: Final = (Weather, Way)
 """Classes whose `…_ns` are durations."""
-_ARRIVALS: Final = ("_arrive", "_echoed")
-_OWN_TICK: Final = "_tick"
+_ARRIVALS: Final = ("Network._arrive", "World._echoed")
+_REPLIES: Final = frozenset({"Store._tell", "Store._give_up", "Devices._read", "Devices._end"})
+_OWN_TICK: Final = "World._tick"
 """When an engine wants to be woken follows from its state."""
 
 
@@ -84,10 +88,11 @@ class Walk:
         self.waiting = False
         self.asked = any(_asked(node) for node in world.nodes)
         if not late:
-            arriving = any(what.func.__name__ in _ARRIVALS for _, what in self.planned)
+            arriving = any(what.func.__qualname__ in _ARRIVALS for _, what in self.planned)
             assert not arriving, "a packet is under way at the end of a tick"
         self._form: list[object] = []
         self.put = self._form.append
+        self._marks: dict[object, int] = {}
         self._numbers: dict[tuple[str, int, int, int], list[tuple[int, int]]] = {}
 
     def whole(self) -> list[object]:
@@ -95,6 +100,14 @@ class Walk:
         world = self.world
         for node in world.nodes:
             self.value(node, node.number)
+        store = world.store
+        self.put(store.up)
+        self.put(store.shown is not None)
+        for readings in (store.readings, store.shown or {}):
+            for group, reading in sorted(readings.items()):
+                self.group = group
+                self.value(reading, 0)
+            self.put("readings")
         net = world.net
         for way in net.ways:
             self.value(way, 0)
@@ -138,6 +151,10 @@ class Walk:
         key = (family, node, group, incarnation)
         self._numbers.setdefault(key, []).append((len(self._form), value))
         self.put(0)
+
+    def same(self, value: object) -> None:
+        """A mark that is unlike all others: of it only counts where else it stands."""
+        self.put(self._marks.setdefault(value, len(self._marks)))
 
     def beat_number(self, sender: int, incarnation: int, n: int, *, dated: bool = False) -> None:
         """The number of a beat: when it was sent, if that is evidence; its rank, if any is late."""
@@ -219,11 +236,25 @@ def _asked(node: Machine) -> bool:
 
 def _stands(what: partial[None]) -> bool:
     """Whether something planned will do anything: much is planned for an engine that has gone."""
-    if what.func.__name__ == _OWN_TICK:
+    name = what.func.__qualname__
+    if name == _OWN_TICK:
         return False
+    if name == "Store._arrive":  # a swap is done, whoever waits for it
+        return isinstance(what.args[2], SwapLease) or _waits(what)
+    if name in _REPLIES:
+        return _waits(what)
     machines = [arg for arg in what.args if isinstance(arg, Machine)]
     engines = [arg for arg in what.args if isinstance(arg, Engine)]
     return all(machine.engine is engine for machine in machines for engine in engines)
+
+
+def _waits(reply: partial[None]) -> bool:
+    """Whether an agent still waits for a reply of the store, or of a fence device."""
+    machine, engine, what = reply.args[:3]
+    if machine.engine is not engine:
+        return False
+    op = what if isinstance(what, Op) else what.op
+    return op.id.n in machine.asking or machine.fencing is op
 
 
 _OF_NODES: Final = frozenset({"incarnation", "offer", "token", "operation", "beat"})
@@ -268,17 +299,17 @@ def _key(item: tuple[Any, Any]) -> Any:  # noqa: ANN401 - whatever the dictionar
 
 def _call(walk: Walk, _who: int, value: partial[None]) -> None:
     """Something planned: the method's name, and its arguments."""
-    name = value.func.__name__
+    name = value.func.__qualname__
     walk.put(name)
     numbers = [arg.number for arg in value.args if isinstance(arg, Machine)]
     who = numbers[0] if numbers else 0
     walk.items(numbers, who)
-    if name == "_arrive":
+    if name == "Network._arrive":
         receiver, path, data = value.args
         walk.value(
             _reader(walk.world.nodes[receiver].settings.cluster_id, receiver).decode(data, path), 0
         )
-    elif name == "_echoed":
+    elif name == "World._echoed":
         sender, ping, n = value.args
         walk.items((sender, ping), sender)
         walk.beat_number(sender, walk.incarnations[sender], n)
@@ -287,6 +318,8 @@ def _call(walk: Walk, _who: int, value: partial[None]) -> None:
         for place, arg in enumerate(value.args):
             if not isinstance(arg, Machine | Engine):
                 rules.get(place, as_is)(walk, who, arg, value)
+        if name == "Store._arrive":
+            walk.put(_waits(value))
     _dict(walk, who, value.keywords)
 
 
@@ -360,7 +393,7 @@ def _writer(kind: type) -> _Writer:
         return _part(kind, kind._fields)
     if is_dataclass(kind):
         return _part(kind, [field.name for field in fields(kind)])
-    if kind in (Group, Maintenance, Peer, Request):
+    if kind in (Fencing, Group, Lease, Maintenance, Peer, Request):
         return _part(kind, kind.__slots__)
     raise KeyError(f"the canonical form knows no {kind.__name__}")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hafw_sim.explore.acts import Choice
-    from hafw_sim.explore.models import Model
+    from hafw_sim.explore.model import Model
     from hafw_sim.schedule import Ending
     from hafw_sim.world import Machine, World
 

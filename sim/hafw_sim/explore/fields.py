@@ -15,7 +15,18 @@ from hafw.core.duties import FOREVER
 from hafw.core.effects import Answer, Note, StartOp
 from hafw.core.model import OpKind
 from hafw.core.settings import REFLECT_FORGIVEN
-from hafw_sim.explore.rules import aged, as_is, beat_number, each, epoch, nothing, number, when
+from hafw_sim.explore.authority import AUTHORITY, fences, leases, shots
+from hafw_sim.explore.rules import (
+    FAILURES_KEPT,
+    aged,
+    as_is,
+    beat_number,
+    each,
+    epoch,
+    nothing,
+    number,
+    when,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +38,6 @@ if TYPE_CHECKING:
     from hafw.core.reflection import Echoes
     from hafw_sim.explore.canonical import Walk
     from hafw_sim.explore.rules import Rule
-
-FAILURES_KEPT: Final = 9
-"""The hold-down after failed starts doubles no more after so many."""
-
 
 # --- conditions ---------------------------------------------------------------------------------
 
@@ -185,6 +192,9 @@ def _disk(walk: Walk, who: int, value: Durable | None, _whole: object) -> None:
         walk.group = group.id
         walk.number("epoch", 0, known.get(group.id, 0))
     _kept(walk, who, value.maintenance)
+    if fences(walk.world.nodes[who]):
+        walk.put(value.met)
+        shots(walk, who, value.shots, value)
 
 
 def echoes(walk: Walk, who: int, value: Echoes) -> None:
@@ -219,11 +229,12 @@ def echoes(walk: Walk, who: int, value: Echoes) -> None:
 
 
 FIELDS: Final[dict[str, dict[str, Rule]]] = {
+    **AUTHORITY,
     "Engine": {
         "settings": nothing,
         "incarnation": number("incarnation"),
         "salt": nothing,
-        "fencing": nothing,  # no model has a fence
+        "fencing": when(lambda engine, _: engine.fencing.used, as_is),
         "now": _clocks,
         "now_ns": aged("pause"),
         "sent": nothing,  # its dates are written where its numbers are
@@ -301,7 +312,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "link_ns": nothing,  # only told, here and in beats
         "links_late": nothing,
         "heard_ns": aged("hold", old=True),
-        "promised_ns": nothing,  # only a lease rests on it, and no model has one
+        "promised_ns": when(leases, aged("hold", old=True)),
         "counters": nothing,
         "floor_n": beat_number("incarnation", of_the_other=True),
         "mid_n": beat_number("incarnation", of_the_other=True),
@@ -356,14 +367,15 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "notes": nothing,
         "answers": nothing,
         "tick_no": nothing,
-        "booted": nothing,  # only a fence asks
+        "booted": when(lambda machine, _: fences(machine), as_is),
+        "asking": _running,
     },
 }
 """By class and field; the rest is as it is, and what is called `…_ns` a date without bound."""
 
 
 CALLS: Final[dict[str, dict[int, Rule]]] = {
-    "_read_counters": {2: aged("deadtime")},
-    "_primed": {3: _left},
+    "World._read_counters": {2: aged("deadtime")},
+    "Kernels._primed": {3: _left},
 }
 """Arguments of what is planned that are dates, by method and place."""

@@ -1,68 +1,26 @@
-"""The models that are searched: each a small vocabulary, with all its bounds in one place.
+"""The models that are searched: each a small vocabulary, with its bounds.
 
-One rule: a model is a pair, a grid of time, what may be done at its points, and how often.
+One rule: a model tries what belongs together, and no more than can be searched to the end.
 
-A tick is a multiple of the beat, and begins a while after one; acts are done a little later in it.
-So everything that goes by rhythm has its place in every tick, of a node that was started by an act
-as well, and when a tick ends nothing is on its way that is not slow.
+Here are those of silence, gates and commands; leases and fences are in `authority_models`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.settings import MS, SECOND
 from hafw_sim.explore.acts import Act, fault, lone_loss, repair
+from hafw_sim.explore.authority_models import AUTHORITY, SMALL_AUTHORITY
+from hafw_sim.explore.model import LINKS, NODES, Model, freezes, machines
 from hafw_sim.schedule import Decision, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-NODES: Final = ("alpha", "beta")
 _USUAL_S, _SLOW_S = 0.5, 5.0
 """Lengths of operations: with the pause before a stop is tried again, they fit into the grid."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """One model, and its bounds.
-
-    `begin`: what is done before the first tick, which begins at `begin_ns`; acts
-    are done `before_ns` after that. `faults`, `alone`: how many faults
-    and lone losses of packets there may be. `at_once`: how many acts at one tick. `depth`: ticks.
-    `frozen_ticks`: a frozen agent goes on after so many. `late`: packets may be held up.
-    `exclusive`: no moment in which both nodes serve (S2).
-    """
-
-    name: str
-    text: str
-    pair: Pair
-    acts: tuple[Act, ...]
-    faults: int
-    alone: int = 0
-    at_once: int = 2
-    depth: int = 60
-    tick_ns: int = 3 * SECOND
-    begin: tuple[Decision, ...] = ()
-    begin_ns: int = 30_400 * MS
-    before_ns: int = 200 * MS
-    frozen_ticks: int = 6
-    late: bool = False
-    exclusive: bool = True
-
-    @property
-    def bounds(self) -> str:
-        """How much may be done, for a person."""
-        bounds = f"{self.faults} fault{'s' if self.faults > 1 else ''}"
-        if self.alone:
-            bounds += f", {self.alone} lone loss{'es' if self.alone > 1 else ''}"
-        return f"{bounds}, {self.at_once} at once"
-
-    def acts_ns(self, tick: int) -> int:
-        """When the acts of a tick are done; the first is number 0."""
-        return self.begin_ns + tick * self.tick_ns + self.before_ns
 
 
 def _pair(protection: str) -> Pair:
@@ -78,7 +36,6 @@ def _pair(protection: str) -> Pair:
     )
 
 
-_LINKS: Final = (fault("cut_links"), repair("mend_links"))
 _BLIND_PROBE: Final = (fault("service_lan", whole=False), repair("service_lan", whole=True))
 
 
@@ -98,15 +55,8 @@ def _paths() -> Iterator[Act]:
     yield repair("ping_node", up=True)
 
 
-def _machines() -> Iterator[Act]:
-    for node in NODES:
-        yield fault("crash", node=node, landed="yes")
-        yield fault("kill", node=node, landed="yes")
-        yield repair("boot", node=node)
-
-
 def _coarse_cuts() -> Iterator[Act]:
-    yield from _LINKS
+    yield from LINKS
     for node in NODES:
         yield fault("cut_ping", node=node)
         yield repair("mend_ping", node=node)
@@ -120,14 +70,6 @@ def _one_way_cuts() -> Iterator[Act]:
     yield repair("mend_ping", node="alpha")
     yield fault("cut", node="beta", way="to_ping")
     yield repair("mend", node="beta", way="to_ping")
-
-
-def _freezes() -> Iterator[Act]:
-    for node in NODES:
-        yield fault("freeze", node=node)
-        yield fault("freeze_within", node=node, place="renewal")
-        yield fault("freeze_within", node=node, place="opening")
-        yield repair("thaw", node=node)
 
 
 def _verbs(*verbs: str) -> Iterator[Act]:
@@ -166,12 +108,12 @@ def _commands() -> Iterator[Act]:
         yield repair("boot", node=node)
     yield fault("operations", from_s=_SLOW_S, to_s=_SLOW_S)
     yield repair("operations", from_s=_USUAL_S, to_s=_USUAL_S)
-    yield from _LINKS
+    yield from LINKS
 
 
 def _hops(change: Callable[..., Act]) -> Iterator[Act]:
     """Whether each hop to or from the ping node works may change with every beat."""
-    yield from _LINKS
+    yield from LINKS
     for node in NODES:
         for way in ("to_ping", "from_ping"):
             yield change("cut", node=node, way=way)
@@ -190,14 +132,14 @@ _ALL: Final = (
         name="membership",
         text="cuts of every way, crashes, restarts, a ping node that dies; reflected",
         pair=_pair("reflected"),
-        acts=(*_paths(), *_machines()),
+        acts=(*_paths(), *machines()),
         faults=2,
     ),
     Model(
         name="best-effort",
         text="the same with reflected|best-effort; the probe of the address works",
         pair=_pair("reflected|best-effort"),
-        acts=(*_coarse_cuts(), *_machines()),
+        acts=(*_coarse_cuts(), *machines()),
         faults=2,
         exclusive=False,
     ),
@@ -205,7 +147,7 @@ _ALL: Final = (
         name="freeze",
         text="agents that stop anywhere, within the renewal or opening of a gate too; reflected",
         pair=_pair("reflected"),
-        acts=(*_freezes(), *_coarse_cuts()),
+        acts=(*freezes(), *_coarse_cuts()),
         faults=2,
     ),
     Model(
@@ -232,24 +174,24 @@ _ALL: Final = (
         name="boot",
         text="both machines off: who starts when, with what is cut; reflected",
         pair=_pair("reflected"),
-        acts=(*_coarse_cuts(), *_machines()),
+        acts=(*_coarse_cuts(), *machines()),
         faults=2,
         at_once=1,
         begin=_OFF,
         begin_ns=3_400 * MS,
     ),
-    Model(
-        name="flapping",
-        text="as reflection, but hops fail as often as they like: more than can be searched",
-        pair=_pair("reflected"),
-        acts=tuple(_hops(repair)),
-        faults=1,
-        alone=2,
-        at_once=4,
-        tick_ns=1 * SECOND,
-    ),
 )
-MODELS: Final = {model.name: model for model in _ALL}
+_FLAPPING: Final = Model(
+    name="flapping",
+    text="as reflection, but hops fail as often as they like: more than can be searched",
+    pair=_pair("reflected"),
+    acts=tuple(_hops(repair)),
+    faults=1,
+    alone=2,
+    at_once=4,
+    tick_ns=1 * SECOND,
+)
+MODELS: Final = {model.name: model for model in (*_ALL, *AUTHORITY, _FLAPPING)}
 
 
 def _small(
@@ -275,12 +217,12 @@ def _small(
 _SMALL: Final = (
     _small("isolation", "reflected", _coarse_cuts(), at_once=2),
     _small("rivals", "best-effort", _coarse_cuts(), _BLIND_PROBE, at_once=2),
-    _small("freeze", "reflected", _freezes(), _LINKS, _verbs("takeover")),
+    _small("freeze", "reflected", freezes(), LINKS, _verbs("takeover")),
     _small("one-way", "reflected", _one_way_cuts(), faults=3, at_once=2, depth=8),
-    _small("restart", "reflected", _machines(), _LINKS),
+    _small("restart", "reflected", machines(), LINKS),
     _small("operations", "reflected", _verbs("standby", "takeover"), _fates()),
-    _small("commands", "reflected", _verbs("standby", "takeover"), _machines()),
-    _small("maintenance", "reflected", _maintenance(), _LINKS, depth=24),
+    _small("commands", "reflected", _verbs("standby", "takeover"), machines()),
+    _small("maintenance", "reflected", _maintenance(), LINKS, depth=24),
 )
-SMALL: Final = {model.name: model for model in _SMALL}
+SMALL: Final = {model.name: model for model in (*_SMALL, *SMALL_AUTHORITY)}
 """Pieces of the models, each searched in seconds: for tests, and against mutants."""

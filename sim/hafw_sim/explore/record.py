@@ -18,7 +18,7 @@ from hafw_sim.explore.hunts import HUNTS, hunt
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hafw_sim.explore.models import Model
+    from hafw_sim.explore.model import Model
     from hafw_sim.explore.search import Result
 
 SCHEMA: Final = "hafw.explore/1"

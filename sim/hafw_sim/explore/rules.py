@@ -7,7 +7,7 @@ its family; beyond that, a difference makes no difference.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hafw.core.announcing import AGAIN_NS
 from hafw.core.duties import FOREVER, NEVER, wait_ns
@@ -17,6 +17,9 @@ from hafw.core.operator import LINGER_NS
 if TYPE_CHECKING:
     from hafw.core.settings import Settings
     from hafw_sim.explore.canonical import Walk
+
+FAILURES_KEPT: Final = 9
+"""Pauses after failures double no more after so many."""
 
 Rule = Callable[["Walk", int, Any, Any], None]
 """Writes a value down. Takes the walk, whose it is, the value, and what it is a field of."""
@@ -43,6 +46,8 @@ def bounds(settings: Settings) -> dict[str, int]:
         "again": AGAIN_NS,
         "agree": AGREE_NS,
         "linger": LINGER_NS,
+        "lease": settings.lease_ttl_ns,
+        "lease hold": settings.lease_hold_ns,
         "failbacks": FAILBACK_WINDOW_NS,
     }
     return {name: bound_ns + 1 for name, bound_ns in found.items()} | {"": FOREVER}
@@ -84,6 +89,14 @@ def number(family: str, *, of_the_other: bool = False) -> Rule:
 def epoch(walk: Walk, _who: int, value: int, _whole: object) -> None:
     """An epoch of the group at hand: compared with each other, told apart by parity."""
     walk.number("epoch", 0, value)
+
+
+def mark(walk: Walk, _who: int, value: object, _whole: object) -> None:
+    """Compared with others for being the same, and never given out again."""
+    if value:
+        walk.same(value)
+    else:
+        walk.put(None)
 
 
 def when(condition: Callable[[Any, Walk], bool], rule: Rule) -> Rule:

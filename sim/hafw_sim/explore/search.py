@@ -22,7 +22,7 @@ from hafw_sim.schedule import Decision, Schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hafw_sim.explore.models import Model
+    from hafw_sim.explore.model import Model
 
 CHUNK: Final = 8
 """States per task: small enough that a level ends for all processes at about the same time."""

@@ -32,11 +32,23 @@ class Store:
         self.feed: Callable[[Machine, Event], None] = lambda *_: None
         self.up = True
         self.readings: dict[int, LeaseReading] = {}
+        self.shown: dict[int, LeaseReading] | None = None
         self.late_landings = 0
 
     def holder(self, group: int) -> LeaseRecord | None:
         """What stands there now."""
         return self.readings.get(group, LeaseReading(None, "")).record
+
+    def forget(self) -> None:
+        """All that was written is lost: a lease store must never do that."""
+        self.readings.clear()
+
+    def show_old(self, *, old: bool) -> None:
+        """Whether reads show for good what stands there now; swaps are compared truly all the same.
+
+        That takes nothing from safety: who claims by an old reading is refused.
+        """
+        self.shown = dict(self.readings) if old else None
 
     def ask(self, machine: Machine, request: ReadLease | SwapLease) -> None:
         """A worker sends a request; it is answered, or given up at its deadline."""
@@ -65,7 +77,9 @@ class Store:
         if not self.up or machine.store_cut or not machine.up:
             return
         op, weather = request.op, self._weather
-        reading = self.readings.get(op.group, LeaseReading(None, ""))
+        swaps = isinstance(request, SwapLease)
+        readings = self.readings if swaps or self.shown is None else self.shown
+        reading = readings.get(op.group, LeaseReading(None, ""))
         outcome = LeaseOutcome.OK
         if isinstance(request, SwapLease):
             if reading == request.expected:
@@ -75,7 +89,7 @@ class Store:
                 self.late_landings += machine.engine is not engine or op.id.n not in machine.asking
             else:
                 outcome = LeaseOutcome.CONFLICT
-        unanswered = isinstance(request, SwapLease) and self._strikes(weather.store_unanswered)
+        unanswered = swaps and self._strikes(weather.store_unanswered)
         if not unanswered:
             back_ns = self._clockwork.between("store", weather.store_ns)
             told = partial(self._tell, machine, engine, op, outcome, reading)

@@ -50,7 +50,7 @@ from hafw.core.model import (
     WorkerChanged,
 )
 from hafw.core.reboot import after_boot
-from hafw.core.settings import SECOND
+from hafw.core.settings import MS, SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world import seal
 from hafw_sim.world.clockwork import Clockwork
@@ -315,8 +315,8 @@ class World:
             return
         node.tick_no += 1
         due_ns = max(node.world_ns(engine.deadline()), self.now_ns + 1_000)
-        if self.clockwork.steady:
-            due_ns += node.number  # not both at the same instant: chance would have to decide
+        if self.clockwork.steady:  # in whole ms, so that lateness does not add up; not both at once
+            due_ns = -(-(due_ns - node.number) // MS) * MS + node.number
         self.clockwork.at(due_ns, partial(self._tick, node, engine, node.tick_no))
 
     def _tick(self, node: Machine, engine: Engine, tick_no: int) -> None:
