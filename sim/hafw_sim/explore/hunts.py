@@ -21,18 +21,29 @@ REST_EVERY: Final = 8
 
 HUNTS: Final = {
     "arming_not_needed": "small-isolation",
+    "conflict_counts_as_renewal": "small-lease",
     "epochs_shared": "small-rivals",
     "evidence_dated_by_receipt": "small-one-way",
+    "fenced_taker_shoots_nobody": "small-fence",
     "gate_without_timeout": "small-freeze",
     "granting_keeps_unarmed": "small-isolation",
     "late_opening_opens": "small-freeze",
+    "leased_holder_ignores_the_peer": "small-lease",
+    "leased_holder_never_lets_go": "small-lease",
+    "leased_taker_waits_for_nothing": "small-lease",
+    "leased_taker_without_the_lease": "small-lease",
     "no_wait": "small-isolation",
     "nobody_yields": "small-rivals",
+    "proof_is_no_evidence": "small-fence-or-lease",
     "reflected_holder_never_lets_go": "small-isolation",
     "reflected_taker_needs_nothing": "small-isolation",
     "released_before_the_stop": "small-operations",
     "start_before_durable": "small-restart",
+    "unknown_fence_counts": "small-fence",
     "unknown_is_ok": "small-operations",
+    "unknown_renewal_counts": "small-lease",
+    "unmet_taker_trusts_the_lease": "small-fence-or-lease",
+    "wait_is_too_short": "small-lease",
 }
 """By mutant: the model that finds it."""
 
