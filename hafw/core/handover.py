@@ -128,6 +128,9 @@ def surrender(group: Group, why: str, engine: Engine) -> None:
 def offer(group: Group, engine: Engine) -> None:
     """This node holds nothing of the group, has nothing in doubt, and lets the other take it."""
     assert group.phase is Phase.CLEAR
+    word = engine.peer.groups.get(group.id)
+    if word is not None and word.offer:  # it is given back: taking both would make two owners
+        group.consumed_offer = (engine.peer.incarnation, word.offer)
     group.offer_no = engine.next_number()
     group.offer_deadline_ns = engine.now_ns + OFFER_NS
     engine.note("group.offered", group.id, "released: the other node may take it")

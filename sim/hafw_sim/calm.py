@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.core.duties import Certificate
-from hafw.core.effects import Note
+from hafw.core.effects import Answer, Note
 from hafw.core.model import Ask, BeatHeard, OperatorAsked, Phase, Verb
 from hafw.core.states import State
 
@@ -46,7 +46,9 @@ class Calm:
         if type(event) is BeatHeard and event.beat.groups is not self._said[number]:
             self._said[number] = event.beat.groups
             self._hear(engine, number, event.beat.groups)
-        if type(event) is OperatorAsked and event.verb in (Verb.TAKEOVER, Verb.FAILBACK):
+        refused = any(type(effect) is Answer and effect.code for effect in effects)
+        wanted = type(event) is OperatorAsked and event.verb in (Verb.TAKEOVER, Verb.FAILBACK)
+        if wanted and not refused:
             self._entrust(engine, number)
         for effect in effects:
             if type(effect) is Note:

@@ -231,6 +231,21 @@ def offer_counts_again() -> list[Patch]:
     return [patch.object(takeover, "released_to_us", released)]
 
 
+@seeded(
+    "who gives a group back takes no offer of it any more",
+    "an_offer_that_is_given_back_is_not_taken",
+)
+def offer_and_counter_offer() -> list[Patch]:
+    original = handover.offer
+
+    def offer(group_: group.Group, engine_: engine.Engine) -> None:
+        consumed = group_.consumed_offer
+        original(group_, engine_)
+        group_.consumed_offer = consumed
+
+    return [patch.object(handover, "offer", offer)]
+
+
 @seeded("an answer is to one incarnation of the asker", "a_restarted_node_is_answered_again")
 def answers_outlive_the_asker() -> list[Patch]:
     original = hearing._peer_restarted

@@ -56,6 +56,32 @@ def offer_is_taken_and_let_go_before_its_maker_knows() -> list[str]:
 
 
 @story
+def an_offer_that_is_given_back_is_not_taken() -> list[str]:
+    """Alpha starts again while beta's offer stands, and gives the group back to whose it was."""
+    problems: list[str] = []
+    for why in ("maintenance", "notice"):
+        world = running_pair()
+        world.ask(BETA, Verb.TAKEOVER)
+        world.run(1)
+        if why == "maintenance":
+            world.ask(ALPHA, Verb.MAINTENANCE_ON)
+            world.run(1)
+        world.ask(BETA, Verb.STANDBY)
+        beta = world.nodes[BETA].engine
+        assert beta is not None
+        while not beta.groups[1].offer_no:
+            world.run(0.000_1)
+            assert world.now_ns < 5 * SECOND, "beta never offered it"
+        world.kill_agent(ALPHA, landed=True)
+        if why == "notice":
+            world.announce(ALPHA, "the instance will be stopped")
+        world.boot(ALPHA)
+        world.run(30)
+        problems += wrong(world, "beta")
+    return problems
+
+
+@story
 def reflected_beat_that_was_held_up_for_a_minute() -> list[str]:
     """The ping node reflects no longer; what it reflected long ago arrives, then all links die."""
     world = running_pair()
