@@ -182,4 +182,4 @@ SMALL_AUTHORITY: Final = (
     _model("small-fence", "fence only", "fenced", LINKS, _HANGS, _BOOTS),
     _model("small-fence-or-lease", "either", "fenced|leased", LINKS, _STORE, _BOOTS),
 )
-"""Pieces of them, each searched in seconds."""
+"""Pieces of them, each searched in a minute or two."""

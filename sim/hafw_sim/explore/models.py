@@ -225,4 +225,4 @@ _SMALL: Final = (
     _small("maintenance", "reflected", _maintenance(), LINKS, depth=24),
 )
 SMALL: Final = {model.name: model for model in (*_SMALL, *SMALL_AUTHORITY)}
-"""Pieces of the models, each searched in seconds: for tests, and against mutants."""
+"""Pieces of the models, soon searched: for tests, and against mutants."""
