@@ -161,6 +161,17 @@ def test_every_association_of_an_elastic_ip_has_its_own_id(client: Sdk) -> None:
     assert code(stale) == "InvalidAssociationID.NotFound"
 
 
+def test_an_elastic_ip_moves_to_an_instance_unless_that_is_ruled_out(client: Sdk) -> None:
+    client.associate_address(AllocationId=ELASTIC, NetworkInterfaceId=ALPHA)
+
+    client.associate_address(AllocationId=ELASTIC, InstanceId="i-00000002")
+
+    described = client.describe_instances(InstanceIds=["i-00000002"])
+    (shown,) = described["Reservations"][0]["Instances"][0]["NetworkInterfaces"]
+    assert shown["NetworkInterfaceId"] == BETA
+    assert shown["PrivateIpAddresses"][0]["Association"] == {"PublicIp": "203.0.113.5"}
+
+
 def state_of(client: Sdk, instance: str) -> str:
     found = client.describe_instances(InstanceIds=[instance])["Reservations"]
     return str(found[0]["Instances"][0]["State"]["Name"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
@@ -17,6 +18,7 @@ from hafw_sim.clouds.exchange import Later, Lost, Reply, Request
 from hafw_sim.clouds.gce import Fault, Gce, Instance, Kind, Nic
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.routes import next_hops
+from hafw_sim.clouds.gce.server import served
 from hafw_sim.clouds.gce.values import Guest
 
 if TYPE_CHECKING:
@@ -97,6 +99,36 @@ def gce() -> Gce:
 @pytest.fixture
 def client(gce: Gce) -> Client:
     return Client(gce)
+
+
+def test_instances_of_every_zone_are_listed_by_zone_and_found_by_name(client: Client) -> None:
+    everyone = client.ask("GET", "aggregated/instances")["items"]
+    one = client.ask("GET", "aggregated/instances", filter='name="vm-b"')["items"]
+
+    named = [each["name"] for zone in everyone.values() for each in zone["instances"]]
+    assert {"vm-a", "vm-b"} <= set(named)
+    assert [each["name"] for zone in one.values() for each in zone["instances"]] == ["vm-b"]
+
+
+def test_an_instance_finds_its_aliases_and_a_token_in_its_metadata(
+    gce: Gce, client: Client
+) -> None:
+    def asked(path: str) -> Any:  # noqa: ANN401 - JSON
+        url = f"http://{server.metadata_hosts['vm-a']}/computeMetadata/v1/instance/{path}"
+        request = HttpRequest(url, headers={"Metadata-Flavor": "Google"})
+        with urlopen(request, timeout=5) as answer:
+            assert answer.headers["Content-Type"] == "application/json"
+            return json.load(answer)
+
+    client.wait(client.set_aliases("vm-a", VIP))
+
+    with served(gce) as server:
+        (nic,) = asked("network-interfaces?recursive=True")
+        account = asked("service-accounts/default/?recursive=true")["email"]
+        token = asked(f"service-accounts/{account}/token")
+
+    assert nic["ipAliases"] == [VIP]
+    assert token["token_type"] == "Bearer"
 
 
 def test_an_alias_is_there_when_its_operation_is_done(gce: Gce, client: Client) -> None:

@@ -28,8 +28,9 @@ class PrivateIp:
         self.metadata = Metadata()
 
     def rehearse(self, vip: VipRequest, ec2: Ec2) -> None:
-        """Read. EC2 has no dry run of an assignment."""
+        """Read, of EC2 and of the metadata. EC2 has no dry run of an assignment."""
         self.seen(vip, ec2)
+        self.confirmed(vip)  # what it asks first, it keeps: token and interfaces
 
     def seen(self, vip: VipRequest, ec2: Ec2) -> Seen:
         """Ask which interface has the address."""

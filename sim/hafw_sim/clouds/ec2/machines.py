@@ -14,7 +14,7 @@ from hafw_sim.clouds.ec2.values import STATES, Guest, Instance
 from hafw_sim.clouds.ec2.wire import ApiError
 
 if TYPE_CHECKING:
-    from hafw_sim.clouds.ec2.values import Things
+    from hafw_sim.clouds.ec2.values import Interface, Things
     from hafw_sim.clouds.ec2.wire import Params
 
 SHUTDOWN_S: Final = 0.4
@@ -28,7 +28,7 @@ def describe(state: State, ask: Ask) -> Params:
     found = [_instance(things, name) for name in ask.get("InstanceIds") or sorted(things.instances)]
     if Kind.WRONG_STATE in ask.met:
         found = [replace(one, state="stopped") for one in found]
-    return {"Reservations": [{"Instances": [_shown(one) for one in found]}]}
+    return {"Reservations": [{"Instances": [_shown(things, one) for one in found]}]}
 
 
 def attribute(state: State, ask: Ask) -> Params:
@@ -90,7 +90,7 @@ def _instance(things: Things, name: str) -> Instance:
     return things.instances[name]
 
 
-def _shown(one: Instance) -> Params:
+def _shown(things: Things, one: Instance) -> Params:
     tags = {"Name": one.name}
     if one.scaling_group:
         tags["aws:autoscaling:groupName"] = one.scaling_group
@@ -99,8 +99,25 @@ def _shown(one: Instance) -> Params:
         "State": _state(one.state),
         "RootDeviceType": "ebs",
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "NetworkInterfaces": [
+            _interface(things, each)
+            for each in things.interfaces.values()
+            if each.instance == one.id
+        ],
     }
     return shown | ({"InstanceLifecycle": "spot"} if one.spot else {})
+
+
+def _interface(things: Things, one: Interface) -> Params:
+    public = {each.private: each.address for each in things.elastic.values() if each.private}
+    return {
+        "NetworkInterfaceId": one.id,
+        "PrivateIpAddresses": [
+            {"PrivateIpAddress": private, "Primary": private == one.primary}
+            | ({"Association": {"PublicIp": public[private]}} if private in public else {})
+            for private in (one.primary, *one.addresses)
+        ],
+    }
 
 
 def _state(name: str) -> Params:

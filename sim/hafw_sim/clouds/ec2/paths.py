@@ -12,7 +12,7 @@ from hafw_sim.clouds.ec2.state import Ask, State, dry, interface
 from hafw_sim.clouds.ec2.wire import ApiError
 
 if TYPE_CHECKING:
-    from hafw_sim.clouds.ec2.values import Elastic, Things
+    from hafw_sim.clouds.ec2.values import Elastic, Interface, Things
     from hafw_sim.clouds.ec2.wire import Params
 
 
@@ -49,15 +49,19 @@ def describe_addresses(state: State, ask: Ask) -> Params:
 
 
 def associate(state: State, ask: Ask) -> Params:
-    """AssociateAddress, to the primary address of an interface; one that has one is refused."""
+    """AssociateAddress, to the primary address of an interface, or of an instance's only one.
+
+    One that is associated elsewhere moves, unless AllowReassociation is false (EC2 API reference,
+    "AssociateAddress").
+    """
     found = _elastic(state.things, ask["AllocationId"])
-    target = interface(state.things, ask["NetworkInterfaceId"])
+    target = _target(state.things, ask)
     private = ask.get("PrivateIpAddress", target.primary)
     if private not in target.holds:
         message = f"{private} is not an address of {target.id}"
         raise ApiError("InvalidParameterValue", message)
     here = found.interface == target.id and found.private == private
-    if found.association and not here and not ask.get("AllowReassociation"):
+    if found.association and not here and not ask.get("AllowReassociation", True):
         message = f"resource {found.allocation} is already associated with {found.association}"
         raise ApiError("Resource.AlreadyAssociated", message)
     for other in state.things.elastic.values():
@@ -91,8 +95,20 @@ def _route(things: Things, destination: str, hop: str) -> Params:
     if hop not in things.interfaces:
         return {block: destination, "GatewayId": hop, "State": "active"}
     runs = things.instances[things.interfaces[hop].instance].state == "running"
-    state = "active" if runs else "blackhole"
-    return {block: destination, "NetworkInterfaceId": hop, "State": state}
+    return {
+        block: destination,
+        "NetworkInterfaceId": hop,
+        "InstanceId": things.interfaces[hop].instance,
+        "State": "active" if runs else "blackhole",
+    }
+
+
+def _target(things: Things, ask: Ask) -> Interface:
+    """The interface that is named, or the first of the instance that is."""
+    for one in things.interfaces.values():
+        if one.instance == ask.get("InstanceId"):
+            return one
+    return interface(things, ask.get("NetworkInterfaceId", ""))
 
 
 def _check_table(things: Things, name: str) -> None:

@@ -7,6 +7,7 @@ the fingerprint, which guards one interface only, when it is asked for.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ from hafw_sim.clouds.gce.values import Alias, Guest, Instance, Nic
 from hafw_sim.clouds.gce.wire import ApiError, text
 
 if TYPE_CHECKING:
+    from hafw_sim.clouds.exchange import Json
     from hafw_sim.clouds.gce.state import Ask, State, Things
 
 STOP_S: Final = 0.3
@@ -39,6 +41,17 @@ def list_(state: State, ask: Ask) -> Reply:
     found = [one for one in state.seen(ask).instances.values() if one.zone == zone]
     items = [one.json(state.project) for one in found]
     return Reply(200, {"kind": "compute#instanceList", "items": items})
+
+
+def aggregated_list(state: State, ask: Ask) -> Reply:
+    """`instances.aggregatedList`, by zone; of filters it knows `name="value"`."""
+    wanted = re.fullmatch(r'name="([^"]*)"', ask.request.query.get("filter", ""))
+    items: dict[str, Json] = {}
+    for one in state.seen(ask).instances.values():
+        if wanted is None or one.name == wanted[1]:
+            found = items.setdefault(f"zones/{one.zone}", {"instances": []})
+            found["instances"].append(one.json(state.project))
+    return Reply(200, {"kind": "compute#instanceAggregatedList", "items": items})
 
 
 def stop(state: State, ask: Ask) -> Reply:

@@ -28,6 +28,7 @@ MINUTE_S: Final = 60.0
 
 _HANDLERS: Final[dict[str, Callable[[State, Ask], Reply]]] = {
     "instances.get": machines.get,
+    "instances.aggregatedList": machines.aggregated_list,
     "instances.list": machines.list_,
     "instances.stop": machines.stop,
     "instances.reset": machines.reset,

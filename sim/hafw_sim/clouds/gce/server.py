@@ -5,8 +5,10 @@ One rule: an instance learns from its metadata server who it is, and from nowher
 
 from __future__ import annotations
 
+import json
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from hafw_sim.clouds.serving import LOCAL, Handler, ModelServer, nth_port
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from hafw_sim.clouds.gce.values import Instance
 
 METADATA: Final = "/computeMetadata/v1/"
+_ACCOUNT: Final = {"email": "hafw@model", "scopes": ["https://www.googleapis.com/auth/compute"]}
+_TOKEN: Final = {"access_token": "model", "expires_in": 3599, "token_type": "Bearer"}
 
 
 class Server(ModelServer):
@@ -38,6 +42,14 @@ class Server(ModelServer):
         }
 
 
+def _interfaces(server: Server, instance: Instance) -> list[dict[str, Any]]:
+    """Those of an instance, with their aliases, as a recursive read shows them."""
+    with server.turn():
+        server.gce.advance(time.time())
+        now = server.gce.state.things.instances[instance.zone, instance.name]
+    return [{"ip": nic.address, "ipAliases": [one.cidr for one in nic.aliases]} for nic in now.nics]
+
+
 def _metadata_handler(server: Server, instance: Instance) -> type[Handler]:
     values: dict[str, Callable[[], str]] = {
         "instance/id": lambda: str(instance.id),
@@ -47,19 +59,28 @@ def _metadata_handler(server: Server, instance: Instance) -> type[Handler]:
         "instance/preempted": lambda: str(instance.name in server.preempted).upper(),
         "project/project-id": lambda: server.gce.state.project,
     }
+    structured: dict[str, Callable[[], object]] = {
+        "instance/network-interfaces": lambda: _interfaces(server, instance),
+        "instance/service-accounts/default/": lambda: _ACCOUNT,
+        "instance/service-accounts/default/token": lambda: _TOKEN,
+        f"instance/service-accounts/{_ACCOUNT['email']}/token": lambda: _TOKEN,
+    }
 
     class Metadata(Handler):
-        served: ClassVar = values
-
         def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            path = urlsplit(self.path).path.removeprefix(METADATA)
             flavour = {"Metadata-Flavor": "Google", "Content-Type": "text/plain"}
-            value = self.served.get(urlsplit(self.path).path.removeprefix(METADATA))
             if self.headers.get("Metadata-Flavor") != "Google":
                 self.reply(403, b"Missing Metadata-Flavor:Google header.", flavour)
-            elif value is None:
-                self.reply(404, b"not found", flavour)
+            elif path == "/":
+                self.reply(200, b"computeMetadata/\n", flavour)
+            elif path in values:
+                self.reply(200, values[path]().encode(), flavour)
+            elif path in structured:
+                text = json.dumps(structured[path]()).encode()
+                self.reply(200, text, {**flavour, "Content-Type": "application/json"})
             else:
-                self.reply(200, value().encode(), flavour)
+                self.reply(404, b"not found", flavour)
 
     return Metadata
 

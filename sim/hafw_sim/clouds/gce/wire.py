@@ -36,6 +36,7 @@ class ApiError(Exception):
 
 CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "instances.get": ("GET", "zones/{zone}/instances/{name}", ("compute.instances.get",)),
+    "instances.aggregatedList": ("GET", "aggregated/instances", ("compute.instances.list",)),
     "instances.list": ("GET", "zones/{zone}/instances", ("compute.instances.list",)),
     "instances.stop": ("POST", "zones/{zone}/instances/{name}/stop", ("compute.instances.stop",)),
     "instances.reset": (
