@@ -19,6 +19,7 @@ import hafw
 from bench import report, run
 from bench.authority import AUTHORITIES, authorities
 from bench.bed import Pace
+from bench.movers.inside import measured
 from bench.peers import everyone
 from bench.sim import speed
 from hafw_sim.players import NoPlayer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _RESULTS: Final = _ROOT / "bench" / "results"
 _DOCS: Final = _ROOT / "docs" / "bench.md"
+_KINDS: Final = ("outages", "soak", "authority", "sim", "movers")
 _QUICK_RUNS: Final = 3
 _QUICK: Final = Pace(rest_s=10.0)
 
@@ -105,6 +107,17 @@ def sim(seeds: int, json_file: Path | None, write_docs: bool, python: str) -> No
     _finish(result, json_file or _RESULTS / "sim.json", write_docs=write_docs)
 
 
+@main.command()
+@click.option("--runs", default=1, show_default=True, help="Takeovers of each kind.")
+@_JSON
+@_WRITE_DOCS
+def movers(runs: int, json_file: Path | None, write_docs: bool) -> None:  # noqa: FBT001
+    """How many calls a takeover in a cloud takes, beside the resource agents of Debian."""
+    with Talk() as tell:
+        result = measured(runs, _command(), tell)
+    _finish(result, json_file or _RESULTS / "movers.json", write_docs=write_docs)
+
+
 class Talk:
     """One line on a terminal's stderr that says what is being done; nothing elsewhere."""
 
@@ -144,7 +157,7 @@ def _finish(result: dict[str, Any], where: Path, *, write_docs: bool) -> None:
     where.parent.mkdir(parents=True, exist_ok=True)
     where.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     if write_docs:
-        newest = [_RESULTS / f"{name}.json" for name in ("outages", "soak", "authority", "sim")]
+        newest = [_RESULTS / f"{name}.json" for name in _KINDS]
         found = [json.loads(path.read_text()) for path in newest if path.exists()]
         _DOCS.parent.mkdir(exist_ok=True)
         _DOCS.write_text(report.page(found))

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bench import authority, run, sim
 from bench.lives import FIGURES
+from bench.movers import measure
 from bench.run import MEASURED
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ _SPEED: Final = {
     "events_per_seed": "events per seed",
     "faults_per_seed": "faults per seed",
 }
+_COUNTED: Final = {
+    "api": "calls of APIs",
+    "metadata": "of metadata",
+    "in_a_row": "round trips in a row",
+    "connections": "connections opened",
+    "watch": "calls of a monitor",
+}
+_TIMED: Final = {"moved_ms": "moved in the cloud, ms", "done_ms": "done, ms"}
 _PAGE: Final = """\
 # Bench
 
@@ -61,6 +70,7 @@ _TITLES: Final = {
     run.SOAK_SCHEMA: "On a busy machine",
     authority.SCHEMA: "What an authority adds",
     sim.SCHEMA: "The simulator",
+    measure.SCHEMA: "A takeover's calls",
 }
 
 
@@ -97,6 +107,8 @@ def _sheets(result: dict[str, Any]) -> list[Sheet]:
             made = [_authorities(result), notes]
         case sim.SCHEMA:
             made = [_speed(result), _shares(result)]
+        case measure.SCHEMA:
+            made = [_takeovers(result), _calls(result), _how(result)]
         case _:
             made = [_outages(result), *_rest(result), _peers(result)]
     made.append(_targets(result))
@@ -198,6 +210,37 @@ def _shares(result: dict[str, Any]) -> Sheet:
     return Sheet("Where the time of the usual pair goes", ("", "% of the time"), tuple(rows))
 
 
+def _takeovers(result: dict[str, Any]) -> Sheet:
+    rows = []
+    for case, measured in result["figures"].items():
+        mine = measured.get(measure.PROVED, {})
+        for who, found in measured.items():
+            counted = [str(found[key]) for key in _COUNTED]
+            compared = {} if found is mine else mine
+            times = [_cell(found[key], (compared.get(key) or {}).get("median")) for key in _TIMED]
+            rows.append((case, who, *counted, *times))
+    title = (
+        f"{result['runs']} runs, {result['latency_ms']:g} ms for each answer of an API; "
+        f"{result['agents']}"
+    )
+    return Sheet(title, ("mover", "by", *_COUNTED.values(), *_TIMED.values()), tuple(rows))
+
+
+def _calls(result: dict[str, Any]) -> Sheet:
+    rows = [
+        (case, who, ", ".join(found["calls"]))
+        for case, measured in result["figures"].items()
+        for who, found in measured.items()
+        if found["calls"]
+    ]
+    return Sheet("Which calls of the API", ("mover", "by", "calls"), tuple(rows))
+
+
+def _how(result: dict[str, Any]) -> Sheet:
+    rows = [*result["notes"].items(), *result["left_out"].items()]
+    return Sheet("How it was measured", ("", ""), tuple(rows))
+
+
 def _peers(result: dict[str, Any]) -> Sheet:
     rows = [
         (
@@ -218,7 +261,7 @@ def _targets(result: dict[str, Any]) -> Sheet:
     rows = [
         (
             each["what"],
-            f"{'≥' if each.get('at_least') else '≤'} {each['limit']:g} {each['unit']}",
+            f"{_sign(each)} {each['limit']:g} {each['unit']}".rstrip(),
             f"{each['reached']:g}",
             "met" if each["met"] else "MISSED",
         )
@@ -227,8 +270,14 @@ def _targets(result: dict[str, Any]) -> Sheet:
     return Sheet("What hafw is to keep", ("", "limit", "reached", ""), tuple(rows))
 
 
+def _sign(target: dict[str, Any]) -> str:
+    if target.get("below"):
+        return "<"
+    return "≥" if target.get("at_least") else "≤"
+
+
 def _heading(result: dict[str, Any]) -> str:
-    machine, quiet, timing = result["machine"], result["quiet"], result["timing"]
+    machine, quiet = result["machine"], result["quiet"]
     scheduling = "allowed" if machine["real_time"] else "not allowed"
     return f"""\
 - {result["date"]}, hafw {result["hafw"]} ({result["commit"]}), `{result["command"]}`
@@ -237,6 +286,13 @@ def _heading(result: dict[str, Any]) -> str:
   real-time scheduling {scheduling}
 - during {quiet["minutes"]:g} minutes the machine was {quiet["busy_percent"]:g} % busy,
   {quiet["stolen_percent"]:g} % stolen by its host; load before the start {quiet["load_before"]:g}
+{_timing(result.get("timing"))}"""
+
+
+def _timing(timing: dict[str, Any] | None) -> str:
+    if timing is None:
+        return ""
+    return f"""\
 - keepalive {timing["keepalive_ms"]} ms, deadtime {timing["deadtime_ms"]} ms,
   initdead {timing["initdead_ms"]} ms, or what comes nearest in the peer's own terms
 """
