@@ -220,7 +220,7 @@ def _takeovers(result: dict[str, Any]) -> Sheet:
             times = [_cell(found[key], (compared.get(key) or {}).get("median")) for key in _TIMED]
             rows.append((case, who, *counted, *times))
     title = (
-        f"{result['runs']} runs, {result['latency_ms']:g} ms for each answer of an API; "
+        f"Runs: {result['runs']}; {result['latency_ms']:g} ms for each answer of an API; "
         f"{result['agents']}"
     )
     return Sheet(title, ("mover", "by", *_COUNTED.values(), *_TIMED.values()), tuple(rows))

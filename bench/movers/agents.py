@@ -46,11 +46,16 @@ NOTES: Final = {
     "real cloud costs one or two round trips more",
     "aws agents": "credentials stand in the profile that they name: an instance's role would cost "
     "each run of `aws` some questions to the metadata service more",
+    "sleeps of agents": "awsvip and awseip 3 s after their change (api_delay), aws-vpc-move-ip 1 s "
+    "after every call, Google's 1 s between two looks at an operation that runs; each call of the "
+    "AWS agents starts `aws`, a Python program, and on a busy machine that is most of their time",
     "google agents": "a module on PYTHONPATH sends the one address that the client library has "
     "built in, that of its discovery document, to a server here; the document is cut to the calls "
     "that agents make, and so shorter than the real one",
     "hafw": "a real worker process, warm, on the node that takes over; then `observe`, the "
     "counterpart of `monitor`",
+    "equal counts": "where hafw and an AWS agent make as many calls of the API, one of the agent's "
+    "looks whether the address is here already, and one of hafw's reads the change back",
     "left out": "gcp-vpc-move-ip: it names itself deprecated for gcp-vpc-move-route, and drives "
     "gcloud; no resource agent of the package moves an address in Azure by calls",
 }
