@@ -44,6 +44,8 @@ NOTES: Final = {
     "models": f"each answer of an API is held back for {1000 * LATENCY_S:g} ms, of metadata "
     "for nothing; operations end after 50 ms; nothing speaks TLS, of which every connection of a "
     "real cloud costs one or two round trips more",
+    "moved, done": "until the model has the address at this node, and until the order or the "
+    "action has ended: only then hafw opens its gate, and Pacemaker starts what comes next",
     "aws agents": "credentials stand in the profile that they name: an instance's role would cost "
     "each run of `aws` some questions to the metadata service more",
     "sleeps of agents": "awsvip and awseip 3 s after their change (api_delay), aws-vpc-move-ip 1 s "
@@ -51,7 +53,7 @@ NOTES: Final = {
     "AWS agents starts `aws`, a Python program, and on a busy machine that is most of their time",
     "google agents": "a module on PYTHONPATH sends the one address that the client library has "
     "built in, that of its discovery document, to a server here; the document is cut to the calls "
-    "that agents make, and so shorter than the real one",
+    "that agents make, so shorter than the real one, and counts as a call of the API",
     "hafw": "a real worker process, warm, on the node that takes over; then `observe`, the "
     "counterpart of `monitor`",
     "equal counts": "where hafw and an AWS agent make as many calls of the API, one of the agent's "
