@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
+from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
@@ -44,7 +45,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """Import the SDK, see which instance this is, get credentials, connect."""
     until_ns = boot_ns() + int(WARM_S * 1e9)
     for request in requests:
-        mover, ec2 = _mover(request), _ec2(request, until_ns)
+        mover, ec2 = _mover(request), _ec2(request, until_ns=until_ns)
         ec2.prepare()
         _check_identity(request)
         with suppress(Retryable):  # an API that is away now may be back when it is needed
@@ -87,7 +88,7 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     from hafw.providers.aws.moving import detach  # noqa: PLC0415 - with the SDK
 
     removed = hostaddress.detach(request).changed
-    ec2 = _ec2(request)
+    ec2 = _ec2(request, Use.RELEASE)
     moved = detach(_mover(request), request, ec2)
     return VipReceipt(changed=moved or removed, detail=ec2.told())
 
@@ -143,18 +144,18 @@ def hafw_fence_warm(request: FenceRequest) -> None:
 @hookimpl
 def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Stop the target, and read its state until it is off or the deadline comes."""
-    ec2 = _ec2(request)
+    ec2 = _ec2(request, Use.FENCE)
     from hafw.providers.aws import fence  # noqa: PLC0415 - with the SDK
 
     target = fence.target_of(request)
     fence.check_other(target)
-    return switch_off(fence.Instance(ec2, target), request)
+    return ec2.spending.evidence(switch_off(fence.Instance(ec2, target), request))
 
 
 @hookimpl
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
-    ec2 = _ec2(request)
+    ec2 = _ec2(request, Use.FENCE)
     from hafw.providers.aws import fence  # noqa: PLC0415 - with the SDK
 
     return look(fence.Instance(ec2, fence.target_of(request)), request)
@@ -210,14 +211,16 @@ def _check_identity(request: VipRequest) -> None:
         )
 
 
-def _ec2(request: VipRequest | FenceRequest, until_ns: int | None = None) -> Ec2:
+def _ec2(
+    request: VipRequest | FenceRequest, use: Use = Use.ROUTINE, *, until_ns: int | None = None
+) -> Ec2:
     try:
         from hafw.providers.aws.api import Ec2, Where  # noqa: PLC0415 - it takes a second
     except ModuleNotFoundError as problem:
         raise Misconfigured(f"{problem}; install it with: pip install 'hafw[aws]'") from None
     region, endpoint = (request.options.get(key) for key in ("region", "endpoint_url"))
     where = Where(str(region) if region else None, str(endpoint) if endpoint else None)
-    return Ec2(where, request.deadline_ns if until_ns is None else until_ns)
+    return Ec2(where, request.deadline_ns if until_ns is None else until_ns, use)
 
 
 def _mover(request: VipRequest) -> Mover:

@@ -18,6 +18,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+from hafw.api_budget import Budget, Quota, Spending, Use
 from hafw.hooks.errors import Misconfigured, Retryable, UnknownOutcome
 from hafw.net.clock import boot_ns
 from hafw.providers.aws.errors import meaning
@@ -31,6 +32,10 @@ FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 LONGEST_LOOK_S: Final = 1.0
 """EC2 moves an address asynchronously, and shows it when it likes: asking faster is no use."""
+QUOTA: Final = Quota(burst=100, per_s=5.0)
+"""What EC2 allows of *each* action, by its documentation: 100 at once, then 20 a second. A takeover
+takes three actions and more, and the account has other users: so this is for all of them together.
+"""
 _DRAWN: Final = random.SystemRandom()
 
 _session_lock = threading.Lock()
@@ -47,11 +52,12 @@ class Where:
 class Ec2:
     """EC2 of one region, for one operation that ends at `until_ns` (BOOTTIME)."""
 
-    def __init__(self, where: Where, until_ns: int) -> None:
+    def __init__(self, where: Where, until_ns: int, use: Use = Use.ROUTINE) -> None:
         """No call is made yet.
 
         `in_doubt`: a change was sent and not answered, or only a part of one was made.
         """
+        self.spending = Spending(_budget(where), use)
         self._where = where
         self._until_ns = until_ns
         self._look_s = FIRST_PAUSE_S / 2
@@ -100,7 +106,7 @@ class Ec2:
     def within(self, seconds: float) -> Ec2:
         """The same, for calls that shall end earlier."""
         sooner = Ec2(self._where, min(self._until_ns, boot_ns() + int(seconds * 1e9)))
-        sooner._made = self._made
+        sooner._made, sooner.spending = self._made, self.spending
         return sooner
 
     def left_s(self) -> float:
@@ -111,6 +117,7 @@ class Ec2:
         left_s = self.left_s()
         if left_s <= 0:
             raise Retryable(f"{what.name} was not sent: its deadline had passed", 0.0)
+        self.spending.take(what.name, boot_ns())
         # Connecting may take one timeout, and the answer another.
         half_s = next((length for length in TIMEOUTS_S if length <= left_s / 2), left_s / 2)
         client = _client(self._where, half_s)
@@ -119,6 +126,8 @@ class Ec2:
         except (ClientError, BotoCoreError) as problem:
             error = meaning(what, problem)
             self.in_doubt = self.in_doubt or isinstance(error, UnknownOutcome)
+            if isinstance(error, Retryable):
+                self.spending.refused(what.name, error.after_s, boot_ns())
             raise error from None
         about = answer.pop("ResponseMetadata", {})
         self._made.append(f"{what.name} {about.get('RequestId', '')}")
@@ -144,12 +153,19 @@ def _client(where: Where, timeout_s: float) -> Any:  # noqa: ANN401 - boto3 has 
             raise Misconfigured(f"EC2: {problem}") from None
 
 
+@lru_cache(maxsize=4)
+def _budget(where: Where) -> Budget:
+    """This node's: the account is that of the SDK's credentials."""
+    return Budget(f"EC2 in {where.region}" if where.region else "EC2", QUOTA)
+
+
 @lru_cache(maxsize=1)
 def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
 def forget() -> None:
-    """Forget every connection and credential: the environment says something else now."""
+    """Forget connections, credentials, what was spent: the environment says something else now."""
     _client.cache_clear()
+    _budget.cache_clear()
     _session.cache_clear()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
+from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
@@ -108,7 +109,7 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     check_identity(request)
     gone = hostaddress.detach(request).changed
     try:
-        arm = _arm(request.options, request.deadline_ns)
+        arm = _arm(request.options, request.deadline_ns, Use.RELEASE)
         moved = decided(arm, lambda: bool(mover.detach(arm, move)))
     except ProviderError as problem:
         raise UnknownOutcome(
@@ -175,14 +176,16 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Cut the target's power, and read its state until it is off or the deadline comes."""
     target = fence.target_of(request)
     fence.check_other(target)
-    return switch_off(fence.Machine(_arm(request.options, request.deadline_ns), target), request)
+    arm = _arm(request.options, request.deadline_ns, Use.FENCE)
+    return arm.spending.evidence(switch_off(fence.Machine(arm, target), request))
 
 
 @hookimpl
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
     target = fence.target_of(request)
-    return look(fence.Machine(_arm(request.options, request.deadline_ns), target), request)
+    arm = _arm(request.options, request.deadline_ns, Use.FENCE)
+    return look(fence.Machine(arm, target), request)
 
 
 @hookimpl
@@ -222,7 +225,7 @@ def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
     return tuple(finding for each in notes for finding in each.found)
 
 
-def _arm(options: Mapping[str, object], until_ns: int) -> Arm:
+def _arm(options: Mapping[str, object], until_ns: int, use: Use = Use.ROUTINE) -> Arm:
     try:
         from hafw.providers.azure.api import Arm, Where  # noqa: PLC0415 - it takes seconds
     except ModuleNotFoundError as problem:
@@ -232,4 +235,4 @@ def _arm(options: Mapping[str, object], until_ns: int) -> Arm:
         group=str(options["resource_group"]),
         endpoint=str(options.get("endpoint", "")).rstrip("/"),
     )
-    return Arm(where, until_ns)
+    return Arm(where, until_ns, use=use)

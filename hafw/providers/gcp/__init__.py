@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw import hostaddress
+from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.hookspecs import (
@@ -112,7 +113,7 @@ def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     check_identity(move.me)
     gone = hostaddress.detach(request).changed
     try:
-        compute = _compute(endpoint_of(request))
+        compute = _compute(endpoint_of(request), Use.RELEASE)
         done: tuple[str, ...] = decided(lambda: mover.detach(compute, move), move.deadline_ns)
     except ProviderError as problem:
         raise UnknownOutcome(
@@ -177,14 +178,17 @@ def hafw_fence_off(request: FenceRequest) -> FenceReceipt:
     """Stop the target, and read its state until it is off or the deadline comes."""
     target = fence.target_of(request)
     fence.check_other(target)
-    return switch_off(fence.Instance(_fencing(request), target, request.deadline_ns), request)
+    compute = _fencing(request, Use.FENCE)
+    instance = fence.Instance(compute, target, request.deadline_ns)
+    return compute.spending.evidence(switch_off(instance, request))
 
 
 @hookimpl
 def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
     """Read the target's state."""
     target = fence.target_of(request)
-    return look(fence.Instance(_fencing(request), target, request.deadline_ns), request)
+    compute = _fencing(request, Use.FENCE)
+    return look(fence.Instance(compute, target, request.deadline_ns), request)
 
 
 @hookimpl
@@ -209,13 +213,13 @@ def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
     return tuple(finding for each in notes for finding in each.found)
 
 
-def _fencing(request: FenceRequest) -> Compute:
-    return _compute(str(request.options.get("endpoint", "")))
+def _fencing(request: FenceRequest, use: Use = Use.ROUTINE) -> Compute:
+    return _compute(str(request.options.get("endpoint", "")), use)
 
 
-def _compute(endpoint: str) -> Compute:
+def _compute(endpoint: str, use: Use = Use.ROUTINE) -> Compute:
     try:
         from hafw.providers.gcp.api import compute  # noqa: PLC0415 - it takes seconds
     except ModuleNotFoundError as problem:
         raise Misconfigured(f"{problem}; install it with: pip install 'hafw[gcp]'") from None
-    return compute(endpoint)
+    return compute(endpoint).spent_on(use)

@@ -9,6 +9,7 @@ warmed.
 
 from __future__ import annotations
 
+import copy
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -21,6 +22,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import compute_v1
 from requests.adapters import HTTPAdapter
 
+from hafw.api_budget import Budget, Quota, Spending, Use
 from hafw.hooks.errors import (
     Conflict,
     Denied,
@@ -49,6 +51,10 @@ CALL_S: Final = 5.0
 """The longest that one try of a call may wait for its answer."""
 WAIT_S: Final = 20.0
 """The same for the calls that the service itself holds back until an operation ends."""
+QUOTA: Final = Quota(burst=200, per_s=5.0)
+"""Compute Engine allows a project, by its documentation, 1,500 calls of one kind in a minute. Both
+nodes together make at most 1,000 in their first, and 600 in every other.
+"""
 _PAUSES_S: Final = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Between tries where the service does not say; the last is repeated."""
 _SCOPES: Final = ("https://www.googleapis.com/auth/compute",)
@@ -79,6 +85,8 @@ class Compute:
         `credentials_kind`: the module of Google's SDK that they come from.
         """
         metadata.go_direct()
+        self._endpoint = endpoint
+        self.spending = Spending(_budget(endpoint), Use.ROUTINE)
         options = ClientOptions(api_endpoint=endpoint or None)
         credentials = _credentials(endpoint)
         self.credentials_kind = type(credentials).__module__
@@ -99,6 +107,12 @@ class Compute:
         self._root = str(self._instances.api_endpoint)
         if "://" not in self._root:
             self._root = f"https://{self._root}"
+
+    def spent_on(self, use: Use) -> Compute:
+        """The same connections, for one operation of this use."""
+        other = copy.copy(self)
+        other.spending = Spending(_budget(self._endpoint), use)
+        return other
 
     def server(self, machine: Machine, until_ns: int) -> Server:
         """Read an instance. Raises Missing where there is none of that name."""
@@ -281,11 +295,11 @@ class Compute:
             if left_s <= 0:
                 break
             try:
-                return send(min(longest_s, left_s))
-            except Exception as problem:  # noqa: BLE001 - translated, or raised again
-                told = replies.of_call(call, problem)
-            if isinstance(told, Conflict):
-                raise told from None
+                return self._send(call, send, min(longest_s, left_s))
+            except Conflict:
+                raise
+            except ProviderError as problem:
+                told = problem
             arrived = arrived or isinstance(told, Unanswered)
             if isinstance(told, Busy) or not isinstance(told, (Retryable, Unanswered)):
                 break
@@ -298,6 +312,24 @@ class Compute:
         if isinstance(told, Unanswered):
             raise Retryable(str(told), told.after_s)
         raise told
+
+    def _send(self, call: Call, send: Callable[[float], T], timeout_s: float) -> T:
+        """Make one call, once, if there is room for it."""
+        self.spending.take(call.name, boot_ns())
+        try:
+            return send(timeout_s)
+        except Exception as problem:  # noqa: BLE001 - translated, or raised again
+            told = replies.of_call(call, problem)
+        if isinstance(told, (Retryable, Unanswered)) and not isinstance(told, Busy):
+            self.spending.refused(call.name, told.after_s, boot_ns())
+        raise told
+
+
+@lru_cache(maxsize=4)
+def _budget(endpoint: str) -> Budget:
+    """This node's: the project is that of its service account, or of all its VIPs."""
+    del endpoint
+    return Budget("Compute Engine", QUOTA)
 
 
 def _pauses() -> Iterator[float]:

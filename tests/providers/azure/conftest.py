@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hafw.api_budget import Quota
+from hafw.providers.azure import api
 from hafw_sim.clouds.arm import Arm, pair, vms
 from hafw_sim.clouds.arm.server import served
 
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def arm() -> Arm:
     return Arm(pair(), vms(), running_s=0.01)
+
+
+@pytest.fixture(autouse=True)
+def _ample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Races by the hundred are within the budget here."""
+    monkeypatch.setattr(api, "QUOTA", Quota(burst=1_000_000, per_s=1_000.0))
 
 
 @pytest.fixture

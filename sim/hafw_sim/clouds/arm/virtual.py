@@ -19,6 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ProtocolError
 
+from hafw.api_budget import Budget
+from hafw.providers.azure.api import QUOTA
 from hafw_sim.clouds.exchange import Later, Reply, Request
 from hafw_sim.clouds.hub import GoOn, TimedOut
 
@@ -71,6 +73,8 @@ def running(wire: Wire, hub: Hub, arm: Arm) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch(f"{_CLOCKED}.time", SimpleNamespace(sleep=hub.sleep)))
         stack.enter_context(patch(f"{_CLOCKED}.boot_ns", lambda: hub.now_ns))
+        budget = Budget("Azure", QUOTA)
+        stack.enter_context(patch(f"{_CLOCKED}._budget", lambda *_: budget))
         wire.hub, wire.arm = hub, arm
         try:
             yield

@@ -16,7 +16,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from hafw.providers.aws.api import TIMEOUTS_S
+from hafw.api_budget import Budget
+from hafw.providers.aws.api import QUOTA, TIMEOUTS_S
 from hafw_sim.clouds.ec2.wire import Later, Reply
 from hafw_sim.clouds.hub import GoOn, TimedOut
 
@@ -91,6 +92,8 @@ def running(wire: Wire, hub: Hub, ec2: Ec2, seed: int) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch("hafw.providers.aws.api.time", clock))
         stack.enter_context(patch("hafw.providers.aws.api.boot_ns", lambda: hub.now_ns))
+        budget = Budget("EC2", QUOTA)
+        stack.enter_context(patch("hafw.providers.aws.api._budget", lambda _: budget))
         chance = random.Random(f"{seed}/pauses")
         stack.enter_context(patch("hafw.providers.aws.api._DRAWN", chance))
         stack.enter_context(patch("hafw.providers.aws.api._client", wire.client))

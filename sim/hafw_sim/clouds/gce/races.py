@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hafw.api_budget import Use
 from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.providers.gcp.api import Compute
 from hafw.providers.gcp.errors import decided
@@ -138,8 +139,9 @@ class Track:
             deadline_ns=hub.now_ns + int(PATIENCE_S * 1e9),
         )
         racer.began_s = hub.now_s
+        compute = self.compute.spent_on(Use.ROUTINE)
         try:
-            decided(lambda: MOVERS[mover].attach(self.compute, move), move.deadline_ns)
+            decided(lambda: MOVERS[mover].attach(compute, move), move.deadline_ns)
             racer.said = "attached"
         except UnknownOutcome as problem:
             racer.said, racer.problem = "unknown", str(problem)

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
+from hafw.api_budget import Budget
+from hafw.providers.gcp.api import QUOTA
 from hafw_sim.clouds.exchange import Later, Reply, Request
 from hafw_sim.clouds.hub import GoOn, TimedOut
 
@@ -68,6 +70,8 @@ def running(wire: Wire, hub: Hub, gce: Gce) -> Iterator[None]:
         for module in _CLOCKS:
             stack.enter_context(patch(f"{module}.time", clock))
             stack.enter_context(patch(f"{module}.boot_ns", lambda: hub.now_ns))
+        budget = Budget("Compute Engine", QUOTA)
+        stack.enter_context(patch("hafw.providers.gcp.api._budget", lambda _: budget))
         wire.hub, wire.gce = hub, gce
         try:
             yield
