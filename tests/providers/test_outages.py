@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
 
-from hafw.api_budget import Budget, Spending, Use
-from hafw.hooks.errors import ProviderError, Retryable
+from hafw.api_budget import Budget, Use
+from hafw.hooks.errors import ProviderError
 from hafw.hooks.hookspecs import Power
 from hafw.providers.aws import api as aws
 from hafw.providers.azure import api as azure
 from hafw.providers.gcp import api as gcp
 from hafw.worker.main import THREADS
+from tests.providers.budgets import spend
 from tests.providers.outages import Aws, Azure, Cloud, Gcp
 
 if TYPE_CHECKING:
@@ -55,14 +56,6 @@ def worst_minute(cloud: Cloud) -> int:
     return max(bisect_left(times, at_s + 60.0) - number for number, at_s in enumerate(times))
 
 
-def spend(cloud: Cloud, use: Use) -> None:
-    """Let the node have spent all that calls of this use may have."""
-    spending = Spending(cloud.budget(), use)
-    with suppress(Retryable):
-        while True:
-            spending.take("any", cloud.hub.now_ns)
-
-
 def test_a_total_outage_stays_in_the_budget(cloud: Cloud, kind: Kind) -> None:
     cloud.trouble("control-plane-down")
 
@@ -98,7 +91,7 @@ def test_for_an_hour_no_call_is_made_before_its_retry_after(cloud: Cloud) -> Non
 
 def test_a_release_finds_room_that_attempts_to_start_have_not_used_up(cloud: Cloud) -> None:
     cloud.do(lambda: cloud.attach(0))
-    spend(cloud, Use.ROUTINE)
+    spend(cloud.budget(), Use.ROUTINE, cloud.hub.now_ns)
     cloud.calls.clear()
     began_s = cloud.hub.now_s
 
@@ -111,7 +104,7 @@ def test_without_what_is_kept_a_release_would_wait(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.do(lambda: cloud.attach(0))
-    spend(cloud, Use.ROUTINE)
+    spend(cloud.budget(), Use.ROUTINE, cloud.hub.now_ns)
     cloud.calls.clear()
     began_s = cloud.hub.now_s
     monkeypatch.setattr(Use.RELEASE, "_value_", Use.ROUTINE.value)
@@ -123,7 +116,7 @@ def test_without_what_is_kept_a_release_would_wait(
 
 @pytest.mark.parametrize("spent", [Use.ROUTINE, Use.RELEASE])
 def test_a_fence_finds_room_whatever_else_has_used_up(cloud: Cloud, spent: Use) -> None:
-    spend(cloud, spent)
+    spend(cloud.budget(), spent, cloud.hub.now_ns)
     began_s = cloud.hub.now_s
 
     cloud.do(lambda: shot(cloud))
