@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ALPHA, BETA, GATEWAY, STRANGER = 100, 101, 1, 66
 PORT: Final = 7410
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 60.0
 OLD: Final = Key(1, bytes(range(32)))
 NEW: Final = Key(2, bytes(range(32, 64)))
 

@@ -81,6 +81,7 @@ def test_the_judge_notices_a_protection_that_ends_no_service(stage: Stage, tmp_p
         reflect=False, witness=True, provider=PROVIDER, options=(("file", str(shared)),)
     )
     scene = stage(design)
+    scene.pair.until(shared.exists, "alpha to write")
     frozen_ns = scene.alpha.freeze()
     scene.watch.await_answer(VIP, frozen_ns, PATIENCE_S, "beta")
     scene.pair.until(lambda: len({r.node for r in records(shared)}) == 2, "beta to write")

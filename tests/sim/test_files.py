@@ -8,7 +8,7 @@ import pytest
 
 from hafw.agent.reload import refusal
 from hafw.config.model import Protection
-from hafw_sim.campaign import run_seeds
+from hafw_sim.campaign import Result, run_seeds
 from hafw_sim.draw import Draw
 from hafw_sim.episodes import WITHIN
 from hafw_sim.lab.pair import Design
@@ -128,7 +128,12 @@ def test_a_file_is_never_changed_on_both_nodes_at_once(seed: int) -> None:
 
 
 def test_the_swarm_sees_files_that_only_one_node_has() -> None:
-    result = run_seeds(range(16, 18))
+    wanted, result = {"new file on one node only", "new file in force"}, Result()
+
+    for seed in range(30):  # as many as it takes: which seed draws a new file is of no interest
+        result.merge(run_seeds([seed]))
+        if wanted <= set(result.seen):
+            break
 
     assert result.failed == []
-    assert {"new file on one node only", "new file in force"} <= set(result.seen)
+    assert wanted <= set(result.seen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from hafw.core import group, lease, takeover
+from hafw.core import lease, takeover
 from hafw.core.duties import DUTIES, FOREVER, NEVER, Certificate
 from hafw.core.model import LeaseOutcome, LeaseReading
 from hafw.core.settings import Settings
@@ -114,11 +114,16 @@ def leased_taker_in_spite_of_the_peer() -> list[Patch]:
     "a_stop_that_hangs_leaves_the_store_in_peace",
 )
 def what_cannot_be_written_is_due_at_once() -> list[Patch]:
-    def epoch_to_write(group_: group.Group) -> int:
-        assert group_.lease is not None
-        return group_.held_epoch if group_.held else group_.lease.wanted
+    original = lease._due_ns
 
-    return [patch.object(lease, "_epoch_to_write", epoch_to_write)]
+    def due_ns(group_: Group, engine_: Engine) -> int:
+        own = group_.lease
+        assert own is not None
+        lost = own.record is not None and own.record.epoch > group_.held_epoch
+        idle = group_.held and lost and own.op is None
+        return own.retry_ns if idle else original(group_, engine_)
+
+    return [patch.object(lease, "_due_ns", due_ns)]
 
 
 @seeded("W is that of the longer of both files", "leased_owner_crashes")
