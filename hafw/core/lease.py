@@ -69,8 +69,11 @@ class Lease:
         return self.seen.record if self.seen is not None else None
 
     def evidence_ns(self, epoch: int) -> int:
-        """When the newest renewal under this epoch was sent that is known to have been written."""
-        return self.renewed_ns if epoch == self.renewed_epoch else NEVER
+        """When the newest renewal under this epoch was sent that is known to have been written.
+
+        Epoch 0 is that of no start, and what stands for a lease that was given back.
+        """
+        return self.renewed_ns if epoch and epoch == self.renewed_epoch else NEVER
 
     def ripe_ns(self, node: int, ttl_ns: int) -> int:
         """From when on `node` may claim it, if it stays as it is; FOREVER before it was read."""

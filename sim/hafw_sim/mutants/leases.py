@@ -43,6 +43,17 @@ def claim_outlives_its_silence() -> list[Patch]:
     return [patch.object(lease, "in_hand", in_hand)]
 
 
+@seeded(
+    "a lease that was given back is no evidence",
+    "lease_that_was_given_back_is_no_ticket_to_shoot",
+)
+def evidence_of_a_lease_that_was_given_back() -> list[Patch]:
+    def evidence_ns(self: lease.Lease, epoch: int) -> int:
+        return self.renewed_ns if epoch == self.renewed_epoch else NEVER
+
+    return [patch.object(lease.Lease, "evidence_ns", evidence_ns)]
+
+
 @seeded("leased, holder: the loss of the store alone stops nothing", "leased_owner_crashes")
 def leased_holder_ignores_the_peer() -> list[Patch]:
     def hold(evidence: HolderEvidence, settings: Settings) -> int:

@@ -393,3 +393,16 @@ def fenced_survivor_has_both_groups() -> list[str]:
     world.crash(ALPHA)
     world.run(30)
     return wrong(world, "beta", "beta") + _shots(world, 0)
+
+
+@story
+def lease_that_was_given_back_is_no_ticket_to_shoot() -> list[str]:
+    """Who released in a split and wants it again claims the lease first: one shoots, not both."""
+    world = _pair(FENCED_OR_LEASED, both=True)
+    world.net.cut_links()
+    world.run(15)
+    world.ask(ALPHA, Verb.RELEASE)
+    world.run(0.9)
+    world.ask(ALPHA, Verb.TAKEOVER)
+    world.run(30)
+    return wrong(world, "alpha") + _shots(world, 1)
