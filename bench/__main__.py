@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _RESULTS: Final = _ROOT / "bench" / "results"
 _DOCS: Final = _ROOT / "docs" / "bench.md"
-_KINDS: Final = ("outages", "soak", "authority", "sim", "movers")
+_KINDS: Final = ("outages", "outages-of-five", "soak", "authority", "sim", "movers")
+"""The results on the page; `outages-of-five` is a run with peers that the newest leaves out."""
 _QUICK_RUNS: Final = 3
 _QUICK: Final = Pace(rest_s=10.0)
 

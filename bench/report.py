@@ -92,10 +92,17 @@ def page(results: Iterable[dict[str, Any]]) -> str:
     """docs/bench.md: the newest result of each kind."""
     parts = [_PAGE]
     for result in results:
-        parts.append(f"## {_TITLES[result['schema']]}\n")
+        parts.append(f"## {_title(result)}\n")
         parts.append(_heading(result))
         parts += [_markdown(sheet) for sheet in _sheets(result)]
     return "\n".join(parts)
+
+
+def _title(result: dict[str, Any]) -> str:
+    title = _TITLES[result["schema"]]
+    if result["schema"] == run.SCHEMA:
+        return f"{title}: {', '.join(result['peers'])}"
+    return title
 
 
 def _sheets(result: dict[str, Any]) -> list[Sheet]:
