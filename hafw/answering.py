@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from hafw import hostaddress
 from hafw.hooks.errors import Misconfigured
+from hafw.hooks.hookspecs import Holder
 from hafw.net.responder import Responder
 
 if TYPE_CHECKING:
-    from hafw.hooks.hookspecs import VipRequest
+    from hafw.hooks.hookspecs import VipReceipt, VipRequest
 
 Place = tuple[str, int]
 """An address and a TCP port."""
@@ -29,6 +31,27 @@ def port_of(request: VipRequest) -> int:
     if not port.isdecimal() or not 0 < int(port) <= MAX_PORT:
         raise Misconfigured(f'port "{port}" of the VIP {request.address} is no TCP port')
     return int(port)
+
+
+def attach(request: VipRequest, place: Place) -> VipReceipt:
+    """Put the VIP on the interface, and answer for it as soon as the gate is open."""
+    begin(place)
+    return hostaddress.attach(request)
+
+
+def detach(request: VipRequest, place: Place) -> VipReceipt:
+    """Take the VIP off the interface, and answer no more."""
+    receipt = hostaddress.detach(request)
+    end(place)
+    return receipt
+
+
+def resume(request: VipRequest, place: Place) -> bool:
+    """Answer again, if the worker before this one did, and say so."""
+    held = hostaddress.observe(request).holder is Holder.MINE
+    if held:
+        begin(place)
+    return held
 
 
 def begin(place: Place) -> None:

@@ -346,7 +346,7 @@ class Driver:
         self._loop.call_soon(self.step, event)
 
     def _worker_replied(self, reply: Reply) -> None:
-        if reply.number < 0:
+        if reply.number < 0:  # operations of the engine count upwards
             self._notices.replied(reply)
             return
         op = self._ops.pop(reply.number, None)
@@ -397,7 +397,6 @@ class Driver:
         """End the worker and every socket; `for_good`: nothing is held, so the gate goes too."""
         if self._timer is not None:
             self._timer.cancel()
-        self._notices.end()
         self.supervisor.stop()
         if self.guard is not None:
             self.guard.close(disarm=for_good)

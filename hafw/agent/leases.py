@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core import effects, model
+from hafw.core import model
+from hafw.core.effects import ReadLease
 from hafw.core.model import LeaseOutcome, LeaseRecord, LeaseTold, Outcome
 from hafw.core.settings import SECOND
 from hafw.worker.protocol import LeaseOrder, LeaseReading, LeaseValue
 
 if TYPE_CHECKING:
     from hafw.config import Cluster
-    from hafw.core.effects import ReadLease, SwapLease
+    from hafw.core.effects import SwapLease
     from hafw.core.model import Op
     from hafw.core.wire import Key
     from hafw.worker.protocol import Reply
@@ -45,7 +46,7 @@ class Leases:
     def order(self, request: ReadLease | SwapLease) -> LeaseOrder:
         """The order to the worker."""
         op = request.op
-        if isinstance(request, effects.ReadLease):
+        if isinstance(request, ReadLease):
             return self._order(op.id.n, op.group, op.deadline_ns)
         expected = self._reading(request.expected)
         new = self._value(request.new)

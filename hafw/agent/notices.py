@@ -43,16 +43,11 @@ class Notices:
 
     def begin(self) -> None:
         """Ask the worker, which has just become warm, and from then on every few seconds."""
-        self.end()
+        if self._timer is not None:
+            self._timer.cancel()
         self._number -= 1  # the engine's operations count upwards
         deadline_ns = clock.boot_ns() + WITHIN_NS
         self._supervisor.order(NoticeOrder(self._number, deadline_ns), deadline_ns)
-
-    def end(self) -> None:
-        """Ask no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def replied(self, reply: Reply) -> None:
         """Hear the answer, and plan the next question; a worker of no such plugin is left alone."""

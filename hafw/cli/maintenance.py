@@ -11,14 +11,13 @@ import click
 
 from hafw.cli.options import Target, target_options
 from hafw.config.durations import UNITS_NS, DurationError, parse_duration
+from hafw.core.maintenance import LONGEST_MS
 
 if TYPE_CHECKING:
     from hafw.agent.client import Message
 
 TIMEOUT_S: Final = 20.0
 """The agent gives up after 10 s."""
-LONGEST_NS: Final = 30 * 24 * UNITS_NS["h"]
-"""As the agent has it."""
 
 
 def _duration_ms(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int:
@@ -28,9 +27,10 @@ def _duration_ms(_ctx: click.Context, _param: click.Parameter, text: str | None)
         found_ns = parse_duration(text)
     except DurationError as problem:
         raise click.BadParameter(f"{problem}; {problem.remedy}") from problem
-    if not UNITS_NS["ms"] <= found_ns <= LONGEST_NS:
+    found_ms = found_ns // UNITS_NS["ms"]
+    if not 1 <= found_ms <= LONGEST_MS:
         raise click.BadParameter("from 1ms to 720h; without --for it lasts until switched off")
-    return found_ns // UNITS_NS["ms"]
+    return found_ms
 
 
 @click.group()

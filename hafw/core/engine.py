@@ -401,8 +401,7 @@ class Engine:
 
     def pings_up(self) -> int:
         """How many ping nodes answer."""
-        since_ns = self.now_ns - self.settings.hold_ns
-        return sum([echoes.newest_ns > since_ns for echoes in self.echoes])
+        return sum([self.ping_up(ping) for ping in range(len(self.echoes))])
 
     def should_return(self, group: Group) -> bool:
         """The peer's agent was restarted while it held the group: the group should not move."""

@@ -41,6 +41,13 @@ class Scene:
         async with asyncio.timeout(PATIENCE_S):
             return await self.asked.get()
 
+    async def left_alone(self) -> bool:
+        """Whether the worker is asked nothing more, once every timer of now had its turn."""
+        turn = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.0, turn.set_result, None)
+        await turn
+        return self.asked.empty()
+
     async def answered(self, detail: str, outcome: Outcome = Outcome.OK) -> None:
         self.notices.replied(Reply(await self.number(), outcome, detail))
 
@@ -79,8 +86,7 @@ async def test_silence_takes_nothing_back(scene: Scene) -> None:
 @in_a_loop
 async def test_a_worker_without_such_a_plugin_is_asked_once(scene: Scene) -> None:
     await scene.answered(NOBODY, Outcome.FAILED_NO_EFFECT)
-    await asyncio.sleep(0)
-    assert scene.asked.empty()
+    assert await scene.left_alone()
 
 
 @in_a_loop
@@ -95,5 +101,12 @@ async def test_an_answer_of_a_worker_that_was_replaced_counts_for_nothing(scene:
 async def test_a_worker_that_is_gone_is_not_asked(scene: Scene) -> None:
     scene.warm = False
     await scene.answered("no worker: it died", Outcome.FAILED_NO_EFFECT)
-    await asyncio.sleep(0)
-    assert scene.asked.empty()
+    assert await scene.left_alone()
+
+
+@in_a_loop
+async def test_a_new_worker_is_asked_instead_of_the_next_question(scene: Scene) -> None:
+    await scene.answered("")
+    scene.notices.begin()
+    await scene.number()
+    assert await scene.left_alone()

@@ -108,6 +108,15 @@ def test_whom_this_machine_met_counts_until_it_boots(
     assert not load(tmp_path).state.met
 
 
+def test_where_the_kernel_names_no_boot_every_start_may_be_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statefile, "BOOT_ID", tmp_path / "there is none")
+    save(tmp_path, replace(STATE, met=True))
+
+    assert not load(tmp_path).state.met
+
+
 def test_what_restrains_this_node_counts_again_after_a_boot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,3 +423,15 @@ def test_a_raised_incarnation_is_not_overwritten_by_what_was_under_way(
     asyncio.run(scene())
 
     assert load(tmp_path).state == replace(STATE, incarnation=40)
+
+
+def test_an_incarnation_is_raised_and_never_lowered(tmp_path: Path) -> None:
+    save(tmp_path, replace(STATE, incarnation=50))
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        statefile.Writer(tmp_path, loop, lambda _: None).raise_incarnation(40)
+
+    asyncio.run(scene())
+
+    assert load(tmp_path).state.incarnation == 50

@@ -176,4 +176,6 @@ def test_a_name_that_is_not_the_agents_stops_every_verb(
 ) -> None:
     for verb in ("standby", "takeover", "failback", "release", "reload", "stop", "events"):
         assert hafw(verb, "--node", "beta").exit_code == 2
+    for word in ("on", "off"):
+        assert hafw("maintenance", word, "--node", "beta").exit_code == 2
     assert {request["verb"] for request in agent.requests} == {"status"}

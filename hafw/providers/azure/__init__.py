@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from hafw import hostaddress
+from hafw import answering, hostaddress
 from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
@@ -50,7 +50,11 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     until_ns = boot_ns() + int(WARM_S * 1e9)
     balanced = [request for request in requests if load_balancer.chosen(request)]
     # Whoever holds a VIP goes on answering for it, whatever has become of the load balancer.
-    idle = [request for request in balanced if not load_balancer.resume(request)]
+    idle = [
+        request
+        for request in balanced
+        if not answering.resume(request, load_balancer.place(request))
+    ]
     called = [request for request in requests if request not in balanced]
     orders = [(request, mover_of(request), move_of(request)) for request in called]
     with suppress(Retryable):  # an API that is away now may be back when it is needed
@@ -69,7 +73,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Ask Azure and look at the interface: MINE only if both have it."""
     if load_balancer.chosen(request):
-        return load_balancer.observe(request)
+        return hostaddress.observe(request)  # its gate open, it has the traffic
     try:
         arm = _arm(request.options, request.deadline_ns)
         found: VipObservation = mover_of(request).observe(arm, move_of(request))
@@ -88,7 +92,7 @@ def hafw_vip_observe(request: VipRequest) -> VipObservation:
 def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Move the address here in the cloud, then put it on the interface, behind the gate."""
     if load_balancer.chosen(request):
-        return load_balancer.attach(request)
+        return answering.attach(request, load_balancer.place(request))
     mover, move = mover_of(request), move_of(request)
     check_identity(request)
     arm = _arm(request.options, request.deadline_ns)
@@ -104,7 +108,7 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
 def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     """Take the address off the interface, then give it up in the cloud."""
     if load_balancer.chosen(request):
-        return load_balancer.detach(request)
+        return answering.detach(request, load_balancer.place(request))
     mover, move = mover_of(request), move_of(request)
     check_identity(request)
     gone = hostaddress.detach(request).changed

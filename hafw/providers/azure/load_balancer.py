@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw import answering, hostaddress
+from hafw import answering
 from hafw.hooks.errors import Misconfigured
-from hafw.hooks.hookspecs import Holder
 from hafw.providers.azure.balancer import Wanted, judge, public_addresses
 
 if TYPE_CHECKING:
-    from hafw.hooks.hookspecs import VipObservation, VipReceipt, VipRequest
+    from hafw.hooks.hookspecs import VipRequest
     from hafw.providers.azure.api import Arm
     from hafw.providers.azure.balancer import Judgement
 
@@ -26,36 +25,10 @@ def chosen(request: VipRequest) -> bool:
     return request.options.get("mover") == NAME
 
 
-def resume(request: VipRequest) -> bool:
-    """Answer again, if the worker before this one did, and say so."""
-    held = observe(request).holder is Holder.MINE
-    if held:
-        answering.begin(_place(request))
-    return held
-
-
 def try_port(request: VipRequest) -> None:
     """See that this node, which does not answer now, could do so. Raises Misconfigured."""
-    answering.begin(_place(request))
-    answering.end(_place(request))
-
-
-def observe(request: VipRequest) -> VipObservation:
-    """Look at the interface: who has the address, and its gate open, has the traffic."""
-    return hostaddress.observe(request)
-
-
-def attach(request: VipRequest) -> VipReceipt:
-    """Answer the probe, as soon as the gate is open."""
-    answering.begin(_place(request))
-    return hostaddress.attach(request)
-
-
-def detach(request: VipRequest) -> VipReceipt:
-    """Answer no more."""
-    receipt = hostaddress.detach(request)
-    answering.end(_place(request))
-    return receipt
+    answering.begin(place(request))
+    answering.end(place(request))
 
 
 def plan(request: VipRequest) -> tuple[str, ...]:
@@ -84,7 +57,7 @@ def judged(request: VipRequest, arm: Arm) -> Judgement:
     return judge(balancer, wanted, public)
 
 
-def _place(request: VipRequest) -> answering.Place:
+def place(request: VipRequest) -> answering.Place:
     """Every address of the node: which of them the probe goes to, Azure decides."""
     every = "::" if ":" in request.address else "0.0.0.0"  # noqa: S104 - as said; the gate shuts it
     return every, answering.port_of(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hafw import hostaddress
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Findings
 from hafw.hooks.hookspecs import Holder
@@ -75,7 +76,7 @@ def balanced(request: VipRequest, arm: Arm) -> Findings:
             told = f"{name} sends new connections to who answers, within {judged.follows_s:g} s"
             notes.ok("azure.balancer", told)
     with notes.check("azure.port", f"the port {request.options['port']} can be answered at"):
-        if load_balancer.observe(request).holder is not Holder.MINE:  # else it is done there now
+        if hostaddress.observe(request).holder is not Holder.MINE:  # else it is done there now
             load_balancer.try_port(request)
     if TIMESTAMPS.read_text().strip() != "0":
         what = "this kernel uses TCP timestamps, by which it may drop the load balancer's probes"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from hafw import hostaddress
+from hafw import answering, hostaddress
 from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
@@ -56,7 +56,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """Import the SDK, see who this instance is, fetch a token, connect."""
     until_ns = boot_ns() + int(WARM_S * 1e9)
     for request in filter(health_check.chosen, requests):
-        health_check.warm(request)
+        answering.resume(request, health_check.place(request))
     called = [request for request in requests if not health_check.chosen(request)]
     moves = [(request, mover_of(request), move_of(request, until_ns)) for request in called]
     with suppress(Retryable):  # an API that is away now may be back when it is needed
@@ -73,7 +73,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Ask Compute Engine and look at the interface: MINE only if both have it."""
     if health_check.chosen(request):
-        return health_check.observe(request)
+        return hostaddress.observe(request)  # its gate open, it has the traffic
     try:
         move = move_of(request)
         found: VipObservation = mover_of(request).observe(_compute(endpoint_of(request)), move)
@@ -92,7 +92,7 @@ def hafw_vip_observe(request: VipRequest) -> VipObservation:
 def hafw_vip_attach(request: VipRequest) -> VipReceipt:
     """Move the address here in the cloud, then put it on the interface, behind the gate."""
     if health_check.chosen(request):
-        return health_check.attach(request)
+        return answering.attach(request, health_check.place(request))
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     compute = _compute(endpoint_of(request))
@@ -108,7 +108,7 @@ def hafw_vip_attach(request: VipRequest) -> VipReceipt:
 def hafw_vip_detach(request: VipRequest) -> VipReceipt:
     """Take the address off the interface, then give it up in the cloud."""
     if health_check.chosen(request):
-        return health_check.detach(request)
+        return answering.detach(request, health_check.place(request))
     mover, move = mover_of(request), move_of(request)
     check_identity(move.me)
     gone = hostaddress.detach(request).changed
