@@ -14,25 +14,23 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from hafw.hooks.findings import Finding  # noqa: TC001 - hooks are typed at run time
+from hafw.hooks.placed import Option, Placed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hafw.core.wire import Key
+    from hafw.hooks.resources import ResourceRequest
 
 PROJECT = "hafw"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-PROOFS = frozenset({"fenced", "leased", "released"})
-"""Certificates that say that the old holder cannot act, not merely that it has let go."""
-
-
-VipOption = str | tuple[str, ...]
+VipOption = Option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VipRequest:
+class VipRequest(Placed):
     """One VIP on this node.
 
     `address`: without prefix length; a VIP is always a host address. `deadline_ns`: BOOTTIME.
@@ -56,22 +54,9 @@ class VipRequest:
     nodes: tuple[str, str] = ("", "")
     options: Mapping[str, VipOption] = field(default_factory=dict)
 
-    @property
-    def old_holder_is_off(self) -> bool:
-        """Whether it is proved, not only inferred, that nobody else moves the VIP meanwhile."""
-        return self.certificate in PROOFS
-
-    def own(self, option: str) -> str:
-        """This node's value of an option that has one for each node."""
-        return self.options[option][self.node]
-
-    def peers(self, option: str) -> str:
-        """The other node's value of an option that has one for each node."""
-        return self.options[option][1 - self.node]
-
 
 class Holder(StrEnum):
-    """Who has a VIP. An error while asking is UNKNOWN, never FREE."""
+    """Who has a VIP, or another resource. An error while asking is UNKNOWN, never FREE."""
 
     MINE = "mine"
     PEER = "peer"
@@ -151,11 +136,13 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...] | None:
 class PolicyRequest:
     """What one node needs permissions for.
 
-    `vips`: those that it may hold; none: whatever the plugin can do. `own_fence` and `peer_fence`:
-    the options by which the cluster file names this node and the other one to this plugin's fence.
+    `vips` and `resources`: those that it may hold; without any, and without a fence: whatever the
+    plugin can do. `own_fence` and `peer_fence`: the options by which the cluster file names this
+    node and the other one to this plugin's fence.
     """
 
     vips: tuple[VipRequest, ...] = ()
+    resources: tuple[ResourceRequest, ...] = ()
     own_fence: Mapping[str, str | int | bool] | None = None
     peer_fence: Mapping[str, str | int | bool] | None = None
     terraform: bool = False
@@ -361,12 +348,13 @@ def hafw_notice_read(request: NoticeRequest) -> tuple[Notice, ...] | None:
 class PrecheckRequest:
     """What one node asks of one plugin before it is needed: all that the cluster file gives it.
 
-    `vips`: those that the plugin moves. `fence`: how it switches the other node off; None: it does
-    not. `deadline_ns`: BOOTTIME; the deadlines of the others are the same.
+    `vips` and `resources`: those that the plugin moves. `fence`: how it switches the other node
+    off; None: it does not. `deadline_ns`: BOOTTIME; the deadlines of the others are the same.
     """
 
     deadline_ns: int
     vips: tuple[VipRequest, ...] = ()
+    resources: tuple[ResourceRequest, ...] = ()
     fence: FenceRequest | None = None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from hafw.hooks import hookspecs
+from hafw.hooks import hookspecs, resources
 from hafw.hooks.errors import Misconfigured, Retryable
 from hafw.hooks.findings import Finding
 
@@ -30,6 +30,7 @@ class Registry:
         """Load the plugins called `names`. Raises Misconfigured for one that is not installed."""
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
+        self.manager.add_hookspecs(resources)
         for name in names:
             self._load(name)
 
@@ -52,6 +53,14 @@ class Registry:
     def warm(self, provider: str, requests: tuple[hookspecs.VipRequest, ...]) -> None:
         """Let one provider prepare for what it may be asked; one that need not has no such hook."""
         caller = self._caller(provider, "hafw_warm")
+        if caller is not None:
+            caller(requests=requests)
+
+    def warm_resources(
+        self, provider: str, requests: tuple[resources.ResourceRequest, ...]
+    ) -> None:
+        """The same for resources other than VIPs."""
+        caller = self._caller(provider, "hafw_resource_warm")
         if caller is not None:
             caller(requests=requests)
 

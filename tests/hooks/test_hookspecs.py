@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from hafw.hooks import errors, hookspecs
+from hafw.hooks import errors, hookspecs, resources
 from hafw.hooks.errors import ProviderError, Retryable, UnknownOutcome
 from hafw.hooks.registry import Registry
 
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 SPECS: Final = {
     name: value
-    for name, value in vars(hookspecs).items()
+    for name, value in (vars(hookspecs) | vars(resources)).items()
     if inspect.isfunction(value) and hasattr(value, f"{hookspecs.PROJECT}_spec")
 }
-VALUES: Final = [value for value in vars(hookspecs).values() if is_dataclass(value)]
+VALUES: Final = [
+    value
+    for value in (vars(hookspecs) | vars(resources)).values()
+    if is_dataclass(value) and isinstance(value, type)
+]
 REQUESTS: Final = {
     hookspecs.PolicyRequest,
     hookspecs.VipRequest,
@@ -31,6 +35,7 @@ REQUESTS: Final = {
     hookspecs.NoticeRequest,
     hookspecs.PrecheckRequest,
     hookspecs.ProbeRequest,
+    resources.ResourceRequest,
 }
 ERRORS: Final = [
     value
