@@ -1,7 +1,7 @@
 """What requests about a resource that changes nodes have in common.
 
-One rule: something is taken from the other node only with a proof that this cannot act; what is only
-inferred is no proof.
+One rule: something is taken from the other node only with a proof that this cannot act any more;
+what is only inferred is no proof.
 """
 
 from __future__ import annotations
