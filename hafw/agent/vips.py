@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from hafw.agent import clock
+from hafw.config import Vip
 from hafw.config.vip_options import checked_port
 from hafw.core.duties import NEVER
 from hafw.net.gate import Gate, GateShut, Guarding, Tampering
@@ -19,7 +20,7 @@ from hafw.net.rtnetlink import Change, Rtnl
 from hafw.net.sockdiag import destroy_connections
 
 if TYPE_CHECKING:
-    from hafw.config import Cluster, Vip
+    from hafw.config import Cluster
     from hafw.config.model import IPAddress
     from hafw.core.settings import Settings
     from hafw.net.gate import GateWatch
@@ -43,7 +44,8 @@ class Vips:
         self.by_place: dict[tuple[int, int], Vip] = {}
         for group in cluster.groups:
             for index, resource in enumerate(group.resources):
-                self.by_place[group.id, index] = resource
+                if isinstance(resource, Vip):
+                    self.by_place[group.id, index] = resource
         self._gate = Gate(f"hafw_{cluster.id.hex[:8]}")
         self._watch: GateWatch | None = None
         self._rtnl = Rtnl()
@@ -81,9 +83,11 @@ class Vips:
 
         They stay shut if that is over by the time that the kernel is asked.
         """
+        addresses = self.addresses(group)
+        if not addresses:
+            return
         opening = group not in self._until
         self._until[group] = until_ns
-        addresses = self.addresses(group)
         try:
             # To fail at renewing what is known to be shut would cost a grace period of the kernel's
             # RCU (10 ms and more on a busy machine), in the middle of a takeover.
@@ -119,7 +123,8 @@ class Vips:
         """Shut the group's addresses. Raises NetlinkError."""
         self._until.pop(group, None)
         self._lifetime_ns.pop(group, None)
-        self._gate.shut(self.addresses(group))
+        if addresses := self.addresses(group):
+            self._gate.shut(addresses)
 
     def lifetime_s(self) -> int:
         """How long an address may stay without renewal: the announced bound, in whole seconds."""

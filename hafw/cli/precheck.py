@@ -132,7 +132,7 @@ def _check_unused(subject: Subject, address: str) -> None:
         raise click.UsageError(f"--probe-address: {address} is no address") from None
     cluster = subject.cluster
     used = {
-        *(vip.address.ip for group in cluster.groups for vip in group.resources),
+        *(vip.address.ip for group in cluster.groups for vip in group.vips),
         *(end.address for link in cluster.links for end in link.ends),
         *cluster.ping.addresses,
     }

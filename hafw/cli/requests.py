@@ -20,7 +20,7 @@ def vip_requests(
     return [
         (vip.provider, _request(cluster, group.id, vip, number, certificate, deadline_ns))
         for group in cluster.groups
-        for vip in group.resources
+        for vip in group.vips
     ]
 
 

@@ -1,7 +1,7 @@
 """What the engine gets of the cluster file, seen from one node.
 
 One rule: a certificate class that rests on circumstances is only for groups whose every resource
-tolerates a moment on two nodes.
+tolerates a moment on two nodes; a group with storage rests on a fence.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from hafw.config.disk_options import disk_move_ns
 from hafw.config.fences import confirms
 from hafw.config.identity import config_hash
-from hafw.config.model import Protection, Vip
-from hafw.config.resources import RESOURCE_TYPES
-from hafw.config.vip_options import USUAL_MOVE_NS, move_ns
+from hafw.config.model import CloudDisk, Protection, Vip
+from hafw.config.resources import storage_of
+from hafw.config.vip_options import USUAL_MOVE_NS, vip_move_ns
 from hafw.core.settings import SECOND, Classes, GroupSettings, Settings
 
 if TYPE_CHECKING:
-    from hafw.config.model import Cluster, Group
+    from hafw.config.model import Cluster, Group, Resource
 
 LEVEL_SLACK_NS: Final = 3 * SECOND
 """What a level may take beyond its timeout, until it is given up."""
@@ -65,11 +66,13 @@ def classes_of(cluster: Cluster, group: Group) -> Classes:
     """The certificate classes that the file allows for the group."""
     if cluster.protection is Protection.FENCED_AND_LEASED:
         return Classes.FENCED | Classes.LEASED
-    classes = Classes.NONE if cluster.authority is None else Classes.LEASED
+    lease = Classes.NONE if cluster.authority is None else Classes.LEASED
+    fence = Classes.NONE
     if any(confirms(levels) for levels in cluster.fences):
-        classes |= Classes.FENCED
-    if not all(RESOURCE_TYPES[resource.type].overlap_is_harmless for resource in group.resources):
-        return classes
+        fence = Classes.FENCED
+    if storage_of(group.resources):
+        return fence or (lease if group.force else Classes.NONE)
+    classes = lease | fence
     if cluster.ping.reflect is not None:
         classes |= Classes.REFLECTED
     if cluster.protection is Protection.BEST_EFFORT and any(_vips(group)):
@@ -77,8 +80,13 @@ def classes_of(cluster: Cluster, group: Group) -> Classes:
     return classes
 
 
+def move_ns(resource: Resource) -> int:
+    """How long it may take to bring a resource, or to give it up."""
+    return disk_move_ns(resource) if isinstance(resource, CloudDisk) else vip_move_ns(resource)
+
+
 def _group_settings(cluster: Cluster, group: Group) -> GroupSettings:
-    moves_ns = [move_ns(vip) for vip in group.resources]
+    moves_ns = [move_ns(resource) for resource in group.resources]
     budget_ns = max(moves_ns, default=USUAL_MOVE_NS)
     return GroupSettings(
         id=group.id,

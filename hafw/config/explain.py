@@ -179,7 +179,7 @@ def _groups(cluster: Cluster, settings: Settings) -> list[str]:
 
 
 def _heading(cluster: Cluster, group: Group) -> str:
-    owned = ", ".join(str(resource.address.ip) for resource in group.resources)
+    owned = ", ".join(resource.name for resource in group.resources)
     back = "returns there by itself" if group.auto_failback else "does not return by itself"
     return f"group {group.id} ({owned}) prefers {cluster.nodes[group.preferred]} and {back}"
 

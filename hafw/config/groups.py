@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.config.model import Group
+from hafw.config.model import Force, Group
 from hafw.config.resources import RESOURCE_TYPES
 from hafw.config.table import suggest
 from hafw.core.settings import MAX_GROUPS
@@ -43,6 +43,7 @@ def read_groups(
             )
         preferred = _read_preferred(table, nodes)
         auto_failback = table.flag("auto_failback", default=False)
+        force = table.choice("force", Force)
         resources = _read_resources(table, nodes, addresses)
         table.finish()
         if group_id is not None:
@@ -51,7 +52,11 @@ def read_groups(
             continue
         groups.append(
             Group(
-                id=group_id, preferred=preferred, auto_failback=auto_failback, resources=resources
+                id=group_id,
+                preferred=preferred,
+                auto_failback=auto_failback,
+                resources=resources,
+                force=force,
             )
         )
     return tuple(groups) if len(groups) == len(tables) else None

@@ -35,6 +35,8 @@ def canonical(cluster: Cluster) -> bytes:
     }
     plain = msgspec.to_builtins(shared, enc_hook=str)
     for group in plain["groups"]:
+        if group["force"] is None:
+            del group["force"]
         for resource in group["resources"]:
             if not resource["options"]:  # added later too
                 del resource["options"]

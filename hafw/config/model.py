@@ -90,7 +90,13 @@ class Authority:
         return self.lease.partition(":")[0]
 
 
-VipOption = str | tuple[str, ...]
+class Force(StrEnum):
+    """What an operator insists on against the rules, by its name."""
+
+    STORAGE_WITHOUT_FENCING = "storage-without-fencing"
+
+
+ResourceOption = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,22 +109,54 @@ class Vip:
     provider: str
     address: IPInterface
     interfaces: tuple[str, str]
-    options: tuple[tuple[str, VipOption], ...] = ()
+    options: tuple[tuple[str, ResourceOption], ...] = ()
     type: str = "vip"
 
+    @property
+    def name(self) -> str:
+        """What people call it: the address."""
+        return str(self.address.ip)
 
-Resource = Vip
-"""Anything that a group owns; more types come with their plugins."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudDisk:
+    """A disk of a cloud, attached to the machine of the node that has the group.
+
+    `options`: as those of a VIP.
+    """
+
+    provider: str
+    options: tuple[tuple[str, ResourceOption], ...]
+    type: str = "cloud-disk"
+
+    @property
+    def name(self) -> str:
+        """What people call it: the volume's id, or the disk's name."""
+        options = dict(self.options)
+        return str(options.get("volume", options.get("disk", "")))
+
+
+Resource = Vip | CloudDisk
+"""Anything that a group owns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A resource group. `preferred` is the number of a node; resources start in this order."""
+    """A resource group. `preferred` is the number of a node; resources start in this order.
+
+    `force`: the rule that does not count for this group.
+    """
 
     id: int
     preferred: int
     resources: tuple[Resource, ...]
     auto_failback: bool = False
+    force: Force | None = None
+
+    @property
+    def vips(self) -> tuple[Vip, ...]:
+        """Those of its resources that are VIPs."""
+        return tuple(each for each in self.resources if isinstance(each, Vip))
 
 
 FenceOption = str | int | bool

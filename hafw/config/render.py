@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from hafw.config import disk_options, vip_options
 from hafw.config.durations import format_duration
-from hafw.config.vip_options import Shape, shape_of
+from hafw.config.model import Vip
+from hafw.config.options import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,12 +131,14 @@ def _agent(cluster: Cluster) -> str:
 
 
 def _group(cluster: Cluster, group: Group) -> str:
+    forced = [f"force = {_quoted(group.force)}   # a rule less: see hafw config check"]
     return "\n".join(
         [
             "[[groups]]",
             f"id = {group.id}",
             f"preferred = {_quoted(cluster.nodes[group.preferred])}",
             f"auto_failback = {str(group.auto_failback).lower()}",
+            *(forced if group.force else ()),
             "resources = [   # started in this order, stopped in reverse",
             *(f"  {_resource(cluster, resource)}," for resource in group.resources),
             "]",
@@ -143,14 +147,13 @@ def _group(cluster: Cluster, group: Group) -> str:
 
 
 def _resource(cluster: Cluster, resource: Resource) -> str:
-    first, second = resource.interfaces
-    each = _quoted(first) if first == second else _each(cluster, resource.interfaces)
-    values = {
-        "type": _quoted(resource.type),
-        "provider": _quoted(resource.provider),
-        "address": _quoted(resource.address),
-        "interface": each,
-    }
+    values = {"type": _quoted(resource.type), "provider": _quoted(resource.provider)}
+    shape_of = disk_options.shape_of
+    if isinstance(resource, Vip):
+        first, second = resource.interfaces
+        one = _quoted(first) if first == second else _each(cluster, resource.interfaces)
+        values |= {"address": _quoted(resource.address), "interface": one}
+        shape_of = vip_options.shape_of
     for name, value in resource.options:
         match shape_of(resource.options, name, resource.provider), value:
             case Shape.TEXT, str():

@@ -13,11 +13,14 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.addresses import Addresses, read_interface
-from hafw.config.model import Resource, Vip
+from hafw.config.disk_options import DISK_KEYS, read_disk_options
+from hafw.config.model import CloudDisk, Resource, Vip
 from hafw.config.table import Table, suggest
 from hafw.config.vip_options import ONPREM, VIP_KEYS, read_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from hafw.config.model import IPInterface
     from hafw.config.problems import Place
 
@@ -37,7 +40,7 @@ class ResourceType:
 
 def read_vip(table: Table, nodes: tuple[str, str] | None, addresses: Addresses) -> Vip | None:
     """A virtual IP: address with its prefix, interfaces, and what its provider needs to move it."""
-    provider = _read_provider(table)
+    provider = _read_provider(table, PROVIDERS, ONPREM)
     text = table.text("address")
     address = None if text is None else _parse_vip(table.at("address"), text)
     if address is not None:
@@ -49,23 +52,38 @@ def read_vip(table: Table, nodes: tuple[str, str] | None, addresses: Addresses) 
     return Vip(provider=provider, address=address, interfaces=interfaces, options=options)
 
 
-def _read_provider(table: Table) -> str | None:
+def read_cloud_disk(
+    table: Table, nodes: tuple[str, str] | None, addresses: Addresses
+) -> CloudDisk | None:
+    """A disk of a cloud: which, and the machines that it may be attached to."""
+    del addresses
+    provider = _read_provider(table, tuple(DISK_KEYS))
+    options = None if provider is None else read_disk_options(table, provider, nodes)
+    if provider is None or options is None:
+        return None
+    return CloudDisk(provider=provider, options=options)
+
+
+def _read_provider(table: Table, ours: Sequence[str], default: str | None = None) -> str | None:
     """One that comes with hafw, or the name under which an installed package brings another."""
-    name = table.text("provider", ONPREM)
-    if (
-        name is None
-        or name in PROVIDERS
-        or name in {each.name for each in entry_points(group="hafw")}
-    ):
+    name = table.text("provider", default)
+    others = {each.name for each in entry_points(group="hafw")} - set(PROVIDERS)
+    if name is None or name in ours or name in others:
         return name
-    table.at("provider").error(f'"{name}" is not known here', suggest(name, PROVIDERS))
+    table.at("provider").error(f'"{name}" is not known here', suggest(name, ours))
     return None
 
 
 RESOURCE_TYPES: Final[dict[str, ResourceType]] = {
     "vip": ResourceType(read_vip, overlap_is_harmless=True),
+    "cloud-disk": ResourceType(read_cloud_disk, overlap_is_harmless=False),
 }
 """Resource types by the name that the file uses."""
+
+
+def storage_of(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Those of the resources that two nodes must never have at once, not even for a moment."""
+    return tuple(each for each in resources if not RESOURCE_TYPES[each.type].overlap_is_harmless)
 
 
 def _parse_vip(place: Place, text: str) -> IPInterface | None:

@@ -19,6 +19,7 @@ from hafw.config.fences import confirms, read_fences
 from hafw.config.groups import read_groups
 from hafw.config.links import read_links, read_ping
 from hafw.config.model import DEFAULT_KEY_FILE, DEFAULT_PORT, Cluster, Mode, Protection
+from hafw.config.storage import check_storage
 from hafw.config.table import given
 from hafw.config.timing import check_hold, read_timing
 from hafw.config.watchdogs import read_watchdog
@@ -78,6 +79,8 @@ def read_cluster(root: Table) -> Cluster | None:
         _check_mode(head, mode, {group.preferred for group in groups})
     if groups is not None:
         check_ports(root.place, groups)
+        leased = authority is not None
+        check_storage(root.place, groups, confirmed=confirmed, leased=leased)
     if root.place.report.errors:
         return None
     cluster = Cluster(

@@ -13,7 +13,7 @@ import pytest
 
 from hafw.agent import clock, supervisor
 from hafw.agent.supervisor import COMMAND, Supervisor
-from hafw.config.vip_options import MAX_CHARS, MAX_LISTED
+from hafw.config.options import MAX_CHARS, MAX_LISTED
 from hafw.core.model import Outcome
 from hafw.worker.protocol import MAX_FRAME, Hello, Order, Reply, Vip, frame
 from tests.hooks.plugins import AUDIT, PROVIDER, install

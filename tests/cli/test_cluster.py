@@ -116,7 +116,7 @@ def test_active_active_makes_a_group_for_each_node(
     groups = load(tmp_path / "cluster.toml").groups
 
     assert [(group.id, group.preferred) for group in groups] == [(3, 0), (4, 1)]
-    assert groups[1].resources[0].interfaces == ("eth0", "ens5")
+    assert groups[1].vips[0].interfaces == ("eth0", "ens5")
 
 
 @pytest.mark.parametrize("missing", ["--nodes", "--link", "--vip"])

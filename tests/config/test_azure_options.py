@@ -35,7 +35,7 @@ def test_it_is_read_and_written_back() -> None:
     cluster = read(azure())
 
     assert read(render(cluster)) == cluster
-    assert checked_port(cluster.groups[0].resources[0]) == 7450
+    assert checked_port(cluster.groups[0].vips[0]) == 7450
 
 
 def test_a_move_takes_no_longer_than_on_premises() -> None:
@@ -47,8 +47,8 @@ def test_a_vip_that_is_checked_at_its_own_address_has_no_port_of_the_node() -> N
         'provider = "onprem",', 'provider = "gcp", mover = "health-check", port = "7450",', GOOD
     )
 
-    assert checked_port(read(google).groups[0].resources[0]) is None
-    assert checked_port(read(GOOD).groups[0].resources[0]) is None
+    assert checked_port(read(google).groups[0].vips[0]) is None
+    assert checked_port(read(GOOD).groups[0].vips[0]) is None
 
 
 @pytest.mark.parametrize("port", ["22", "1023", "65536", "http", "0"])
@@ -60,7 +60,7 @@ def test_a_port_at_which_a_system_may_listen_is_refused(port: str) -> None:
 
 @pytest.mark.parametrize("port", ["1024", "9999", "10000", "59999", "64999"])
 def test_every_other_port_may_be_one(port: str) -> None:
-    assert checked_port(read(azure(KEYS.replace("7450", port))).groups[0].resources[0]) == int(port)
+    assert checked_port(read(azure(KEYS.replace("7450", port))).groups[0].vips[0]) == int(port)
 
 
 def test_two_vips_with_one_port_are_refused() -> None:

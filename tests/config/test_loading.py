@@ -123,7 +123,7 @@ def test_a_vip_may_have_another_interface_on_each_node() -> None:
         changed('interface = "eth0" },\n]', 'interface = { beta = "b0", alpha = "a0" } },\n]')
     )
 
-    assert cluster.groups[0].resources[0].interfaces == ("a0", "b0")
+    assert cluster.groups[0].vips[0].interfaces == ("a0", "b0")
 
 
 def test_ipv6_is_as_good_as_ipv4() -> None:

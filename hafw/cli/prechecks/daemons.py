@@ -84,7 +84,7 @@ def of_cloud(subject: Subject) -> list[Finding]:
     vips = {
         (vip.provider, dict(vip.options).get("mover"))
         for group in subject.cluster.groups
-        for vip in group.resources
+        for vip in group.vips
     }
     if ("aws", "private-ip") in vips and EC2_NET_UTILS.exists():
         notes.warn(

@@ -36,9 +36,7 @@ def interfaces(subject: Subject) -> list[Finding]:
                 _has_address(rtnl, end.interface, end.address, notes)
             found += notes.found
         names = {
-            vip.interfaces[subject.number]
-            for group in subject.cluster.groups
-            for vip in group.resources
+            vip.interfaces[subject.number] for group in subject.cluster.groups for vip in group.vips
         }
         for name in sorted(names):
             notes = Findings(name)

@@ -16,7 +16,7 @@ from hafw_sim.clouds.ec2.server import CREDENTIALS, Server
 from hafw_sim.clouds.ec2.values import Things
 
 if TYPE_CHECKING:
-    from hafw.config.vip_options import Options
+    from hafw.config.options import Options
 
 REGION: Final = "eu-central-1"
 REMAP_S: Final = 0.3

@@ -29,7 +29,7 @@ from hafw_sim.clouds.arm.server import Server
 from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION, Guest, Vm, config, table
 
 if TYPE_CHECKING:
-    from hafw.config.vip_options import Options
+    from hafw.config.options import Options
     from hafw_sim.clouds.arm.values import Resource
 
 TABLE: Final = "clients"

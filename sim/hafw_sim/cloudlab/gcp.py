@@ -17,7 +17,7 @@ from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.server import Server
 
 if TYPE_CHECKING:
-    from hafw.config.vip_options import Options
+    from hafw.config.options import Options
 
 PROJECT: Final = "hafw-lab"
 ZONES: Final = ("europe-west1-b", "europe-west1-c")

@@ -13,7 +13,7 @@ from hafw_sim.lab.topology import GATEWAY, NODES
 
 if TYPE_CHECKING:
     from hafw.config.model import Fence
-    from hafw.config.vip_options import Options
+    from hafw.config.options import Options
     from hafw_sim.clouds.serving import Listeners
 
 HOST: Final = str(GATEWAY.sockets[0].addresses[0].ip)

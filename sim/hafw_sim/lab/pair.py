@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from hafw.config.vip_options import Options
+    from hafw.config.options import Options
     from hafw_sim.lab.lab import Lab
     from hafw_sim.lab.node import Process
     from hafw_sim.lab.topology import Plan
