@@ -332,7 +332,8 @@ class Driver:
     # --- worker -------------------------------------------------------------------------------
 
     def _order(self, op: Op) -> None:
-        if op.kind in (OpKind.STOP, OpKind.CLEAN) and not self.supervisor.warm:
+        is_vip = (op.group, op.index) in self.vips.by_place
+        if op.kind in (OpKind.STOP, OpKind.CLEAN) and is_vip and not self.supervisor.warm:
             trouble = self.vips.detach(op.group, op.index)
             outcome = Outcome.UNKNOWN if trouble else Outcome.OK
             self._later(OpEnded(op.id, outcome, trouble))
@@ -340,7 +341,7 @@ class Driver:
         self._ops[op.id.n] = op
         starting = self.engine.groups[op.group].certificate if op.kind is OpKind.START else None
         ends = bool(self.settings.group(op.group).classes)
-        self.supervisor.order(self._orders.vip(op, str(starting or ""), ends=ends), op.deadline_ns)
+        self.supervisor.order(self._orders.of(op, str(starting or ""), ends=ends), op.deadline_ns)
 
     def _later(self, event: Event) -> None:
         self._loop.call_soon(self.step, event)

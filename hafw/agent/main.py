@@ -24,6 +24,9 @@ from hafw.agent.timeline import Timeline
 from hafw.agent.traffic import PortInUse
 from hafw.agent.vips import Vips
 from hafw.config import Cluster, ConfigError, to_settings
+from hafw.config.engine import forced_of
+from hafw.config.storage import risk_of
+from hafw.core.effects import Note
 from hafw.core.maintenance import LONGEST_MS
 from hafw.core.model import OperatorAsked, Verb, What
 
@@ -133,6 +136,7 @@ class Agent:
             return _cannot_start(problem)
         self._control = control
         self._admit()
+        self._tell_what_is_forced()
         driver.scheduling = self._scheduling
         driver.on_reincarnate = self._reincarnate
         loop = asyncio.get_running_loop()
@@ -175,6 +179,7 @@ class Agent:
             return why
         self._cluster, self._keys = cluster, keys
         self._admit()
+        self._tell_what_is_forced()
         return ""
 
     def _reloaded(self) -> str:
@@ -187,6 +192,13 @@ class Agent:
         assert self._control is not None
         self._control.admit(self._cluster.control_group)
         self.driver.control_trouble = self._control.trouble
+
+    def _tell_what_is_forced(self) -> None:
+        """Whoever reads the log of a lost disk shall find that it was meant."""
+        for group in self._cluster.groups:
+            if force := forced_of(self._cluster, group):
+                risk = risk_of(group, leased=self._cluster.authority is not None)
+                self._timeline.add(Note("group.forced", group.id, f"{force}: {risk}"))
 
     # --- the control socket -------------------------------------------------------------------
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hafw.config import Vip
+from hafw.config.engine import forced_of, with_force
 from hafw.config.explain import assumptions
+from hafw.config.storage import FENCE_IT, risk_of
 from hafw.core import maintenance
 from hafw.core.blocking import unblock_hint
 from hafw.core.duties import FOREVER, NEVER, protection
@@ -97,6 +100,8 @@ def owner(group: Group, engine: Engine) -> int | None:
 
 def _group(group: Group, driver: Driver) -> Json:
     engine, names = driver.engine, driver.engine.settings.names
+    wanted = driver.cluster.group(group.id)
+    forced = forced_of(driver.cluster, wanted)
     held_by = owner(group, engine)
     word = engine.peer_word(group)
     epoch = group.held_epoch if group.held else max(group.epoch, word.epoch if word else 0)
@@ -111,7 +116,10 @@ def _group(group: Group, driver: Driver) -> Json:
         "state": state,
         "epoch": epoch,
         "certificate": str(group.certificate) if group.certificate else None,
-        "protection": protection(group.settings.classes, both=group.settings.both),
+        "protection": with_force(
+            protection(group.settings.classes, both=group.settings.both), forced
+        ),
+        "forced": forced or None,
         "assumptions": assumptions(group.settings.classes, engine.settings),
         "blocked": group.blocked_why or None,
         "armed": group.armed,
@@ -122,9 +130,12 @@ def _group(group: Group, driver: Driver) -> Json:
             if number == group.id
         ],
         "resources": [
-            {"type": vip.type, "name": str(vip.address), "provider": vip.provider}
-            for (number, _), vip in driver.vips.by_place.items()
-            if number == group.id
+            {
+                "type": each.type,
+                "name": str(each.address) if isinstance(each, Vip) else each.name,
+                "provider": each.provider,
+            }
+            for each in wanted.resources
         ],
     }
 
@@ -247,6 +258,7 @@ def _warnings(driver: Driver) -> list[Json]:
     found = [*_node_warnings(driver)]
     for group in driver.engine.groups.values():
         found += _group_warnings(group, driver.engine)
+        found += _protection_warnings(group, driver)
     return [{"text": text, "next": following} for text, following in found]
 
 
@@ -325,11 +337,6 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
         )
     if group.state is State.ACTIVE and word is not None and not word.ready:
         yield f"{peer} could not take over group {group.id} now", f"see hafw status on {peer}"
-    if group.settings.classes == Classes.NONE:
-        yield (
-            f"group {group.id} has no protection: only a hand-over or a person moves it",
-            'set ping.reflect, authority.lease, or protection = "best-effort"',
-        )
     if group.lease is not None and group.lease.trouble:
         yield (
             f"the lease store does not serve group {group.id}: {group.lease.trouble}",
@@ -337,6 +344,18 @@ def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
         )
     if len(group.failbacks) >= FAILBACKS_MAX:
         yield f"group {group.id} failed back too often", "hafw takeover failback, by hand"
+
+
+def _protection_warnings(group: Group, driver: Driver) -> Iterator[tuple[str, str]]:
+    """What no certificate protects, and what to do about it."""
+    cluster, wanted = driver.cluster, driver.cluster.group(group.id)
+    if forced_of(cluster, wanted):
+        yield f"{wanted.force}: {risk_of(wanted, leased=cluster.authority is not None)}", FENCE_IT
+    elif group.settings.classes == Classes.NONE:
+        yield (
+            f"group {group.id} has no protection: only a hand-over or a person moves it",
+            'set ping.reflect, authority.lease, or protection = "best-effort"',
+        )
 
 
 def _dropped(driver: Driver) -> dict[str, int]:

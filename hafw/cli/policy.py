@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hafw.cli.options import Target, config_option, node_option
-from hafw.cli.requests import vip_requests
-from hafw.hooks.hookspecs import PolicyRequest
+from hafw.cli.requests import Asker
+from hafw.hooks.hookspecs import PolicyRequest, VipRequest
 from hafw.hooks.registry import Registry
+from hafw.hooks.resources import ResourceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from hafw.config.model import Cluster
 
+PLANS: Final = {VipRequest: "hafw_vip_plan", ResourceRequest: "hafw_resource_plan"}
 CERTIFICATES: Final = ("released", "fenced", "leased", "reflected", "best-effort", "operator")
 
 
@@ -28,7 +30,7 @@ CERTIFICATES: Final = ("released", "fenced", "leased", "reflected", "best-effort
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False),
-    help="Narrow it down to the VIPs and fences of this cluster file.",
+    help="Narrow it down to the resources and fences of this cluster file.",
 )
 @node_option
 @click.option("--terraform", is_flag=True, help="Write a Terraform resource.")
@@ -38,20 +40,24 @@ def policy(provider: str, config: str | None, node: str | None, *, terraform: bo
     PROVIDER is its plugin, such as aws; what is written is the least-privilege policy of one node.
 
     Without --config it covers all that the provider can do. With it, each node has a policy of its
-    own: what its VIPs need, the right to stop the other node, and none to stop itself.
+    own: what its resources need, the right to stop the other node, and none to stop itself.
     """
     request = PolicyRequest(terraform=terraform)
     if config is not None:
         cluster, number = _read(config, node)
         own, peer = (_fence(cluster, each, provider) for each in (number, 1 - number))
+        asker = Asker(cluster=cluster, number=number)
         request = PolicyRequest(
-            vips=tuple(vip for name, vip in vip_requests(cluster, number) if name == provider),
+            vips=tuple(vip for name, vip in asker.vips() if name == provider),
+            resources=tuple(each for name, _, each in asker.others() if name == provider),
             own_fence=own,
             peer_fence=peer,
             terraform=terraform,
         )
-        if not request.vips and peer is None:
-            raise click.UsageError(f"{config} has no VIP of {provider}, and no such fence")
+        if not (request.vips or request.resources or peer):
+            raise click.UsageError(
+                f"{config} has no VIP and no disk of {provider}, and no such fence"
+            )
     click.echo(str(Registry([provider]).call(provider, "hafw_policy_write", request=request)))
 
 
@@ -68,13 +74,14 @@ def policy(provider: str, config: str | None, node: str | None, *, terraform: bo
 def plan(config: Path, node: str | None, certificate: str) -> None:
     """Show what a takeover by this node would do.
 
-    Each VIP's calls and local steps, in their order; nothing is asked and nothing is changed.
+    Each resource's calls and local steps, in their order; nothing is asked and nothing is changed.
     """
     cluster, number = _read(str(config), node)
-    registry = Registry({vip.provider for group in cluster.groups for vip in group.resources})
-    for provider, request in vip_requests(cluster, number, certificate):
-        click.echo(f"group {request.group}: {request.address} comes to {cluster.nodes[number]}")
-        steps = registry.call(provider, "hafw_vip_plan", request=request)
+    registry = Registry({each.provider for group in cluster.groups for each in group.resources})
+    asker = Asker(cluster=cluster, number=number, certificate=certificate)
+    for provider, name, request in asker.every():
+        click.echo(f"group {request.group}: {name} comes to {cluster.nodes[number]}")
+        steps = registry.call(provider, PLANS[type(request)], request=request)
         assert isinstance(steps, tuple), "as the hook has it"
         for count, step in enumerate(steps, 1):
             click.echo(f"  {count}. {step}")

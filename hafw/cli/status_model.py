@@ -52,6 +52,14 @@ class VipStatus(msgspec.Struct, frozen=True):
     owner: str | None = None
 
 
+class ResourceStatus(msgspec.Struct, frozen=True):
+    """Anything that the group owns."""
+
+    type: str
+    name: str = ""
+    provider: str = ""
+
+
 class LeaseStatus(msgspec.Struct, frozen=True):
     """A group's lease, as the node that was asked read it last."""
 
@@ -63,7 +71,10 @@ class LeaseStatus(msgspec.Struct, frozen=True):
 
 
 class GroupStatus(msgspec.Struct, frozen=True):
-    """One resource group, as the node that was asked sees it."""
+    """One resource group, as the node that was asked sees it.
+
+    `forced`: the rule that it is without.
+    """
 
     id: int
     preferred: str
@@ -72,7 +83,9 @@ class GroupStatus(msgspec.Struct, frozen=True):
     epoch: int = 0
     certificate: str | None = None
     protection: str = ""
+    forced: str | None = None
     vips: list[VipStatus] = []
+    resources: list[ResourceStatus] = []
     lease: LeaseStatus | None = None
 
 

@@ -51,6 +51,7 @@ def view(status: Status) -> RenderableType:
     sections += _section("nodes", _nodes(status))
     sections += _section("groups", _groups(status))
     sections += _section("addresses", _addresses(status))
+    sections += _section("disks", _disks(status))
     sections += _section("leases", _leases(status))
     sections += _section("links", _links(status.links))
     sections += _section("ping nodes", _pings(status))
@@ -67,8 +68,10 @@ def _heading(status: Status) -> Text:
     text = Text(cluster.name, style="bold")
     facts = [cluster.mode, f"protection {cluster.protection}" if cluster.protection else ""]
     facts.append(f"seen from {status.node}")
+    bad = cluster.protection == "none" or any(group.forced for group in status.groups)
     for fact in filter(None, facts):
-        text.append(f" · {fact}", style=BAD if fact == "protection none" else "not bold")
+        loud = bad and fact.startswith("protection ")
+        text.append(f" · {fact}", style=BAD if loud else "not bold")
     return text
 
 
@@ -119,6 +122,17 @@ def _addresses(status: Status) -> RenderableType | None:
     return table if any(group.vips for group in status.groups) else None
 
 
+def _disks(status: Status) -> RenderableType | None:
+    table = _grid()
+    for group in status.groups:
+        for disk in group.resources:
+            if disk.type == "cloud-disk":
+                where = f"on {group.owner}" if group.owner else "on no node"
+                sign = _sign("up" if group.owner else "down")
+                table.add_row(sign, disk.name, where, f"group {group.id}", disk.provider)
+    return table if table.rows else None
+
+
 def _leases(status: Status) -> RenderableType | None:
     table = _grid()
     for group in status.groups:
@@ -139,7 +153,7 @@ def _ownership(group: GroupStatus) -> Text:
 
 
 def _protection(group: GroupStatus) -> Text:
-    return Text(group.protection, style=BAD if group.protection == "none" else "")
+    return Text(group.protection, style=BAD if group.protection == "none" or group.forced else "")
 
 
 def _links(links: list[LinkStatus]) -> RenderableType | None:

@@ -15,6 +15,7 @@ from hafw.config.identity import config_hash
 from hafw.config.model import CloudDisk, Protection, Vip
 from hafw.config.resources import storage_of
 from hafw.config.vip_options import USUAL_MOVE_NS, vip_move_ns
+from hafw.core.duties import protection
 from hafw.core.settings import SECOND, Classes, GroupSettings, Settings
 
 if TYPE_CHECKING:
@@ -78,6 +79,24 @@ def classes_of(cluster: Cluster, group: Group) -> Classes:
     if cluster.protection is Protection.BEST_EFFORT and any(_vips(group)):
         classes |= Classes.BEST_EFFORT
     return classes
+
+
+def forced_of(cluster: Cluster, group: Group) -> str:
+    """The rule that this group is without, by the name under which the file forces it; or ''."""
+    if group.force is None or any(confirms(levels) for levels in cluster.fences):
+        return ""
+    return str(group.force) if storage_of(group.resources) else ""
+
+
+def protection_of(cluster: Cluster, group: Group) -> str:
+    """The name of a group's protection, with what is forced."""
+    both = cluster.protection is Protection.FENCED_AND_LEASED
+    return with_force(protection(classes_of(cluster, group), both=both), forced_of(cluster, group))
+
+
+def with_force(name: str, force: str) -> str:
+    """The name of a protection with what is forced, if anything is."""
+    return f"{name} ({force})" if force else name
 
 
 def move_ns(resource: Resource) -> int:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hafw.config.durations import format_duration, round_duration
-from hafw.config.engine import classes_of, to_settings
-from hafw.core.duties import DUTIES, protection, routes, wait_ns
+from hafw.config.engine import classes_of, forced_of, protection_of, to_settings
+from hafw.config.storage import risk_of
+from hafw.core.duties import DUTIES, routes, wait_ns
 from hafw.core.settings import (
     CLOCK_RATE_ERROR,
     REFLECT_LOST_ALONE,
@@ -166,8 +167,10 @@ def _groups(cluster: Cluster, settings: Settings) -> list[str]:
     lines: list[str] = []
     for group in cluster.groups:
         classes = classes_of(cluster, group)
-        both = settings.group(group.id).both
-        lines += ["", _heading(cluster, group), f"  protection: {protection(classes, both=both)}"]
+        name = protection_of(cluster, group)
+        lines += ["", _heading(cluster, group), f"  protection: {name}"]
+        if forced_of(cluster, group):
+            lines.append(f"  forced: {risk_of(group, leased=cluster.authority is not None)}")
         for certificate in routes(classes):
             duty = DUTIES[certificate]
             lines.append(f"  {certificate}, the owner: {duty.holder}")

@@ -1,4 +1,4 @@
-"""Runs hooks in threads, one order at a time per VIP and kind of order, and says how each ended.
+"""Runs hooks in threads, one order at a time per resource and kind of order; says how each ended.
 
 One rule: every order is answered once, whatever the plugin does; an error that the plugin did not
 foresee, or an answer of the wrong kind, leaves the outcome unknown. Nothing is begun too late.
@@ -23,7 +23,7 @@ from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
 from hafw.net.clock import boot_ns
-from hafw.worker import fencing, leases, notices
+from hafw.worker import fencing, leases, notices, resources
 from hafw.worker.protocol import (
     READY,
     AnyOrder,
@@ -34,6 +34,7 @@ from hafw.worker.protocol import (
     NoticeOrder,
     Order,
     Reply,
+    ResourceOrder,
     frame,
 )
 
@@ -68,11 +69,22 @@ class Worker:
         messages = self._messages()
         hello = msgspec.msgpack.decode(next(messages), type=Hello)
         self._reply(self._warm(hello))
-        # A store or a device that is away must not keep a VIP waiting for a thread.
-        with ThreadPoolExecutor(THREADS) as changes, ThreadPoolExecutor(THREADS) as requests:
+        # A store or a device that is away must not keep a VIP waiting for a thread, and a disk,
+        # which takes minutes, neither of them.
+        with (
+            ThreadPoolExecutor(THREADS) as changes,
+            ThreadPoolExecutor(THREADS) as disks,
+            ThreadPoolExecutor(THREADS) as requests,
+        ):
             for message in messages:
                 order = msgspec.msgpack.decode(message, type=AnyOrder)
-                pool = changes if isinstance(order, Order) else requests
+                match order:
+                    case Order():
+                        pool = changes
+                    case ResourceOrder():
+                        pool = disks
+                    case _:
+                        pool = requests
                 pool.submit(self._carry_out, order)
 
     def _messages(self) -> Iterator[bytes]:
@@ -86,6 +98,7 @@ class Worker:
             for name in hello.plugins:
                 theirs = tuple(_request(order) for order in hello.vips if order.provider == name)
                 self._registry.warm(name, theirs)
+                resources.warm(hello.resources, name, self._registry)
             for lease in hello.leases:
                 leases.warm(lease, self._registry)
             if hello.fence is not None:
@@ -105,6 +118,9 @@ class Worker:
     def _run(self, order: AnyOrder) -> Reply:
         try:
             with self._locks.setdefault(_lane(order), threading.Lock()):
+                if isinstance(order, ResourceOrder):
+                    _check_time(order.hook, order.resource.deadline_ns)
+                    return resources.run(order, self._registry)
                 if isinstance(order, LeaseOrder):
                     return leases.run(order, self._registry)
                 if isinstance(order, FenceOrder):
@@ -121,7 +137,7 @@ class Worker:
             return Reply(order.number, Outcome.UNKNOWN, _unforeseen(problem))
 
     def _change(self, order: Order) -> Reply:
-        _check_time(order)
+        _check_time(order.hook, order.vip.deadline_ns)
         value = self._registry.call(order.provider, order.hook, request=_request(order))
         if not isinstance(value, _ANSWERS.get(order.hook, ())):
             wrong = f"{order.hook} of {order.provider} answered a {type(value).__name__}"
@@ -137,10 +153,12 @@ class Worker:
 
 
 def _lane(order: AnyOrder) -> tuple[str, str]:
-    """What waits for what: one at a time for each lease, and for each VIP.
+    """What waits for what: one at a time for each lease, each VIP, and each other resource.
 
     Probes and announcements must not wait behind an attach or detach of the same VIP.
     """
+    if isinstance(order, ResourceOrder):
+        return f"group {order.resource.group}", f"resource {order.index}"
     if isinstance(order, LeaseOrder):
         return f"group {order.group}", "lease"
     if isinstance(order, FenceOrder):
@@ -151,10 +169,10 @@ def _lane(order: AnyOrder) -> tuple[str, str]:
     return order.vip.address, order.hook if beside else "change"
 
 
-def _check_time(order: Order) -> None:
+def _check_time(hook: str, deadline_ns: int) -> None:
     """What comes too late must not act: the agent has given it up, and may have decided anew."""
-    if boot_ns() >= order.vip.deadline_ns:
-        raise ProviderError(f"{order.hook} was not begun: its deadline had passed")
+    if boot_ns() >= deadline_ns:
+        raise ProviderError(f"{hook} was not begun: its deadline had passed")
 
 
 def _detail(problem: BaseException) -> str:

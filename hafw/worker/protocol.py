@@ -48,6 +48,31 @@ class Order(msgspec.Struct, frozen=True, tag=True):
     vip: Vip
 
 
+class Resource(msgspec.Struct, frozen=True):
+    """Another resource, as an order names it (see `hafw.hooks.resources.ResourceRequest`)."""
+
+    type: str
+    cluster_id: str
+    group: int
+    epoch: int
+    deadline_ns: int
+    op: str = ""
+    certificate: str = ""
+    node: int = 0
+    nodes: tuple[str, str] = ("", "")
+    options: dict[str, str | tuple[str, ...]] = {}
+
+
+class ResourceOrder(msgspec.Struct, frozen=True, tag=True):
+    """Run `hook` of `provider` for a resource that is no VIP; `index`: its place in its group."""
+
+    number: int
+    provider: str
+    hook: str
+    index: int
+    resource: Resource
+
+
 class LeaseValue(msgspec.Struct, frozen=True):
     """What a lease says (see `hafw.hooks.hookspecs.LeaseValue`)."""
 
@@ -120,7 +145,7 @@ class Reply(msgspec.Struct, frozen=True):
     conflict: bool = False
 
 
-AnyOrder = Order | LeaseOrder | FenceOrder | NoticeOrder
+AnyOrder = Order | ResourceOrder | LeaseOrder | FenceOrder | NoticeOrder
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -128,6 +153,7 @@ class Hello(msgspec.Struct, frozen=True):
 
     plugins: tuple[str, ...]
     vips: tuple[Order, ...]
+    resources: tuple[ResourceOrder, ...] = ()
     leases: tuple[LeaseOrder, ...] = ()
     fence: FenceOrder | None = None
 

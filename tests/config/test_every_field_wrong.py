@@ -95,8 +95,8 @@ of them
 34: groups[0].id: 0 is out of range; use a number from 1 to 255
 35: groups[0].preferred: "gamma" is no node of this cluster; choose from "server1", "bad name"
 36: groups[0].auto_failback: this is a text ("no"); make it true or false, without quotes
-38: groups[0].resources[0].type: there is no resource type "filesystem" in this version; remove \
-it, or write "vip"
+38: groups[0].resources[0].type: there is no resource type "filesystem" in this version; choose \
+from "vip", "cloud-disk"
 39: groups[0].resources[1].provider: "onprm" is not known here; did you mean "onprem"?
 39: groups[0].resources[1].address: "10.1.1.111" has no prefix length; add that of the network it \
 is in, as in "10.1.1.111/24"

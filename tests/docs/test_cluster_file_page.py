@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hafw.config import ConfigError
+from hafw.config.disk_options import DISK_KEYS
 from hafw.config.loading import parse
 from hafw.config.vip_options import MOVER, VIP_KEYS
 
@@ -20,6 +21,7 @@ HEADINGS = {
     "agent": "[agent]",
     "groups": "[[groups]]",
     "resources": 'Resources: `type = "vip"`',
+    "disks": 'Resources: `type = "cloud-disk"`',
 }
 
 
@@ -35,6 +37,8 @@ def known(section: str) -> set[str]:
     text = {
         "groups": f"[[groups]]\n{wrong}",
         "resources": f'[[groups]]\nresources = [{{ type = "vip", {wrong.strip()} }}]\n',
+        "disks": "[[groups]]\nresources = "
+        f'[{{ type = "cloud-disk", provider = "aws", {wrong.strip()} }}]\n',
     }.get(section, f"[{section}]\n{wrong}")
     with pytest.raises(ConfigError) as refused:
         parse(text, "cluster.toml")
@@ -49,8 +53,15 @@ def test_the_page_names_what_each_provider_needs(provider: str) -> None:
     assert documented(f'Resources: a VIP with `provider = "{provider}"`') == keys | {MOVER}
 
 
+@pytest.mark.parametrize("provider", DISK_KEYS)
+def test_the_page_names_what_the_disks_of_each_provider_need(provider: str) -> None:
+    heading = f'Resources: a disk with `provider = "{provider}"`'
+
+    assert documented(heading) == set(DISK_KEYS[provider])
+
+
 @pytest.mark.parametrize("section", HEADINGS)
 def test_the_page_names_the_keys_that_exist(section: str) -> None:
-    expected = known(section) - {"type"}
+    expected = known(section) - {"type", *(DISK_KEYS["aws"] if section == "disks" else ())}
 
     assert documented(HEADINGS[section]) == expected

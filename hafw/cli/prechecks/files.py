@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.config.engine import classes_of
+from hafw.config.engine import classes_of, forced_of
 from hafw.config.fences import check_secrets
 from hafw.config.identity import config_hash
 from hafw.config.keys import load_keys
 from hafw.config.problems import ConfigError
+from hafw.config.storage import FENCE_IT, risk_of
 from hafw.core.settings import Classes
 from hafw.hooks.findings import Finding, Findings
 
@@ -50,7 +51,10 @@ def protection(subject: Subject) -> list[Finding]:
     found: list[Finding] = []
     for group in subject.cluster.groups:
         notes = Findings(f"group {group.id}")
-        if classes_of(subject.cluster, group) == Classes.NONE:
+        if force := forced_of(subject.cluster, group):
+            risk = risk_of(group, leased=subject.cluster.authority is not None)
+            notes.warn("group.forced", f"{force}: {risk}", FENCE_IT)
+        elif classes_of(subject.cluster, group) == Classes.NONE:
             notes.warn(
                 "group.protection",
                 "nothing proves the death of a node, so a silent one is never taken over from",

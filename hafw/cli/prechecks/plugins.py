@@ -1,4 +1,4 @@
-"""What plugins are asked: those of the VIPs, and those that switch the other node off.
+"""What plugins are asked: those of the resources, and those that switch the other node off.
 
 One rule: what every plugin has is asked here, in the same words for all; the plugin's own precheck
 adds what it alone knows.
@@ -10,8 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hafw.cli.prechecks import resources
 from hafw.cli.prechecks.bounded import Check
-from hafw.cli.requests import vip_requests
+from hafw.cli.requests import Asker
 from hafw.fences import levels
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Finding, Findings
@@ -38,11 +39,15 @@ PROBE_S: Final = 0.6
 
 
 def prechecks(subject: Subject, within_s: float) -> list[Check]:
-    """Each VIP, each fence, and each plugin's own precheck."""
+    """Each resource, each fence, and each plugin's own precheck."""
     deadline_ns = boot_ns() + int(within_s * 1e9)
-    vips = vip_requests(subject.cluster, subject.number, deadline_ns=deadline_ns)
+    asker = _asker(subject, deadline_ns)
     fences = subject.cluster.fences[1 - subject.number]
-    checks = [Check(_name(vip), partial(_vip, subject, name, vip)) for name, vip in vips]
+    checks = [Check(_name(vip), partial(_vip, subject, name, vip)) for name, vip in asker.vips()]
+    checks += [
+        Check(name, partial(resources.check, provider, name, each))
+        for provider, name, each in asker.others()
+    ]
     checks += [
         Check(f"fence {level.method} of {subject.peer}", partial(_fence, subject, level))
         for level in fences
@@ -52,6 +57,10 @@ def prechecks(subject: Subject, within_s: float) -> list[Check]:
     return checks
 
 
+def _asker(subject: Subject, deadline_ns: int) -> Asker:
+    return Asker(cluster=subject.cluster, number=subject.number, deadline_ns=deadline_ns)
+
+
 def probes(subject: Subject, within_s: float, address: str) -> list[Check]:
     """Each plugin's own live probe."""
     found = []
@@ -59,6 +68,7 @@ def probes(subject: Subject, within_s: float, address: str) -> list[Check]:
         probe = ProbeRequest(
             deadline_ns=request.deadline_ns,
             vips=request.vips,
+            resources=request.resources,
             fence=request.fence,
             address=address,
         )
@@ -69,11 +79,15 @@ def probes(subject: Subject, within_s: float, address: str) -> list[Check]:
 def _requests(subject: Subject, deadline_ns: int) -> dict[str, PrecheckRequest]:
     """What each plugin is asked, by its name."""
     found: dict[str, PrecheckRequest] = {}
-    for name, vip in vip_requests(subject.cluster, subject.number, deadline_ns=deadline_ns):
-        known = found.setdefault(name, PrecheckRequest(deadline_ns=deadline_ns))
+    asker, empty = _asker(subject, deadline_ns), PrecheckRequest(deadline_ns=deadline_ns)
+    for name, vip in asker.vips():
+        known = found.setdefault(name, empty)
         found[name] = replace(known, vips=(*known.vips, vip))
+    for name, _, each in asker.others():
+        known = found.setdefault(name, empty)
+        found[name] = replace(known, resources=(*known.resources, each))
     for level in subject.cluster.fences[1 - subject.number]:
-        known = found.setdefault(level.method, PrecheckRequest(deadline_ns=deadline_ns))
+        known = found.setdefault(level.method, empty)
         fence = FenceRequest(
             cluster_id=subject.cluster.id.hex,
             op=_op(subject),

@@ -13,9 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hafw.config.engine import classes_of, to_settings
+from hafw.config.engine import classes_of, protection_of, to_settings
 from hafw.config.explain import UNPROTECTED, assumptions
-from hafw.core.duties import protection
 from hafw.hooks.findings import Verdict
 
 if TYPE_CHECKING:
@@ -82,5 +81,4 @@ def _protections(subject: Subject) -> Iterator[tuple[int, str, list[str]]]:
     settings = to_settings(subject.cluster, subject.node)
     for group in subject.cluster.groups:
         classes = classes_of(subject.cluster, group)
-        name = protection(classes, both=settings.group(group.id).both)
-        yield group.id, name, assumptions(classes, settings)
+        yield group.id, protection_of(subject.cluster, group), assumptions(classes, settings)
