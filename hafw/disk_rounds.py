@@ -26,7 +26,7 @@ class Seat:
     """Where a disk is, as its cloud shows it.
 
     `who`: the machine. `settled`: it is neither coming nor going. `stranger`: that machine is
-    neither node's (`holder` is PEER then). Nowhere, and settled: FREE.
+    neither node's (`holder` is PEER then). FREE: nowhere.
     """
 
     holder: Holder
@@ -127,7 +127,8 @@ def _towards_here(seat: Seat, move: _Move, request: ResourceRequest) -> bool:
         return seat.settled
     if seat.holder is Holder.FREE:
         move.was_free = True
-        move.change(disk.attach)
+        if seat.settled:
+            move.change(disk.attach)
         return False
     _check_may_take(seat, move, request)
     if seat.settled:
@@ -155,8 +156,10 @@ def _check_may_take(seat: Seat, move: _Move, request: ResourceRequest) -> None:
 
 def _away_from_here(seat: Seat, move: _Move) -> bool:
     """Whether it is elsewhere or nowhere; if not, it is detached, unless that is under way."""
-    if seat.holder is not Holder.MINE:
+    if seat.holder is Holder.PEER:
         return True
+    if seat.holder is Holder.FREE:
+        return seat.settled
     if seat.settled:
         move.change(lambda: move.disk.detach(seat))
     return False
@@ -164,5 +167,5 @@ def _away_from_here(seat: Seat, move: _Move) -> bool:
 
 def _told(seat: Seat) -> str:
     if seat.holder is Holder.FREE:
-        return "nowhere"
+        return "nowhere" if seat.settled else "on its way to nowhere"
     return f"attached to {seat.who}" if seat.settled else f"on its way to or from {seat.who}"

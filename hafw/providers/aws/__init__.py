@@ -1,4 +1,4 @@
-"""The provider `aws`: moves a VIP by calls to EC2; the fence `aws` stops instances.
+"""The provider `aws`: moves VIPs and disks by calls to EC2; the fence `aws` stops instances.
 
 One rule: Amazon's SDK is imported by the first hook that needs it, which is the warm-up: whoever
 only wants to know the calls has no use for it.
@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from hafw import hostaddress
+from hafw import disk_rounds, hostaddress
 from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
@@ -28,12 +28,14 @@ from hafw.hooks.hookspecs import (
     VipRequest,
     hookimpl,
 )
+from hafw.hooks.resources import ResourceObservation, ResourceReceipt, ResourceRequest
 from hafw.net.clock import boot_ns
 from hafw.providers.aws.policy import policy
 
 if TYPE_CHECKING:
     from hafw.hooks.findings import Finding
     from hafw.providers.aws.api import Ec2
+    from hafw.providers.aws.disk import Volume
     from hafw.providers.aws.moving import Mover
 
 WARM_S: Final = 10.0
@@ -118,6 +120,46 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
 
 
 @hookimpl
+def hafw_resource_warm(requests: tuple[ResourceRequest, ...]) -> None:
+    """Import the SDK, see which instance this is, connect, and rehearse what EC2 can."""
+    until_ns = boot_ns() + int(WARM_S * 1e9)
+    for request in requests:
+        ec2 = _ec2(request, until_ns=until_ns)
+        ec2.prepare()
+        _volume(request, ec2).rehearse()
+
+
+@hookimpl
+def hafw_resource_start(request: ResourceRequest) -> ResourceReceipt:
+    """Bring the volume to this instance, from the peer's if that is off."""
+    ec2 = _ec2(request)
+    changed = disk_rounds.start(_volume(request, ec2), request)
+    return ResourceReceipt(changed=changed, detail=ec2.told())
+
+
+@hookimpl
+def hafw_resource_stop(request: ResourceRequest) -> ResourceReceipt:
+    """Detach the volume from this instance."""
+    ec2 = _ec2(request, Use.RELEASE)
+    changed = disk_rounds.stop(_volume(request, ec2))
+    return ResourceReceipt(changed=changed, detail=ec2.told())
+
+
+@hookimpl
+def hafw_resource_probe(request: ResourceRequest) -> ResourceObservation:
+    """Ask EC2 which instance has the volume."""
+    return disk_rounds.probe(_volume(request, _ec2(request)))
+
+
+@hookimpl
+def hafw_resource_plan(request: ResourceRequest) -> tuple[str, ...]:
+    """The calls of a start."""
+    from hafw.providers.aws import disk  # noqa: PLC0415 - with the SDK
+
+    return disk.plan(request)
+
+
+@hookimpl
 def hafw_notice_read(request: NoticeRequest) -> tuple[Notice, ...]:
     """Ask this instance's metadata for the end of a spot instance, and for scheduled events."""
     del request  # the metadata service has a shorter deadline of its own
@@ -169,15 +211,16 @@ def hafw_policy_write(request: PolicyRequest) -> str:
 
 @hookimpl
 def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
-    """Credentials, identity, interfaces, what would undo a fence: by reads alone."""
-    first = request.vips[0] if request.vips else request.fence
-    if first is None:
+    """Credentials, identity, interfaces, zones, what would undo a fence: by reads alone."""
+    asked = (*request.vips, *request.resources, *([request.fence] if request.fence else ()))
+    if not asked:
         return ()
-    ec2 = _ec2(first)
+    ec2 = _ec2(asked[0])
     from hafw.providers.aws import precheck  # noqa: PLC0415 - with the SDK
 
     notes = [precheck.credentials(ec2)]
     notes += [precheck.vip(vip, _ec2(vip)) for vip in request.vips]
+    notes += [precheck.disk(disk, _ec2(disk)) for disk in request.resources]
     if request.fence is not None:
         notes.append(precheck.target(request.fence, _ec2(request.fence)))
     return tuple(finding for each in notes for finding in each.found)
@@ -212,7 +255,10 @@ def _check_identity(request: VipRequest) -> None:
 
 
 def _ec2(
-    request: VipRequest | FenceRequest, use: Use = Use.ROUTINE, *, until_ns: int | None = None
+    request: VipRequest | ResourceRequest | FenceRequest,
+    use: Use = Use.ROUTINE,
+    *,
+    until_ns: int | None = None,
 ) -> Ec2:
     try:
         from hafw.providers.aws.api import Ec2, Where  # noqa: PLC0415 - it takes a second
@@ -221,6 +267,12 @@ def _ec2(
     region, endpoint = (request.options.get(key) for key in ("region", "endpoint_url"))
     where = Where(str(region) if region else None, str(endpoint) if endpoint else None)
     return Ec2(where, request.deadline_ns if until_ns is None else until_ns, use)
+
+
+def _volume(request: ResourceRequest, ec2: Ec2) -> Volume:
+    from hafw.providers.aws.disk import Volume  # noqa: PLC0415 - with the SDK
+
+    return Volume(request, ec2)
 
 
 def _mover(request: VipRequest) -> Mover:

@@ -148,7 +148,9 @@ def _client(where: Where, timeout_s: float) -> Any:  # noqa: ANN401 - boto3 has 
                 "ec2", region_name=where.region, endpoint_url=where.endpoint, config=config
             )
         except NoRegionError:
-            raise Misconfigured('no region is known; write region = "…" beside the VIP') from None
+            raise Misconfigured(
+                'no region is known; write region = "…" beside the VIP or the disk'
+            ) from None
         except ValueError as problem:
             raise Misconfigured(f"EC2: {problem}") from None
 

@@ -28,16 +28,20 @@ class Scope(StrEnum):
     TABLES = "tables"
     ELASTIC = "elastic"
     PEER = "peer"
+    VOLUME = "volume"
+    OWN = "own"
+    BOTH = "both"
 
 
 class Use(StrEnum):
-    """What a call is for: a mover, a fence, or every mover."""
+    """What a call is for: a mover, a fence, a disk."""
 
     PRIVATE_IP = "private-ip"
     PRIVATE_IPV6 = "private-ip of IPv6"
     ROUTE = "route"
     ELASTIC_IP = "elastic-ip"
     FENCE = "fence"
+    DISK = "cloud-disk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +115,26 @@ DISASSOCIATE: Final = Call(
     condition="the named association is the present one: every one has an id of its own",
     retry=Retry.OBSERVE,
 )
-INSTANCES: Final = Call(name="DescribeInstances", uses=(Use.FENCE,))
+INSTANCES: Final = Call(name="DescribeInstances", uses=(Use.FENCE, Use.DISK))
 PROTECTION: Final = Call(name="DescribeInstanceAttribute", uses=(Use.FENCE,))
 STOP: Final = Call(
     name="StopInstances", uses=(Use.FENCE,), scopes=(Scope.PEER,), retry=Retry.OBSERVE
+)
+
+VOLUMES: Final = Call(name="DescribeVolumes", uses=(Use.DISK,))
+ATTACH_VOLUME: Final = Call(
+    name="AttachVolume",
+    uses=(Use.DISK,),
+    scopes=(Scope.VOLUME, Scope.OWN),
+    condition="the volume is attached nowhere",
+    retry=Retry.OBSERVE,
+)
+DETACH_VOLUME: Final = Call(
+    name="DetachVolume",
+    uses=(Use.DISK,),
+    scopes=(Scope.VOLUME, Scope.BOTH),
+    condition="the named instance has the volume",
+    retry=Retry.OBSERVE,
 )
 
 CALLS: Final = (
@@ -131,5 +151,8 @@ CALLS: Final = (
     INSTANCES,
     PROTECTION,
     STOP,
+    VOLUMES,
+    ATTACH_VOLUME,
+    DETACH_VOLUME,
 )
 """All of them."""

@@ -45,8 +45,12 @@ _CREDENTIALS: Final = (
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
-_TAKEN: Final = ("InvalidIPAddress.InUse", "Resource.AlreadyAssociated")
-_NOT_THERE: Final = ("InvalidAssociationID.NotFound",)
+_TAKEN: Final = ("InvalidIPAddress.InUse", "Resource.AlreadyAssociated", "VolumeInUse")
+_NOT_THERE: Final = (
+    "IncorrectState",  # of a volume that is coming or going, or is not attached
+    "InvalidAssociationID.NotFound",
+    "InvalidAttachment.NotFound",
+)
 _TAKEN_TEXT: Final = ("move is not allowed", "already assigned", "is in use")
 _NOT_THERE_TEXT: Final = ("not assigned to interface", "not assigned to the interface")
 _NEVER_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)

@@ -1,4 +1,4 @@
-"""The least-privilege policy of a node, from the calls that its VIPs and its fence make.
+"""The least-privilege policy of a node, from the calls that its resources and its fence make.
 
 One rule: nothing is allowed that is not in `calls`, and stopping this node's own instance is denied
 by name, whatever else its role allows.
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hafw.hooks.hookspecs import PolicyRequest
+    from hafw.hooks.resources import ResourceRequest
 
 _KINDS: Final = {
     Scope.INTERFACES: "network-interface",
     Scope.TABLES: "route-table",
     Scope.ELASTIC: "elastic-ip",
     Scope.PEER: "instance",
+    Scope.VOLUME: "volume",
+    Scope.OWN: "instance",
+    Scope.BOTH: "instance",
 }
 _OPTIONS: Final = {
     Scope.INTERFACES: "eni",
@@ -43,8 +47,8 @@ def policy(request: PolicyRequest) -> str:
 
 
 def uses_of(request: PolicyRequest) -> tuple[Use, ...]:
-    """What the calls are needed for; without VIPs, everything."""
-    if not request.vips:
+    """What the calls are needed for; without resources, everything."""
+    if not (request.vips or request.resources):
         return tuple(Use)
     found = {
         Use.PRIVATE_IPV6
@@ -52,6 +56,8 @@ def uses_of(request: PolicyRequest) -> tuple[Use, ...]:
         else Use(str(vip.options["mover"]))
         for vip in request.vips
     }
+    if request.resources:
+        found.add(Use.DISK)
     if request.peer_fence is not None:
         found.add(Use.FENCE)
     return tuple(use for use in Use if use in found)
@@ -98,11 +104,26 @@ def _resources(request: PolicyRequest, scope: Scope) -> list[str]:
     for vip in request.vips:
         value = vip.options.get(_OPTIONS.get(scope, ""), ())
         names |= {value} if isinstance(value, str) else set(value)
+    for disk in request.resources:
+        names |= _of_disk(disk, scope)
     return [_arn(request, _KINDS[scope], name) for name in sorted(names) or ["*"]]
 
 
+def _of_disk(disk: ResourceRequest, scope: Scope) -> set[str]:
+    match scope:
+        case Scope.VOLUME:
+            return {str(disk.options["volume"])}
+        case Scope.OWN:
+            return {disk.own("instance")}
+        case Scope.BOTH:
+            return set(disk.options["instance"])
+        case _:
+            return set()
+
+
 def _arn(request: PolicyRequest, kind: str, name: str) -> str:
-    regions = {str(vip.options["region"]) for vip in request.vips if "region" in vip.options}
+    placed = (*request.vips, *request.resources)
+    regions = {str(each.options["region"]) for each in placed if "region" in each.options}
     region = regions.pop() if len(regions) == 1 else "*"
     starts = (partition for start, partition in _PARTITIONS.items() if region.startswith(start))
     return f"arn:{next(starts, 'aws')}:ec2:{region}:*:{kind}/{name}"

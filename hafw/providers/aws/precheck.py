@@ -1,4 +1,4 @@
-"""What `hafw precheck` asks EC2: credentials, identity, interfaces, and what would undo a fence.
+"""What `hafw precheck` asks EC2: credentials, identity, zones, and what would undo a fence.
 
 One rule: everything is a read; the dry runs belong to the warm-up. EC2 has none of moving a private
 address, so whether that is allowed is left open here, and settled by a live probe.
@@ -12,10 +12,12 @@ from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Findings
 from hafw.providers.aws import calls, fence
 from hafw.providers.aws.calls import Use
+from hafw.providers.aws.disk import Volume, check_identity
 from hafw.providers.aws.metadata import Metadata, Unavailable
 
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import FenceRequest, VipRequest
+    from hafw.hooks.resources import ResourceRequest
     from hafw.providers.aws.api import Ec2
 
 SCALING_TAG: Final = "aws:autoscaling:groupName"
@@ -61,6 +63,31 @@ def vip(request: VipRequest, ec2: Ec2) -> Findings:
         "whether it may be assigned and unassigned cannot be asked: EC2 has no dry run of that",
         "hafw precheck --live-probe",
     )
+    return notes
+
+
+def disk(request: ResourceRequest, ec2: Ec2) -> Findings:
+    """One disk: which instance this is, and whether the volume can go to either.
+
+    What may be asked of it, the warm-up has rehearsed.
+    """
+    notes = Findings(f"{request.type} {request.options['volume']}")
+    wanted = list(request.options["instance"])
+    try:
+        check_identity(request)
+        zone = Volume(request, ec2).shown()["AvailabilityZone"]
+        answer = ec2.call(calls.INSTANCES, InstanceIds=wanted)
+    except ProviderError as problem:
+        notes.refused("aws.volume", problem)
+        return notes
+    instances = [each for group in answer["Reservations"] for each in group["Instances"]]
+    zones = {one["InstanceId"]: one["Placement"]["AvailabilityZone"] for one in instances}
+    elsewhere = [name for name in wanted if zones.get(name) != zone]
+    if elsewhere:
+        what = f"the volume is in {zone}, and {elsewhere[0]} in {zones.get(elsewhere[0])}"
+        notes.error("aws.zone", what, "use instances of the volume's zone: it cannot leave it")
+    else:
+        notes.ok("aws.zone", f"the volume and both instances are in {zone}")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""The model of EC2 as the conformance class sees and breaks it, for each mover.
+"""The model of EC2 as the conformance classes see and break it, for each mover and for disks.
 
 Rule: what a fault means is said once, here.
 """
@@ -13,10 +13,12 @@ from hafw.testing.movers import LANDS_S, Cloud, Trouble
 from hafw_sim.clouds.ec2 import Ec2, Fault, Kind
 
 if TYPE_CHECKING:
-    from hafw_sim.clouds.ec2.values import Things
+    from hafw_sim.clouds.ec2.values import Things, Volume
 
 ENIS: Final = {"alpha": "eni-00000001", "beta": "eni-00000002", "other": "eni-00000003"}
 NAMES: Final = {eni: name for name, eni in ENIS.items()}
+INSTANCES: Final = {"alpha": "i-00000001", "beta": "i-00000002", "other": "i-00000003"}
+MACHINES: Final = {instance: name for name, instance in INSTANCES.items()}
 BOTH: Final = (ENIS["alpha"], ENIS["beta"])
 CHANGES: Final = "[!D]*"
 """A pattern for what is no Describe call; Disassociate is added by name."""
@@ -31,10 +33,12 @@ FAULTS: Final = {
 
 
 class Model(Cloud):
-    """What all movers have in common."""
+    """What all of them have in common."""
 
-    change = ""
-    """The call that brings the VIP."""
+    changes: tuple[str, ...] = ()
+    """The calls that bring it, and are denied."""
+    pattern = CHANGES
+    """What of the calls gets lost, or comes late."""
 
     def __init__(self, ec2: Ec2) -> None:
         self.ec2 = ec2
@@ -45,14 +49,14 @@ class Model(Cloud):
 
     def begin(self, trouble: Trouble, times: int | None = None) -> None:
         if trouble is Trouble.DENIED:
-            self.ec2.denied.add(self.change)
+            self.ec2.denied.update(self.changes)
             return
         kind, seconds = FAULTS[trouble]
         calls = "*"
         if trouble is Trouble.STALE_READ:
             calls = "Describe*"
         if trouble in {Trouble.LOST_REPLY, Trouble.LATE_LANDING}:
-            calls = CHANGES
+            calls = self.pattern
         self.ec2.faults.add(Fault(kind, seconds, calls, times))
 
     def calm(self) -> None:
@@ -69,7 +73,7 @@ class PrivateAddress(Model):
     def __init__(self, ec2: Ec2, address: str) -> None:
         super().__init__(ec2)
         self.address = address
-        self.change = "AssignIpv6Addresses" if ":" in address else "AssignPrivateIpAddresses"
+        self.changes = ("AssignIpv6Addresses" if ":" in address else "AssignPrivateIpAddresses",)
 
     def leads_to(self) -> set[str]:
         self.ec2.state.advance(time.time())
@@ -94,7 +98,7 @@ class PrivateAddress(Model):
 class Routes(Model):
     """For the mover route."""
 
-    change = "ReplaceRoute"
+    changes = ("ReplaceRoute",)
 
     def __init__(self, ec2: Ec2, destination: str) -> None:
         super().__init__(ec2)
@@ -121,7 +125,7 @@ class Routes(Model):
 class PublicAddress(Model):
     """For the mover elastic-ip."""
 
-    change = "AssociateAddress"
+    changes = ("AssociateAddress",)
     allocation = "eipalloc-00000001"
 
     def leads_to(self) -> set[str]:
@@ -140,3 +144,29 @@ class PublicAddress(Model):
     def bystanders(self) -> object:
         others = [one for one in self.things.elastic.values() if one.allocation != self.allocation]
         return others, self.things.interfaces, self.things.routes, self.things.instances
+
+
+class Volumes(Model):
+    """For the resource cloud-disk."""
+
+    changes = ("AttachVolume", "DetachVolume")
+    pattern = "*tachVolume"
+    id = "vol-00000001"
+
+    @property
+    def volume(self) -> Volume:
+        self.ec2.state.advance(time.time())
+        return self.things.volumes[self.id]
+
+    def leads_to(self) -> set[str]:
+        return {MACHINES[self.volume.instance]} if self.volume.attachment else set()
+
+    def give_to(self, who: str) -> None:
+        self.put(instance=INSTANCES[who], device="/dev/sdf", attachment="attached")
+
+    def put(self, **changes: object) -> None:
+        self.ec2.state.put(time.time(), replace(self.volume, **changes))  # type: ignore[arg-type]
+
+    def bystanders(self) -> object:
+        others = [one for one in self.things.volumes.values() if one.id != self.id]
+        return others, self.things.interfaces, self.things.elastic, self.things.instances

@@ -5,6 +5,6 @@ One rule: the model reads no clock, draws no chance and waits for nothing; whoev
 
 from hafw_sim.clouds.ec2.faults import Fault, Kind
 from hafw_sim.clouds.ec2.model import Ec2
-from hafw_sim.clouds.ec2.values import Elastic, Guest, Instance, Interface, pair
+from hafw_sim.clouds.ec2.values import Elastic, Guest, Instance, Interface, Volume, pair
 
-__all__ = ["Ec2", "Elastic", "Fault", "Guest", "Instance", "Interface", "Kind", "pair"]
+__all__ = ["Ec2", "Elastic", "Fault", "Guest", "Instance", "Interface", "Kind", "Volume", "pair"]

@@ -14,7 +14,7 @@ from hafw_sim.clouds.ec2.values import STATES, Guest, Instance
 from hafw_sim.clouds.ec2.wire import ApiError
 
 if TYPE_CHECKING:
-    from hafw_sim.clouds.ec2.values import Interface, Things
+    from hafw_sim.clouds.ec2.values import Interface, Things, Volume
     from hafw_sim.clouds.ec2.wire import Params
 
 SHUTDOWN_S: Final = 0.4
@@ -72,9 +72,18 @@ def _end(state: State, name: str, at_s: float) -> None:
     def land(now_s: float) -> None:
         now = state.things.instances[name]
         if now.state == "stopping":
-            state.put(now_s, replace(now, state="stopped"))
+            held = [one for one in state.things.volumes.values() if one.instance == name]
+            freed = [_unmounted(one) for one in held if one.mounted]
+            state.put(now_s, replace(now, state="stopped"), *freed)
 
     state.at(at_s, land)
+
+
+def _unmounted(one: Volume) -> Volume:
+    """What a system that has ended does not use; a detach that waited for that is over."""
+    if one.attachment == "busy":
+        return replace(one, instance="", device="", attachment="", mounted=False)
+    return replace(one, mounted=False)
 
 
 def _lasts_s(guest: Guest, *, hard: bool) -> float | None:
@@ -98,6 +107,7 @@ def _shown(things: Things, one: Instance) -> Params:
         "InstanceId": one.id,
         "State": _state(one.state),
         "RootDeviceType": "ebs",
+        "Placement": {"AvailabilityZone": one.zone},
         "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
         "NetworkInterfaces": [
             _interface(things, each)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw_sim.clouds.ec2 import addresses, machines, paths
+from hafw_sim.clouds.ec2 import addresses, machines, paths, volumes
 from hafw_sim.clouds.ec2.faults import REFUSALS, Faults, Kind
 from hafw_sim.clouds.ec2.state import Ask, State
 from hafw_sim.clouds.ec2.wire import Answer, ApiError, Later, Lost, decode, encode
@@ -22,11 +22,14 @@ CALLS: Final[dict[str, Callable[[State, Ask], Params]]] = {
     "AssignIpv6Addresses": addresses.assign6,
     "AssignPrivateIpAddresses": addresses.assign,
     "AssociateAddress": paths.associate,
+    "AttachVolume": volumes.attach,
     "DescribeAddresses": paths.describe_addresses,
     "DescribeInstanceAttribute": machines.attribute,
     "DescribeInstances": machines.describe,
     "DescribeNetworkInterfaces": addresses.describe,
     "DescribeRouteTables": paths.describe_tables,
+    "DescribeVolumes": volumes.describe,
+    "DetachVolume": volumes.detach,
     "DisassociateAddress": paths.disassociate,
     "ReplaceRoute": paths.replace_route,
     "StopInstances": machines.stop,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hafw_sim.clouds.ec2.faults import Kind
-from hafw_sim.clouds.ec2.values import Elastic, Instance, Interface, Things
+from hafw_sim.clouds.ec2.values import Elastic, Instance, Interface, Things, Volume
 from hafw_sim.clouds.ec2.wire import ApiError
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class State:
         since_s = now_s - seconds
         return next((old for until_s, old in self._past if until_s > since_s), self.things)
 
-    def put(self, now_s: float, *changed: Interface | Instance | Elastic) -> None:
+    def put(self, now_s: float, *changed: Interface | Instance | Elastic | Volume) -> None:
         """Replace things, all at once."""
         interfaces, instances = dict(self.things.interfaces), dict(self.things.instances)
-        elastic = dict(self.things.elastic)
+        elastic, volumes = dict(self.things.elastic), dict(self.things.volumes)
         for one in changed:
             match one:
                 case Elastic():
@@ -92,9 +92,16 @@ class State:
                     interfaces[one.id] = one
                 case Instance():
                     instances[one.id] = one
-        self._become(
-            replace(self.things, interfaces=interfaces, instances=instances, elastic=elastic), now_s
+                case Volume():
+                    volumes[one.id] = one
+        changed_now = replace(
+            self.things,
+            interfaces=interfaces,
+            instances=instances,
+            elastic=elastic,
+            volumes=volumes,
         )
+        self._become(changed_now, now_s)
 
     def put_route(self, table: str, destination: str, hop: str, now_s: float) -> None:
         """Point one route elsewhere."""

@@ -1,4 +1,4 @@
-"""What exists in the model of EC2: interfaces, instances, Elastic IPs, routes.
+"""What exists in the model of EC2: interfaces, instances, Elastic IPs, routes, volumes.
 
 One rule: values never change; a change makes a new one, so that the past can still be read.
 """
@@ -71,6 +71,7 @@ class Instance:
     stop_protection: bool = False
     spot: bool = False
     scaling_group: str = ""
+    zone: str = "eu-central-1a"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,22 @@ class Elastic:
     private: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """An EBS volume. `attachment`: its state, as EC2 names it; empty: it is attached nowhere.
+
+    `mounted`: the system of its instance uses it, and does not give it up while that runs.
+    """
+
+    id: str
+    zone: str = "eu-central-1a"
+    instance: str = ""
+    device: str = ""
+    attachment: str = ""
+    mounted: bool = False
+    multi_attach: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Things:
     """What exists at one instant. `routes`: by table, then destination: the next hop's id."""
@@ -92,6 +109,7 @@ class Things:
     instances: Mapping[str, Instance] = field(default_factory=dict)
     elastic: Mapping[str, Elastic] = field(default_factory=dict)
     routes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
 
     def holders(self, address: str) -> list[str]:
         """The interfaces that have the address; never more than one."""
@@ -99,7 +117,10 @@ class Things:
 
 
 def pair() -> Things:
-    """Two instances, alpha and beta, a third that is none of ours, two tables, an Elastic IP."""
+    """Two instances, alpha and beta, a third that is none of ours, and what they may hold.
+
+    Two tables, an Elastic IP, a volume that is nowhere, and one that alpha runs from.
+    """
     names = ("alpha", "beta", "other")
     interfaces = [
         Interface(
@@ -113,6 +134,9 @@ def pair() -> Things:
     instances = [
         Instance(id=f"i-0000000{number}", name=name) for number, name in enumerate(names, 1)
     ]
+    root = Volume(
+        id="vol-00000002", instance="i-00000001", device="/dev/xvda", attachment="attached"
+    )
     overlay = {"192.168.50.50/32": "eni-00000001", "10.0.0.0/16": "local"}
     overlay6 = {"fd00:50::50/128": "eni-00000001"}
     return Things(
@@ -122,4 +146,5 @@ def pair() -> Things:
             "eipalloc-00000001": Elastic(allocation="eipalloc-00000001", address="203.0.113.5")
         },
         routes={"rtb-00000001": overlay | overlay6, "rtb-00000002": overlay | overlay6},
+        volumes={one.id: one for one in (Volume(id="vol-00000001"), root)},
     )
