@@ -1,4 +1,4 @@
-"""Orders about leases and fences: what a plugin answers, and what the engine is told of it."""
+"""Orders about leases, fences and disks: what a plugin answers, what the engine is told of it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from hafw.hooks.hookspecs import (
     hookimpl,
 )
 from hafw.hooks.registry import Registry
+from hafw.hooks.resources import ResourceReceipt, ResourceRequest
 from hafw.net.clock import boot_ns
-from hafw.worker import fencing, leases
-from hafw.worker.protocol import FenceLevel, FenceOrder, LeaseOrder
+from hafw.worker import fencing, leases, resources
+from hafw.worker.protocol import FenceLevel, FenceOrder, LeaseOrder, Resource, ResourceOrder
 from hafw.worker.protocol import LeaseReading as Told
 from hafw.worker.protocol import LeaseValue as Said
 
@@ -66,6 +67,14 @@ class Trial:
     def hafw_fence_off(self, request: FenceRequest) -> object:
         return self._answer(request)
 
+    @hookimpl
+    def hafw_resource_warm(self, requests: tuple[ResourceRequest, ...]) -> None:
+        self._answer(requests)
+
+    @hookimpl
+    def hafw_resource_start(self, request: ResourceRequest) -> object:
+        return self._answer(request)
+
 
 def asking(trial: Trial) -> Registry:
     registry = Registry()
@@ -81,6 +90,22 @@ def lease(expected: Told | None = None, new: Said | None = None) -> LeaseOrder:
 def fence() -> FenceOrder:
     level = FenceLevel("trial", (("address", "10.9.0.1"),), 50_000_000)
     return FenceOrder(7, "c1", "alpha", "beta", "0/1/2/7", boot_ns() + 10**9, (level,))
+
+
+def disk(provider: str = "trial") -> ResourceOrder:
+    wanted = Resource(
+        type="cloud-disk",
+        cluster_id="c1",
+        group=3,
+        epoch=7,
+        deadline_ns=boot_ns() + 10**9,
+        op="0/1/7/7",
+        certificate="fenced",
+        node=1,
+        nodes=("alpha", "beta"),
+        options={"disk": "data", "server": ("a", "b")},
+    )
+    return ResourceOrder(7, provider, "hafw_resource_start", 0, wanted)
 
 
 def seen(power: Power, *, confirmed: bool) -> FenceReceipt:
@@ -172,3 +197,32 @@ def test_a_node_is_never_its_own_target() -> None:
         fencing.run(order, asking(trial))
 
     assert trial.asked == []
+
+
+def test_a_disk_that_is_here_is_started_with_the_receipt() -> None:
+    trial = Trial(ResourceReceipt(changed=True, detail="AttachDisk 4711"))
+
+    reply = resources.run(disk(), asking(trial))
+
+    (request,) = trial.asked
+    assert isinstance(request, ResourceRequest)
+    assert (request.type, request.certificate, request.own("server")) == (
+        "cloud-disk",
+        "fenced",
+        "b",
+    )
+    assert (reply.number, reply.outcome, reply.detail) == (7, Outcome.OK, "AttachDisk 4711")
+
+
+def test_an_answer_of_another_kind_leaves_it_open_where_a_disk_is() -> None:
+    with pytest.raises(UnknownOutcome, match="hafw_resource_start of trial answered a bool"):
+        resources.run(disk(), asking(Trial(answer=True)))
+
+
+def test_a_provider_is_warmed_with_its_own_disks_alone() -> None:
+    trial = Trial(None)
+
+    resources.warm((disk(), disk("other")), "trial", asking(trial))
+    resources.warm((disk("other"),), "trial", asking(trial))
+
+    assert [[each.options["disk"] for each in asked] for asked in trial.asked] == [["data"]]  # type: ignore[attr-defined]

@@ -21,6 +21,8 @@ from hafw.worker.protocol import (
     LeaseOrder,
     Order,
     Reply,
+    Resource,
+    ResourceOrder,
     Vip,
     frame,
 )
@@ -82,6 +84,44 @@ def hafw_fence_off(request):
 '''
 
 
+DISKS: Final = '''
+"""Disks that take a while to come, beside a lease and a VIP that are quick."""
+
+import time
+
+from hafw.hooks.errors import Retryable
+from hafw.hooks.hookspecs import LeaseReading, VipReceipt, hookimpl
+from hafw.hooks.resources import ResourceReceipt
+
+written = []
+
+
+@hookimpl
+def hafw_resource_start(request):
+    written.append("begun")
+    time.sleep(float(request.options["takes_s"]))
+    written.append("ended")
+    return ResourceReceipt(changed=True)
+
+
+@hookimpl
+def hafw_lease_read(request):
+    return LeaseReading(value=None, version="1")
+
+
+@hookimpl
+def hafw_vip_attach(request):
+    return VipReceipt(changed=True)
+'''
+
+
+def disk(number: int, name: str, until_ns: int, *, index: int = 0, takes_s: float) -> ResourceOrder:
+    wanted = Resource("cloud-disk", "c1", number, 7, until_ns, options={"takes_s": str(takes_s)})
+    if index:
+        wanted = msgspec.structs.replace(wanted, group=1)
+    return ResourceOrder(number, name, "hafw_resource_start", index, wanted)
+
+
 def replies(channel: socket.socket) -> Iterator[Reply]:
     frames = Frames()
     while data := channel.recv(65_536):
@@ -136,3 +176,54 @@ def test_a_machine_is_switched_off_by_one_order_at_a_time(
 
     written = sys.modules["hafw_plugin_slowfence"].written
     assert (ended, written) == ({1, 2}, ["begun", "ended"] * 2)
+
+
+def test_disks_that_are_slow_keep_neither_a_vip_nor_a_lease_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "slowdisks", DISKS)
+    until_ns = boot_ns() + 10**10
+    with working("slowdisks") as (agent, told):
+        for group in range(1, 2 * THREADS + 1):
+            agent.sendall(frame(disk(group, "slowdisks", until_ns, takes_s=1.0)))
+        vip = Vip("c1", 1, 7, "10.1.1.111", "eth0", until_ns)
+        url = "slowdisks://here"
+
+        agent.sendall(frame(Order(VIP_NUMBER, "slowdisks", "hafw_vip_attach", vip)))
+        agent.sendall(frame(LeaseOrder(VIP_NUMBER + 1, url, "c1", 1, 0, 20.0, until_ns, ())))
+
+        assert {next(told).number, next(told).number} == {VIP_NUMBER, VIP_NUMBER + 1}
+
+
+def test_a_disk_is_moved_by_one_order_at_a_time_and_two_disks_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "twodisks", DISKS)
+    until_ns = boot_ns() + 10**10
+    with working("twodisks") as (agent, told):
+        for number in (1, 2):
+            agent.sendall(frame(disk(number, "twodisks", until_ns, index=1, takes_s=0.1)))
+        one = [next(told).number, next(told).number]
+        written = sys.modules["hafw_plugin_twodisks"].written
+        same = list(written)
+        written.clear()
+        for number, index in ((3, 1), (4, 2)):
+            agent.sendall(frame(disk(number, "twodisks", until_ns, index=index, takes_s=0.5)))
+        _ = next(told), next(told)
+
+    assert sorted(one) == [1, 2]
+    assert same == ["begun", "ended"] * 2
+    assert written == ["begun", "begun", "ended", "ended"]
+
+
+def test_a_disk_is_not_touched_after_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "latedisk", DISKS)
+    with working("latedisk") as (agent, told):
+        agent.sendall(frame(disk(1, "latedisk", boot_ns() - 1, takes_s=0.0)))
+        reply = next(told)
+
+    assert reply.outcome is Outcome.FAILED_NO_EFFECT
+    assert "its deadline had passed" in reply.detail
+    assert sys.modules["hafw_plugin_latedisk"].written == []

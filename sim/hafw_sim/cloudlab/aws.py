@@ -1,4 +1,4 @@
-"""AWS in the lab: the VIP is a secondary private address; a node is stopped by EC2.
+"""AWS in the lab: the VIP is a secondary private address, a disk an EBS volume; EC2 stops a node.
 
 One rule: packets follow a move as late as the instance's own metadata does.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.config.model import Fence
+from hafw.config.model import CloudDisk, Fence
 from hafw.core.settings import SECOND
 from hafw_sim.cloudlab.site import ADDRESSES, API, HOST, METADATA, PORT, SUBNET, VIP, Power
-from hafw_sim.clouds.ec2 import Ec2, Guest, Instance, Interface
+from hafw_sim.clouds.ec2 import Ec2, Guest, Instance, Interface, Volume
 from hafw_sim.clouds.ec2.server import CREDENTIALS, Server
 from hafw_sim.clouds.ec2.values import Things
 
@@ -23,6 +23,7 @@ REMAP_S: Final = 0.3
 """How long after EC2's answer packets go on to where they went before."""
 _ENIS: Final = {name: f"eni-0000000{number}" for number, name in enumerate(ADDRESSES, 1)}
 _INSTANCES: Final = {name: f"i-0000000{number}" for number, name in enumerate(ADDRESSES, 1)}
+_VOLUME: Final = "vol-00000001"
 _POWER: Final = {"running": Power.ON, "stopping": Power.STOPPING, "stopped": Power.OFF}
 
 
@@ -32,6 +33,15 @@ class Aws:
     title = "EC2"
     sdk = "Amazon's SDK"
     vip = VIP
+    disk = CloudDisk(
+        provider="aws",
+        options=(
+            ("device", "/dev/sdf"),
+            ("instance", tuple(_INSTANCES.values())),
+            ("region", REGION),
+            ("volume", _VOLUME),
+        ),
+    )
     provider = "aws"
     mover = "private-ip"
     led_is_had = True
@@ -54,6 +64,7 @@ class Aws:
         things = Things(
             interfaces={one.id: one for one in interfaces},
             instances={one.id: one for one in instances},
+            volumes={_VOLUME: Volume(id=_VOLUME)},
         )
         self._ec2 = Ec2(things, remap_s=REMAP_S)
 
@@ -84,6 +95,12 @@ class Aws:
         self._ec2.state.advance(now_s)
         holders = self._ec2.state.ago(now_s, REMAP_S).holders(str(VIP))
         return {name for name, eni in _ENIS.items() if eni in holders}
+
+    def disk_at(self, now_s: float) -> set[str]:
+        """Whose instance the volume is attached to, be it coming or going."""
+        self._ec2.state.advance(now_s)
+        instance = self._ec2.state.things.volumes[_VOLUME].instance
+        return {name for name, each in _INSTANCES.items() if each == instance}
 
     def power(self, name: str) -> Power:
         """The instance's state."""

@@ -54,6 +54,7 @@ class Azure:
     title = "Azure"
     sdk = "Azure's SDKs"
     vip = FOREIGN_VIP
+    disk = None
     provider = "azure"
     mover = "route"
     led_is_had = True
@@ -102,6 +103,11 @@ class Azure:
         self._arm.advance(now_s)
         hops = next_hops(self._arm.state.things, f"{FOREIGN_VIP}/32")
         return {NAMES[hop] for hop in hops}
+
+    def disk_at(self, now_s: float) -> set[str]:
+        """There is none."""
+        del now_s
+        return set()
 
     def power(self, name: str) -> Power:
         """The last word of the machine's power state."""

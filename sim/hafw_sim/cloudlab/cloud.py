@@ -27,6 +27,8 @@ from hafw_sim.lab.topology import MACHINES
 if TYPE_CHECKING:
     from hafw_sim.cloudlab.site import Site
 
+VIP, DISK = 0, 1
+"""What a record is about: where packets for the VIP are led, or where the disk is."""
 LOOK_S: Final = 0.005
 """How often changes are looked for that come by time alone, and orders to machines."""
 _SYSCTL: Final = Path("/proc/sys/net/ipv4")
@@ -41,19 +43,19 @@ class Follower:
         self._network = network
         self._power = power
         self._led_to: set[str] = set()
+        self._disk_at: set[str] = set()
         network.route_host(site.vip, None)
 
     def look(self) -> None:
         """Let packets go where the model leads them now. To be called with the model's lock."""
+        self._disk_at = _record(DISK, self._disk_at, self._site.disk_at(time.time()))
         leads_to = self._site.leads_to(time.time())
         if leads_to == self._led_to:
             return
         hop = IPv4Address(ADDRESSES[min(leads_to)]) if leads_to else None
         self._network.route_host(self._site.vip, hop)
-        at_ns = now_ns()  # one route takes the place of the other, so one ends as the other begins
-        for name in sorted(leads_to ^ self._led_to):
-            os.write(1, RECORD.pack(MACHINES[name].number, 0, name in leads_to, at_ns))
-        self._led_to = leads_to
+        # One route takes the place of the other, so one ends as the other begins.
+        self._led_to = _record(VIP, self._led_to, leads_to)
 
     def look_at_machines(self) -> None:
         """Pass orders on to the power switch, and what it did to the model. With the lock."""
@@ -66,6 +68,14 @@ class Follower:
                     self._site.switch(name, time.time(), on=False)
                 case Power.OFF if state == ON:
                     self._site.switch(name, time.time(), on=True)
+
+
+def _record(what: int, before: set[str], now: set[str]) -> set[str]:
+    """Write down what has changed; returns what is so now."""
+    at_ns = now_ns()
+    for name in sorted(now ^ before):
+        os.write(1, RECORD.pack(MACHINES[name].number, what, name in now, at_ns))
+    return now
 
 
 def main(arguments: list[str]) -> Never:

@@ -34,6 +34,7 @@ class Gcp:
     title = "Compute Engine"
     sdk = "Google's SDK"
     vip = VIP
+    disk = None
     provider = "gcp"
     mover = "alias-ip"
     led_is_had = True
@@ -88,6 +89,11 @@ class Gcp:
         self._gce.advance(now_s)
         found = holders(self._gce.state.things, str(VIP))
         return {name for name, (_, instance) in _KEYS.items() if instance in found}
+
+    def disk_at(self, now_s: float) -> set[str]:
+        """There is none."""
+        del now_s
+        return set()
 
     def power(self, name: str) -> Power:
         """The instance's status."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hafw_sim.lab.topology import GATEWAY, NODES
 
 if TYPE_CHECKING:
-    from hafw.config.model import Fence
+    from hafw.config.model import CloudDisk, Fence
     from hafw.config.options import Options
     from hafw_sim.clouds.serving import Listeners
 
@@ -58,6 +58,10 @@ class Site(Protocol):
     def options(self) -> Options:
         """Of the VIP, in the cluster file."""
 
+    @property
+    def disk(self) -> CloudDisk | None:
+        """One that is nowhere at first, for a group that wants one."""
+
     def fence(self, name: str) -> Fence:
         """How the other node stops this one."""
 
@@ -69,6 +73,9 @@ class Site(Protocol):
 
     def leads_to(self, now_s: float) -> set[str]:
         """The nodes that get what is sent to the VIP; never more than one."""
+
+    def disk_at(self, now_s: float) -> set[str]:
+        """The nodes whose machine has the disk, or gets it, or is not yet without it."""
 
     def power(self, name: str) -> Power:
         """The present state of a node's instance."""

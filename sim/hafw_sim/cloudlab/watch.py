@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from hafw_sim.cloudlab.cloud import DISK, VIP
 from hafw_sim.lab import serving
 from hafw_sim.lab.clock import now_ns
 from hafw_sim.lab.connection import LabError
@@ -38,25 +39,29 @@ _STDERR: Final = 2
 
 
 class Deliveries:
-    """Where the cloud led packets for the VIP, as its program wrote down."""
+    """Where the cloud led packets for the VIP, and had its disk, as its program wrote down."""
 
     def __init__(self, program: Process, file: int, site: Site) -> None:
         """Nothing is read yet."""
         self._program = program
         self._reader = Reader(file, RECORD)
         self._vip, self.are_had = site.vip, site.led_is_had
-        self._changes: list[Change] = []
+        self._changes: dict[int, list[Change]] = {VIP: [], DISK: []}
         self.serving = False
 
-    def intervals(self) -> dict[str, list[Interval]]:
-        """When packets were led to each node. Raises `LabError` if the cloud has ended."""
+    def intervals(self, what: int = VIP) -> dict[str, list[Interval]]:
+        """When packets were led to each node, or the disk was there.
+
+        Raises `LabError` if the cloud has ended.
+        """
         if not self._program.running:
             raise LabError("the cloud has ended; its error output says why")
-        for machine, _, leads, at_ns in self._reader.fresh():
+        for machine, about, leads, at_ns in self._reader.fresh():
             self.serving = True
             if machine:
-                self._changes.append(Change(at_ns, machine, self._vip, bool(leads)))
-        found = serving.intervals(self._changes, self._vip)
+                change = Change(at_ns, machine, self._vip, bool(leads))
+                self._changes[about].append(change)
+        found = serving.intervals(self._changes[what], self._vip)
         return {node.name: found.get(node.number, []) for node in NODES}
 
 

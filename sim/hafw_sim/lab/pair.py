@@ -21,6 +21,7 @@ from hafw.config.keys import new_key, render_keys
 from hafw.config.model import (
     PILL_METHOD,
     Authority,
+    CloudDisk,
     Cluster,
     Fence,
     Group,
@@ -72,7 +73,7 @@ class Design:
     `witness`: the gateway is the host of a witness, which keeps the groups' leases. `power`: each
     node can switch the other off, by the lab's power switch; `pills`: by a pill on a shared disk,
     with a watchdog of the lab's in each node; or else as `fences` says. `provider`
-    moves the VIPs, with `options`.
+    moves the VIPs, with `options`; `disk` stands before those of the first group.
     """
 
     vips: tuple[tuple[IPAddress, ...], ...] = ((VIP,),)
@@ -90,6 +91,7 @@ class Design:
     fence_delay_ns: int = 500 * MS
     provider: str = "onprem"
     options: Options = ()
+    disk: CloudDisk | None = None
     protection: Protection | None = None
 
     def cluster(self, directory: Path) -> Cluster:
@@ -134,19 +136,21 @@ class Design:
         return Authority(lease=url, lease_ttl_ns=self.lease_ttl_ns)
 
     def _group(self, number: int) -> Group:
+        vips = tuple(
+            Vip(
+                provider=self.provider,
+                address=_host(vip),
+                interfaces=("eth0", "eth0"),
+                options=self.options,
+            )
+            for vip in self.vips[number - 1]
+        )
+        disks = (self.disk,) if self.disk is not None and number == 1 else ()
         return Group(
             id=number,
             preferred=(number - 1) % 2,
             auto_failback=self.auto_failback,
-            resources=tuple(
-                Vip(
-                    provider=self.provider,
-                    address=_host(vip),
-                    interfaces=("eth0", "eth0"),
-                    options=self.options,
-                )
-                for vip in self.vips[number - 1]
-            ),
+            resources=(*disks, *vips),
         )
 
 
