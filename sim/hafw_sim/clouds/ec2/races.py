@@ -39,7 +39,7 @@ PATIENCE_S: Final = 20.0
 LONG_AFTER_S: Final = 100_000.0
 _ELASTIC: Final = "eipalloc-00000001"
 _TABLES: Final = ("rtb-00000001", "rtb-00000002")
-_FAULTS: Final = (
+FAULTS: Final = (
     (Kind.LATENCY, 8.0),
     (Kind.LATE_LANDING, 30.0),
     (Kind.LOST_REPLY, 0.0),
@@ -186,7 +186,7 @@ class Track:
 def _draw(chance: random.Random) -> list[Fault]:
     """Some faults, each for a few calls."""
     found = []
-    for kind, longest_s in _FAULTS:
+    for kind, longest_s in FAULTS:
         if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
             seconds, calls = chance.uniform(0.0, longest_s), chance.choice(_CALLS)
             found.append(Fault(kind, seconds, calls, chance.randint(1, 3)))
