@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from hafw.cli.main import main
 from tests.config.samples import GOOD, changed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VIP = (
     'provider = "aws", mover = "private-ip", region = "eu-central-1", '
@@ -72,7 +69,7 @@ def test_a_cluster_file_without_the_provider_is_a_mistake(tmp_path: Path) -> Non
     )
 
     assert ended.exit_code == 2
-    assert "has no VIP of aws" in ended.output
+    assert "has no VIP and no disk of aws" in ended.output
 
 
 def test_a_plan_shows_the_calls_of_a_takeover_with_and_without_a_proof(config: str) -> None:
@@ -102,3 +99,62 @@ def test_a_provider_that_needs_no_permissions_or_is_not_there_is_told(
 
     assert ended.exit_code == 9
     assert why in ended.output
+
+
+DISK = (
+    '{ type = "cloud-disk", provider = "aws", volume = "vol-00000001", device = "/dev/sdf", '
+    'instance = { alpha = "i-00000001", beta = "i-00000002" } }'
+)
+
+
+@pytest.fixture
+def storage(config: str) -> str:
+    """The same pair, with a disk before the VIP."""
+    file = Path(config)
+    file.write_text(changed("resources = [\n", f"resources = [\n  {DISK},\n", file.read_text()))
+    return config
+
+
+def test_a_plan_shows_every_resource_in_the_order_of_its_start(storage: str) -> None:
+    ended = CliRunner().invoke(
+        main, ["plan", "--config", storage, "--node", "beta", "--certificate", "fenced"]
+    )
+
+    lines = ended.stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [
+        "group 3: vol-00000001 comes to beta",
+        "group 3: 10.1.1.111 comes to beta",
+    ]
+    assert lines[1:6] == [
+        "  1. DescribeVolumes vol-00000001, to see where it is",
+        "  2. DetachVolume vol-00000001 from i-00000001, if it is there, never by force",
+        "  3. DescribeVolumes vol-00000001, until it is available",
+        "  4. AttachVolume vol-00000001 to i-00000002 as /dev/sdf, if it is nowhere",
+        "  5. DescribeVolumes vol-00000001, until it is attached",
+    ]
+
+
+def test_the_policy_of_a_node_covers_its_disks(storage: str) -> None:
+    ended = CliRunner().invoke(main, ["policy", "aws", "--config", storage, "--node", "alpha"])
+
+    actions = {one["Sid"]: one["Action"] for one in json.loads(ended.stdout)["Statement"]}
+    assert actions["ChangeVolumeOwn"] == ["ec2:AttachVolume"]
+    assert actions["ChangeVolumeBoth"] == ["ec2:DetachVolume"]
+    assert "ec2:AssignPrivateIpAddresses" in actions["ChangeInterfaces"]
+
+
+def test_a_cluster_file_with_a_disk_alone_is_enough_for_a_policy(storage: str) -> None:
+    file = Path(storage)
+    moved = 'provider = "onprem", address = "10.1.1.111/24"'
+    file.write_text(changed(f'{VIP} address = "10.1.1.111/24"', moved, file.read_text()))
+
+    ended = CliRunner().invoke(main, ["policy", "aws", "--config", storage, "--node", "alpha"])
+
+    found = json.loads(ended.stdout)["Statement"]
+    assert {one["Sid"] for one in found} == {
+        "Read",
+        "ChangePeer",
+        "ChangeVolumeOwn",
+        "ChangeVolumeBoth",
+        "NeverItself",
+    }

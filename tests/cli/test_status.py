@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from rich.console import Console
 
-from tests.cli.samples import status_result, trouble_result
+from hafw.cli.status_model import read_status
+from hafw.cli.status_view import view
+from tests.cli.samples import group, status_result, trouble_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +99,34 @@ def test_trouble_is_shown_with_its_next_step(agent: FakeAgent, hafw: Callable[..
 
     assert without_trailing_blanks(result.stdout) == TROUBLE
     assert result.exit_code == 4
+
+
+FORCED: Final = {
+    "resources": [{"type": "cloud-disk", "name": "vol-0a", "provider": "aws"}],
+    "forced": "storage-without-fencing",
+    "protection": "leased (storage-without-fencing)",
+}
+
+
+def test_a_disk_is_shown_where_its_group_is(agent: FakeAgent, hafw: Callable[..., Result]) -> None:
+    first = group(3, "alpha") | FORCED
+    agent.says("status", status_result() | {"groups": [first, group(4, "beta")]})
+
+    shown = without_trailing_blanks(hafw("status").stdout)
+
+    assert "DISKS\n  ●  vol-0a  on alpha  group 3  aws\n" in shown
+
+
+def test_what_is_forced_is_shown_in_red_beside_the_protection() -> None:
+    console = Console(width=120, force_terminal=True, color_system="standard")
+    forced = status_result() | {"groups": [group(3, "alpha") | FORCED]}
+
+    with console.capture() as shown:
+        console.print(view(read_status(forced)))
+
+    red = "\x1b[1;31m"
+    assert f"{red}leased (storage-without-fencing)\x1b[0m" in shown.get()
+    assert f"{red} · protection reflected\x1b[0m" in shown.get()
 
 
 def test_the_json_is_what_the_agent_said_with_its_schema(
