@@ -81,7 +81,6 @@ class _Move:
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
         self.sent = False
-        self.was_free = False
 
     def run(self, towards: Callable[[Seat, _Move], bool]) -> bool:
         """Look, and go one step, until `towards` says that it is done."""
@@ -98,11 +97,10 @@ class _Move:
 
     def _is_done(self, towards: Callable[[Seat, _Move], bool]) -> bool:
         seat = self.disk.seen()
-        if towards(seat, self):
-            # A reading can be out of date. What was done here is not, but "nothing to do" may be.
-            if self.sent or self.disk.seen() == seat:
-                return True
-        elif not self.disk.again():
+        # A reading can be out of date. What was done here is not, but "nothing to do" may be.
+        if towards(seat, self) and (self.sent or self.disk.seen() == seat):
+            return True
+        if not self.disk.again():
             raise self._late(seat)
         return False
 
@@ -125,20 +123,15 @@ def _towards_here(seat: Seat, move: _Move, request: ResourceRequest) -> bool:
     disk = move.disk
     if seat.holder is Holder.MINE:
         return seat.settled
-    if seat.holder is Holder.FREE:
-        move.was_free = True
-        if seat.settled:
-            move.change(disk.attach)
-        return False
-    _check_may_take(seat, move, request)
+    if seat.holder is Holder.PEER:
+        _check_may_take(seat, disk.name, request)
     if seat.settled:
-        move.change(lambda: disk.detach(seat))
+        move.change(disk.attach if seat.holder is Holder.FREE else lambda: disk.detach(seat))
     return False
 
 
-def _check_may_take(seat: Seat, move: _Move, request: ResourceRequest) -> None:
+def _check_may_take(seat: Seat, name: str, request: ResourceRequest) -> None:
     """Raises Conflict, which says who has it, where it may not be taken from there."""
-    name = move.disk.name
     if seat.stranger:
         raise Conflict(
             f"{name} is {_told(seat)}, which is neither node's machine; detach it there, or "
@@ -150,8 +143,6 @@ def _check_may_take(seat: Seat, move: _Move, request: ResourceRequest) -> None:
             f"{name} is {_told(seat)}, which is {peer}, and nothing proves that {peer} no longer "
             f"uses it (certificate: {request.certificate or 'none'}); detach it there"
         )
-    if move.was_free:
-        raise Conflict(f"{name} is {_told(seat)}, which is {peer}, and was quicker; look there")
 
 
 def _away_from_here(seat: Seat, move: _Move) -> bool:

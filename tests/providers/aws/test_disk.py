@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from hafw.hooks.errors import Denied, Misconfigured, Retryable, UnknownOutcome
+from hafw.hooks.errors import Conflict, Denied, Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.findings import Finding, Verdict
 from hafw.hooks.hookspecs import Holder, PolicyRequest, PrecheckRequest
 from hafw.net.clock import boot_ns
@@ -18,6 +18,7 @@ from hafw.testing.disks import DiskConformance, DiskPair
 from hafw.testing.mover_bench import ALPHA, BETA
 from hafw_sim.clouds.ec2 import Fault, Kind
 from hafw_sim.clouds.ec2.model import CALLS as KNOWN
+from hafw_sim.clouds.ec2.state import State
 from tests.providers.aws.clouds import INSTANCES, Volumes
 from tests.providers.aws.test_calls import allowed, declared, statements
 
@@ -92,6 +93,18 @@ def test_it_is_here_only_when_ec2_says_that_it_is_attached(pair: DiskPair, cloud
     pair.start(ALPHA)
 
     assert cloud.volume.attachment == "attached"
+
+
+def test_a_stale_read_that_shows_it_here_misleads_nobody(
+    pair: DiskPair, cloud: Volumes, ec2: Ec2
+) -> None:
+    cloud.give_to("alpha")
+    ec2.state = State(ec2.state.things)  # so that nothing older is remembered
+    cloud.give_to("beta")
+    ec2.faults.add(Fault(Kind.STALE_READ, 3600.0, "DescribeVolumes", times=1))
+
+    with pytest.raises(Conflict, match="attached to i-00000002"):
+        pair.start(ALPHA, "operator")
 
 
 @pytest.mark.parametrize("state", ["attaching", "detaching", "busy"])
