@@ -6,10 +6,11 @@ One rule: the model reads no clock, draws no chance and waits for nothing; whoev
 from hafw_sim.clouds.arm.balancers import balanced_pair, balancer
 from hafw_sim.clouds.arm.faults import Fault, Kind
 from hafw_sim.clouds.arm.model import Arm
-from hafw_sim.clouds.arm.values import Guest, Resource, Vm, nic, pair, route, table, vms
+from hafw_sim.clouds.arm.values import Disk, Guest, Resource, Vm, nic, pair, route, table, vms
 
 __all__ = [
     "Arm",
+    "Disk",
     "Fault",
     "Guest",
     "Kind",

@@ -35,7 +35,7 @@ def instance_view(state: State, ask: Ask) -> Reply:
 
 def power_off(state: State, ask: Ask) -> Reply:
     """`virtualMachines.powerOff`: waits for the guest, unless told to skip its shutdown."""
-    vm = _find(state.things, ask)
+    vm = find(state.things, ask)
     hard = ask.request.query.get("skipShutdown", "false").lower() == "true"
     thing = f"Microsoft.Compute/{vm.name}"
     if vm.power in ("stopped", "deallocated"):
@@ -43,7 +43,7 @@ def power_off(state: State, ask: Ask) -> Reply:
     state.put_vm(replace(vm, power="stopping"), ask.now_s)
 
     def land(at_s: float) -> None:
-        state.put_vm(replace(_find(state.things, ask), power="stopped"), at_s)
+        state.put_vm(replace(find(state.things, ask), power="stopped"), at_s)
 
     hangs = vm.guest is Guest.NEVER_STOPS or (vm.guest is Guest.HANGS and not hard)
     lasts_s = math.inf if hangs else None if hard else SHUTDOWN_S
@@ -51,11 +51,12 @@ def power_off(state: State, ask: Ask) -> Reply:
 
 
 def _shown(state: State, ask: Ask) -> Vm:
-    found = _find(state.seen(ask), ask)
+    found = find(state.seen(ask), ask)
     return replace(found, power="stopped") if Kind.WRONG_STATE in ask.met else found
 
 
-def _find(things: Things, ask: Ask) -> Vm:
+def find(things: Things, ask: Ask) -> Vm:
+    """The machine that the call names. Raises ApiError."""
     found = things.vms.get(ask.names["name"].lower())
     if found is None:
         name = ask.names["name"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw_sim.clouds.arm import machines, networks
+from hafw_sim.clouds.arm import attaching, machines, networks
 from hafw_sim.clouds.arm.faults import REFUSALS, Faults, Kind
 from hafw_sim.clouds.arm.state import Ask, State
 from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION
@@ -17,7 +17,7 @@ from hafw_sim.clouds.exchange import Answer, Later, Lost, Reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hafw_sim.clouds.arm.values import Resource, Vm
+    from hafw_sim.clouds.arm.values import Disk, Resource, Vm
     from hafw_sim.clouds.exchange import Request
 
 RUNNING_S: Final = 0.05
@@ -35,6 +35,8 @@ _HANDLERS: Final[dict[str, Callable[[State, Ask], Reply]]] = {
     "virtualMachines.get": machines.get,
     "virtualMachines.instanceView": machines.instance_view,
     "virtualMachines.powerOff": machines.power_off,
+    "virtualMachines.attachDetachDataDisks": attaching.change,
+    "disks.get": attaching.get,
 }
 
 
@@ -45,10 +47,15 @@ class Arm:
     """
 
     def __init__(
-        self, resources: Iterable[Resource], vms: Iterable[Vm], *, running_s: float = RUNNING_S
+        self,
+        resources: Iterable[Resource],
+        vms: Iterable[Vm],
+        *,
+        disks: Iterable[Disk] = (),
+        running_s: float = RUNNING_S,
     ) -> None:
         """Start with these."""
-        self.state = State(resources, vms, running_s=running_s)
+        self.state = State(resources, vms, disks, running_s=running_s)
         self.faults = Faults()
         self.denied: set[str] = set()
         self.made: list[str] = []

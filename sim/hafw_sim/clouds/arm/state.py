@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hafw_sim.clouds.arm.faults import Kind
-from hafw_sim.clouds.arm.values import LOCATION, SUBSCRIPTION, Resource, Vm
+from hafw_sim.clouds.arm.values import LOCATION, SUBSCRIPTION, Disk, Resource, Vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,7 @@ class Things:
 
     resources: Mapping[tuple[str, str], Resource]
     vms: Mapping[str, Vm]
+    disks: Mapping[str, Disk]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +65,12 @@ class State:
     """Everything in one resource group."""
 
     def __init__(
-        self, resources: Iterable[Resource], vms: Iterable[Vm], *, running_s: float
+        self,
+        resources: Iterable[Resource],
+        vms: Iterable[Vm],
+        disks: Iterable[Disk],
+        *,
+        running_s: float,
     ) -> None:
         """An operation runs for `running_s`."""
         self.running_s = running_s
@@ -72,18 +78,25 @@ class State:
         self.things = Things(
             {(one.kind.lower(), one.name.lower()): one for one in resources},
             {one.name.lower(): one for one in vms},
+            {one.name.lower(): one for one in disks},
         )
         self.past: deque[tuple[float, Things]] = deque(maxlen=PAST)
 
     def put(self, resource: Resource, now_s: float) -> None:
         """Replace a resource, or add it."""
         key = (resource.kind.lower(), resource.name.lower())
-        self._become(Things({**self.things.resources, key: resource}, self.things.vms), now_s)
+        resources = {**self.things.resources, key: resource}
+        self._become(replace(self.things, resources=resources), now_s)
 
     def put_vm(self, vm: Vm, now_s: float) -> None:
         """Replace a virtual machine."""
         vms = {**self.things.vms, vm.name.lower(): vm}
-        self._become(Things(self.things.resources, vms), now_s)
+        self._become(replace(self.things, vms=vms), now_s)
+
+    def put_disk(self, disk: Disk, now_s: float) -> None:
+        """Replace a disk, or add it."""
+        disks = {**self.things.disks, disk.name.lower(): disk}
+        self._become(replace(self.things, disks=disks), now_s)
 
     def change(self, resource: Resource, now_s: float) -> None:
         """Replace a resource by what somebody else made of it, at once and with a new ETag."""

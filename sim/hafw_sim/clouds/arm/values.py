@@ -1,4 +1,4 @@
-"""What the model keeps: network interfaces, route tables, load balancers and virtual machines.
+"""What the model keeps: of networks, virtual machines, and the managed disks that they have.
 
 One rule: values are frozen, so an old state is kept by keeping the reference.
 """
@@ -37,6 +37,7 @@ SUBNETS: Final = {"default": "10.0.0.0/24"}
 _NETWORK: Final = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Network/"
 )
+_COMPUTE: Final = _NETWORK.replace("Microsoft.Network", "Microsoft.Compute")
 
 
 class Guest(StrEnum):
@@ -102,10 +103,68 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A managed disk. `owner`: the machine that it is attached to; empty: none.
+
+    `zone`: the one that it is in; empty: none, or all of them if it is zone-redundant by its `sku`.
+    """
+
+    name: str
+    owner: str = ""
+    zone: str = ""
+    sku: str = "Premium_LRS"
+    max_shares: int = 1
+
+    @property
+    def path(self) -> str:
+        """Its id within Azure."""
+        return f"{_COMPUTE}disks/{self.name}"
+
+    def json(self, owners_power: str) -> Json:
+        """As a GET shows it; `owners_power`: of the machine that it is attached to."""
+        attached = "Reserved" if owners_power == "deallocated" else "Attached"
+        properties = {
+            "provisioningState": "Succeeded",
+            "diskState": attached if self.owner else "Unattached",
+            **({"maxShares": self.max_shares} if self.max_shares > 1 else {}),
+        }
+        return {
+            "id": self.path,
+            "name": self.name,
+            "type": "Microsoft.Compute/disks",
+            "location": LOCATION,
+            "sku": {"name": self.sku},
+            **({"zones": [self.zone]} if self.zone else {}),
+            **({"managedBy": f"{_COMPUTE}virtualMachines/{self.owner}"} if self.owner else {}),
+            "properties": properties,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DataDisk:
+    """A managed disk in the list of a machine, which has it from the moment that this is wanted."""
+
+    disk: Disk
+    lun: int
+    leaving: bool = False
+
+    def json(self) -> Json:
+        """As its machine shows it."""
+        return {
+            "lun": self.lun,
+            "name": self.disk.name,
+            "createOption": "Attach",
+            "toBeDetached": self.leaving,
+            "managedDisk": {"id": self.disk.path, "storageAccountType": self.disk.sku},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vm:
     """A virtual machine; `power`: the last word of its PowerState.
 
-    `scale_set`: the name of the one that it is in; empty: none.
+    `scale_set`: the name of the one that it is in; empty: none. `zone`: likewise. `state`: how its
+    last change ended, or that one is under way.
     """
 
     name: str
@@ -113,6 +172,9 @@ class Vm:
     power: str = "running"
     guest: Guest = Guest.OBEYS
     scale_set: str = ""
+    zone: str = ""
+    disks: tuple[DataDisk, ...] = ()
+    state: str = "Succeeded"
 
     @property
     def view(self) -> Json:
@@ -123,17 +185,27 @@ class Vm:
     def json(self, *, expanded: bool) -> Json:
         """As a GET shows it."""
         view = {"instanceView": self.view} if expanded else {}
-        path = _NETWORK.replace("Microsoft.Network", "Microsoft.Compute")
         if self.scale_set:
-            in_set = {"id": f"{path}virtualMachineScaleSets/{self.scale_set}"}
+            in_set = {"id": f"{_COMPUTE}virtualMachineScaleSets/{self.scale_set}"}
             view |= {"virtualMachineScaleSet": in_set}
         return {
-            "id": f"{path}virtualMachines/{self.name}",
+            "id": f"{_COMPUTE}virtualMachines/{self.name}",
             "name": self.name,
             "type": "Microsoft.Compute/virtualMachines",
             "location": LOCATION,
-            "properties": {"vmId": self.vm_id, "provisioningState": "Succeeded", **view},
+            **({"zones": [self.zone]} if self.zone else {}),
+            "properties": {
+                "vmId": self.vm_id,
+                "provisioningState": self.state,
+                "storageProfile": self.storage,
+                **view,
+            },
         }
+
+    @property
+    def storage(self) -> Json:
+        """Its storage profile."""
+        return {"dataDisks": [one.json() for one in self.disks]}
 
 
 def config(name: str, address: str, *, primary: bool = False, subnet: str = "default") -> Json:

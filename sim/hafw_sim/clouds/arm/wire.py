@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _GROUP: Final = "/subscriptions/{subscription}/resourceGroups/{group}"
 _NET: Final = f"{_GROUP}/providers/Microsoft.Network"
-_VMS: Final = f"{_GROUP}/providers/Microsoft.Compute/virtualMachines"
+_COMPUTE: Final = f"{_GROUP}/providers/Microsoft.Compute"
+_VMS: Final = f"{_COMPUTE}/virtualMachines"
 
 CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "networkInterfaces.get": (
@@ -78,6 +79,15 @@ CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         _VMS + "/{name}/powerOff",
         ("Microsoft.Compute/virtualMachines/powerOff/action",),
     ),
+    "virtualMachines.attachDetachDataDisks": (
+        "POST",
+        _VMS + "/{name}/attachDetachDataDisks",
+        (
+            "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
+            "Microsoft.Compute/disks/write",
+        ),
+    ),
+    "disks.get": ("GET", _COMPUTE + "/disks/{name}", ("Microsoft.Compute/disks/read",)),
     "permissions.list": (
         "GET",
         _GROUP + "/{scope}/providers/Microsoft.Authorization/permissions",

@@ -5,6 +5,6 @@ One rule: the model reads no clock, draws no chance and waits for nothing; whoev
 
 from hafw_sim.clouds.gce.faults import Fault, Kind
 from hafw_sim.clouds.gce.model import Gce
-from hafw_sim.clouds.gce.values import Alias, Guest, Instance, Nic, Route, pair
+from hafw_sim.clouds.gce.values import Alias, Disk, Guest, Instance, Nic, Route, pair
 
-__all__ = ["Alias", "Fault", "Gce", "Guest", "Instance", "Kind", "Nic", "Route", "pair"]
+__all__ = ["Alias", "Disk", "Fault", "Gce", "Guest", "Instance", "Kind", "Nic", "Route", "pair"]

@@ -29,10 +29,11 @@ _OFF: Final = ("TERMINATED", "STOPPED")
 
 def get(state: State, ask: Ask) -> Reply:
     """`instances.get`."""
-    found = _find(state.seen(ask), ask)
+    seen = state.seen(ask)
+    found = find(seen, ask)
     if Kind.WRONG_STATE in ask.met:
         found = replace(found, status="TERMINATED")
-    return Reply(200, found.json(state.project))
+    return Reply(200, found.json(state.project, seen.disks.values()))
 
 
 def list_(state: State, ask: Ask) -> Reply:
@@ -56,37 +57,37 @@ def aggregated_list(state: State, ask: Ask) -> Reply:
 
 def stop(state: State, ask: Ask) -> Reply:
     """`instances.stop`: waits for the guest, for ever if that hangs, unless told not to."""
-    instance = _find(state.things, ask)
+    instance = find(state.things, ask)
     hard = ask.request.query.get("noGracefulShutdown") == "true"
     if instance.status in _OFF:
-        return state.begin(ask, _path(ask), lambda _: None)
+        return state.begin(ask, path_of(ask), lambda _: None)
     state.put(replace(instance, status="STOPPING"), ask.now_s)
 
     def land(at_s: float) -> None:
-        now = _find(state.things, ask)
+        now = find(state.things, ask)
         state.put(replace(now, status="TERMINATED"), at_s)
 
     hangs = instance.guest is Guest.NEVER_STOPS or (instance.guest is Guest.HANGS and not hard)
     lasts_s = math.inf if hangs else None if hard else STOP_S
-    return state.begin(ask, _path(ask), land, lasts_s=lasts_s)
+    return state.begin(ask, path_of(ask), land, lasts_s=lasts_s)
 
 
 def reset(state: State, ask: Ask) -> Reply:
     """`instances.reset`: hard, and the machine is booting again before the operation ends."""
-    instance = _find(state.things, ask)
+    instance = find(state.things, ask)
     if instance.status != "RUNNING":
-        raise ApiError(400, "resourceNotReady", f"The resource '{_path(ask)}' is not ready")
+        raise ApiError(400, "resourceNotReady", f"The resource '{path_of(ask)}' is not ready")
     state.put(replace(instance, resets=instance.resets + 1, guest=Guest.OBEYS), ask.now_s)
-    return state.begin(ask, _path(ask), lambda _: None)
+    return state.begin(ask, path_of(ask), lambda _: None)
 
 
 def update_network_interface(state: State, ask: Ask) -> Reply:
     """`instances.updateNetworkInterface`: replaces the whole list of alias IP ranges."""
-    body, instance = ask.request.body, _find(state.things, ask)
+    body, instance = ask.request.body, find(state.things, ask)
     nic = _nic(instance, ask.request.query.get("networkInterface", ""))
     if text(body, "fingerprint") != nic.fingerprint:
         raise ApiError(412, "conditionNotMet", "Supplied fingerprint does not match current one.")
-    touched = f"{_path(ask)}/{nic.name}"
+    touched = f"{path_of(ask)}/{nic.name}"
     if state.busy(touched):
         raise ApiError(400, "resourceNotReady", f"The resource '{touched}' is not ready")
     wanted = nic.aliases  # as PATCH has it: what is not in the body stays
@@ -99,7 +100,7 @@ def update_network_interface(state: State, ask: Ask) -> Reply:
         _check_range(nic, alias)
 
     def land(at_s: float) -> None:
-        now = _find(state.things, ask)
+        now = find(state.things, ask)
         taken = _taken(state.things, nic.network, but=(now.zone, now.name, nic.name))
         for alias in wanted:
             if any(ip_network(alias.cidr).overlaps(other) for other in taken):
@@ -112,12 +113,12 @@ def update_network_interface(state: State, ask: Ask) -> Reply:
         nics = tuple(changed if one.name == nic.name else one for one in now.nics)
         state.put(replace(now, nics=nics), at_s)
 
-    return state.begin(ask, _path(ask), land, touches=[touched])
+    return state.begin(ask, path_of(ask), land, touches=[touched])
 
 
 def test_iam_permissions(state: State, ask: Ask, denied: set[str]) -> Reply:
     """`instances.testIamPermissions`: those of the asked that the caller has."""
-    _find(state.things, ask)
+    find(state.things, ask)
     asked = ask.request.body.get("permissions", [])
     return Reply(200, {"permissions": [one for one in asked if one not in denied]})
 
@@ -165,12 +166,14 @@ def _nic(instance: Instance, name: str) -> Nic:
     raise ApiError(400, "invalid", f"Invalid value for field 'networkInterface': '{name}'")
 
 
-def _find(things: Things, ask: Ask) -> Instance:
+def find(things: Things, ask: Ask) -> Instance:
+    """The instance that the call names. Raises ApiError."""
     found = things.instances.get((ask.names["zone"], ask.names["name"]))
     if found is None:
-        raise ApiError(404, "notFound", f"The resource '{_path(ask)}' was not found")
+        raise ApiError(404, "notFound", f"The resource '{path_of(ask)}' was not found")
     return found
 
 
-def _path(ask: Ask) -> str:
+def path_of(ask: Ask) -> str:
+    """Its path within the project."""
     return f"zones/{ask.names['zone']}/instances/{ask.names['name']}"

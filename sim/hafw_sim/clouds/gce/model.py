@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw_sim.clouds.exchange import Answer, Later, Lost, Reply
-from hafw_sim.clouds.gce import machines, routes
+from hafw_sim.clouds.gce import attaching, machines, routes
 from hafw_sim.clouds.gce.faults import REFUSALS, Faults, Kind
 from hafw_sim.clouds.gce.state import Ask, State
 from hafw_sim.clouds.gce.wire import CALLS, ApiError, recognise
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hafw_sim.clouds.exchange import Request
-    from hafw_sim.clouds.gce.values import Instance
+    from hafw_sim.clouds.gce.values import Disk, Instance
 
 PENDING_S: Final = 0.01
 RUNNING_S: Final = 0.04
@@ -33,6 +33,10 @@ _HANDLERS: Final[dict[str, Callable[[State, Ask], Reply]]] = {
     "instances.stop": machines.stop,
     "instances.reset": machines.reset,
     "instances.updateNetworkInterface": machines.update_network_interface,
+    "instances.attachDisk": attaching.attach,
+    "instances.detachDisk": attaching.detach,
+    "disks.get": attaching.get,
+    "regionDisks.get": attaching.get,
     "routes.get": routes.get,
     "routes.list": routes.list_,
     "routes.insert": routes.insert,
@@ -42,6 +46,8 @@ _REPEATABLE: Final = {
     "instances.stop",
     "instances.reset",
     "instances.updateNetworkInterface",
+    "instances.attachDisk",
+    "instances.detachDisk",
     "routes.insert",
     "routes.delete",
 }
@@ -54,17 +60,18 @@ class Gce:
     `quota`: calls per minute, whole minutes of the clock; None: as many as you like.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         project: str,
         instances: Iterable[Instance],
         *,
+        disks: Iterable[Disk] = (),
         pending_s: float = PENDING_S,
         running_s: float = RUNNING_S,
         quota: int | None = None,
     ) -> None:
-        """Start with `instances`, and no routes."""
-        self.state = State(project, instances, pending_s=pending_s, running_s=running_s)
+        """Start with `instances` and `disks`, and no routes."""
+        self.state = State(project, instances, disks, pending_s=pending_s, running_s=running_s)
         self.faults = Faults()
         self.denied: set[str] = set()
         self.made: list[str] = []

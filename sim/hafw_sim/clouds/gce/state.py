@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw_sim.clouds.exchange import Reply
 from hafw_sim.clouds.gce.faults import Kind
-from hafw_sim.clouds.gce.values import Instance, Operation, Route
+from hafw_sim.clouds.gce.values import Disk, Instance, Operation, Route
 from hafw_sim.clouds.gce.wire import ApiError
 
 if TYPE_CHECKING:
@@ -53,13 +53,21 @@ class Things:
 
     instances: Mapping[tuple[str, str], Instance]
     routes: Mapping[str, Route]
+    disks: Mapping[str, Disk]
+    """By their paths."""
 
 
 class State:
     """Everything in one project."""
 
     def __init__(
-        self, project: str, instances: Iterable[Instance], *, pending_s: float, running_s: float
+        self,
+        project: str,
+        instances: Iterable[Instance],
+        disks: Iterable[Disk],
+        *,
+        pending_s: float,
+        running_s: float,
     ) -> None:
         """An operation is PENDING for `pending_s`, then RUNNING for `running_s`, then DONE."""
         self.project = project
@@ -69,7 +77,9 @@ class State:
         self._effects: dict[int, Effect] = {}
         self._by_request_id: dict[str, Operation] = {}
         given = [one if one.id else replace(one, id=self.next_id()) for one in instances]
-        self.things = Things({(one.zone, one.name): one for one in given}, {})
+        self.things = Things(
+            {(one.zone, one.name): one for one in given}, {}, {one.path: one for one in disks}
+        )
         self.past: deque[tuple[float, Things]] = deque(maxlen=PAST)
 
     def next_id(self) -> int:
@@ -80,14 +90,19 @@ class State:
     def put(self, instance: Instance, now_s: float) -> None:
         """Replace an instance."""
         key = (instance.zone, instance.name)
-        self._become(Things({**self.things.instances, key: instance}, self.things.routes), now_s)
+        instances = {**self.things.instances, key: instance}
+        self._become(replace(self.things, instances=instances), now_s)
+
+    def put_disk(self, disk: Disk, now_s: float) -> None:
+        """Replace a disk, or add it."""
+        self._become(replace(self.things, disks={**self.things.disks, disk.path: disk}), now_s)
 
     def put_route(self, name: str, route: Route | None, now_s: float) -> None:
         """Add a route, or remove it."""
         routes = {key: one for key, one in self.things.routes.items() if key != name}
         if route is not None:
             routes[name] = route
-        self._become(Things(self.things.instances, routes), now_s)
+        self._become(replace(self.things, routes=routes), now_s)
 
     def _become(self, things: Things, now_s: float) -> None:
         self.past.append((now_s, self.things))

@@ -1,4 +1,4 @@
-"""What the model keeps: instances, their interfaces, routes; and how the API writes them.
+"""What the model keeps: instances, their interfaces, disks, routes; and how the API writes them.
 
 One rule: values are frozen, so an old state is kept by keeping the reference.
 """
@@ -9,7 +9,10 @@ import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 Json = dict[str, Any]
 
@@ -93,9 +96,15 @@ class Instance:
     local_ssds: int = 0
     resets: int = 0
 
-    def json(self, project: str) -> Json:
-        """As `instances.get` shows it."""
+    @property
+    def path(self) -> str:
+        """Within the project."""
+        return f"zones/{self.zone}/instances/{self.name}"
+
+    def json(self, project: str, disks: Iterable[Disk] = ()) -> Json:
+        """As `instances.get` shows it; `disks`: all that there are."""
         links = f"{ROOT}/projects/{project}/zones/{self.zone}"
+        attached = [disk.shown_at(project, self.path) for disk in disks if self.path in disk.users]
         return {
             "kind": "compute#instance",
             "id": str(self.id),
@@ -105,7 +114,11 @@ class Instance:
             "status": self.status,
             "canIpForward": self.can_ip_forward,
             "networkInterfaces": [nic.json(project) for nic in self.nics],
-            "disks": [{"type": "PERSISTENT"}, *[{"type": "SCRATCH"}] * self.local_ssds],
+            "disks": [
+                {"type": "PERSISTENT", "boot": True, "deviceName": "boot"},
+                *[{"type": "SCRATCH"}] * self.local_ssds,
+                *attached,
+            ],
             "metadata": {
                 "items": [{"key": "created-by", "value": self.created_by}] * bool(self.created_by)
             },
@@ -122,6 +135,60 @@ def pair() -> tuple[Instance, Instance]:
             zone="europe-west1-c",
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A persistent disk of a zone, or of a region with replicas in two `zones`.
+
+    `users`: under which device name it is attached to which instances, by their paths.
+    """
+
+    name: str
+    zones: tuple[str, ...] = ("europe-west1-b", "europe-west1-c")
+    users: Mapping[str, str] = field(default_factory=dict)
+    access_mode: str = "READ_WRITE_SINGLE"
+    id: int = 0
+
+    @property
+    def place(self) -> str:
+        """Its zone, or its region, within the project."""
+        if len(self.zones) == 1:
+            return f"zones/{self.zones[0]}"
+        return f"regions/{self.zones[0].rpartition('-')[0]}"
+
+    @property
+    def path(self) -> str:
+        """Within the project."""
+        return f"{self.place}/disks/{self.name}"
+
+    def json(self, project: str) -> Json:
+        """As `disks.get` and `regionDisks.get` show it."""
+        links = f"{ROOT}/projects/{project}"
+        kind = self.place.partition("s/")[0]
+        shown: Json = {
+            "kind": "compute#disk",
+            "id": str(self.id),
+            "name": self.name,
+            kind: f"{links}/{self.place}",
+            "selfLink": f"{links}/{self.path}",
+            "status": "READY",
+            "accessMode": self.access_mode,
+        }
+        if kind == "region":
+            shown["replicaZones"] = [f"{links}/zones/{zone}" for zone in self.zones]
+        if self.users:
+            shown["users"] = [f"{links}/{user}" for user in self.users]
+        return shown
+
+    def shown_at(self, project: str, instance: str) -> Json:
+        """As the instance that it is attached to shows it."""
+        return {
+            "type": "PERSISTENT",
+            "mode": "READ_WRITE",
+            "source": f"{ROOT}/projects/{project}/{self.path}",
+            "deviceName": self.users[instance],
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,18 @@ CALLS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
         "zones/{zone}/instances/{name}/updateNetworkInterface",
         ("compute.instances.updateNetworkInterface", "compute.subnetworks.use"),
     ),
+    "instances.attachDisk": (
+        "POST",
+        "zones/{zone}/instances/{name}/attachDisk",
+        ("compute.instances.attachDisk", "compute.disks.use"),
+    ),
+    "instances.detachDisk": (
+        "POST",
+        "zones/{zone}/instances/{name}/detachDisk",
+        ("compute.instances.detachDisk",),
+    ),
+    "disks.get": ("GET", "zones/{zone}/disks/{name}", ("compute.disks.get",)),
+    "regionDisks.get": ("GET", "regions/{region}/disks/{name}", ("compute.disks.get",)),
     "zoneOperations.get": (
         "GET",
         "zones/{zone}/operations/{name}",
