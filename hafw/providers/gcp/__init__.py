@@ -1,4 +1,4 @@
-"""The provider `gcp`: moves a VIP by calls to Compute Engine; the fence `gcp` stops instances.
+"""The provider `gcp`: moves VIPs and disks by calls to Compute Engine; its fence stops instances.
 
 One rule: Google's SDK is imported by the first hook that needs it, which is the warm-up: it takes
 seconds, and whoever only wants to know the calls has no use for it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from hafw import answering, hostaddress
+from hafw import answering, disk_rounds, hostaddress
 from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
@@ -27,15 +27,17 @@ from hafw.hooks.hookspecs import (
     VipRequest,
     hookimpl,
 )
+from hafw.hooks.resources import ResourceObservation, ResourceReceipt, ResourceRequest
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import fence, health_check, metadata, precheck
-from hafw.providers.gcp.calls import FENCE_CALLS
+from hafw.providers.gcp import disk, fence, health_check, metadata, precheck
+from hafw.providers.gcp.calls import DISK_CALLS, FENCE_CALLS
 from hafw.providers.gcp.errors import Missing, decided
 from hafw.providers.gcp.orders import (
     check_identity,
     check_permissions,
     check_server,
     endpoint_of,
+    holding_of,
     move_of,
     mover_calls,
     mover_of,
@@ -46,6 +48,7 @@ from hafw.providers.gcp.probe import probe
 if TYPE_CHECKING:
     from hafw.hooks.findings import Finding
     from hafw.providers.gcp.api import Compute
+    from hafw.providers.gcp.disk_api import Disks
 
 WARM_S: Final = 10.0
 """How long the calls of a warm-up may take; the import of the SDK comes on top."""
@@ -150,6 +153,57 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
 
 
 @hookimpl
+def hafw_resource_warm(requests: tuple[ResourceRequest, ...]) -> None:
+    """Import the SDK, see who this instance is and what it may do, look at each disk."""
+    until_ns = boot_ns() + int(WARM_S * 1e9)
+    orders = [(request, holding_of(request, until_ns)) for request in requests]
+    with suppress(Retryable):  # an API that is away now may be back when it is needed
+        for request, order in orders:
+            check_identity(order.me)
+            disks = _disks(request)
+            disk.check_alone(disks.read(order.disk, until_ns), order)
+            check_permissions(disks.compute, order.me, DISK_CALLS, until_ns)
+            with suppress(Missing):  # a peer that is not there yet needs nothing
+                check_permissions(disks.compute, order.peer, DISK_CALLS, until_ns)
+
+
+@hookimpl
+def hafw_resource_start(request: ResourceRequest) -> ResourceReceipt:
+    """Attach the disk here, after it was detached from a peer that is proved to be off."""
+    order = holding_of(request)
+    check_identity(order.me)
+    found = disk.PersistentDisk(_disks(request), order, alone=True)
+    changed = disk_rounds.start(found, request)
+    return ResourceReceipt(changed=changed, detail=", ".join(found.made))
+
+
+@hookimpl
+def hafw_resource_stop(request: ResourceRequest) -> ResourceReceipt:
+    """Detach the disk from this node."""
+    order = holding_of(request)
+    check_identity(order.me)
+    found = disk.PersistentDisk(_disks(request, Use.RELEASE), order)
+    changed = disk_rounds.stop(found)
+    return ResourceReceipt(changed=changed, detail=", ".join(found.made))
+
+
+@hookimpl
+def hafw_resource_probe(request: ResourceRequest) -> ResourceObservation:
+    """Ask Compute Engine who has the disk."""
+    try:
+        found = disk.PersistentDisk(_disks(request), holding_of(request))
+    except ProviderError as problem:
+        return ResourceObservation(holder=Holder.UNKNOWN, who=str(problem))
+    return disk_rounds.probe(found)
+
+
+@hookimpl
+def hafw_resource_plan(request: ResourceRequest) -> tuple[str, ...]:
+    """The calls of a start."""
+    return disk.plan(holding_of(request), peer_is_off=request.old_holder_is_off)
+
+
+@hookimpl
 def hafw_policy_write(request: PolicyRequest) -> str:
     """Two roles as gcloud takes them, or Terraform for the pair."""
     return policy(request)
@@ -193,12 +247,13 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
 
 @hookimpl
 def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
-    """Identity, credentials, forwarding, permissions, what would undo a fence: by reads alone."""
+    """Identity, credentials, forwarding, disks, permissions, what would undo a fence: by reads."""
     called = [vip for vip in request.vips if not health_check.chosen(vip)]
     notes = [precheck.vip(vip, _compute(endpoint_of(vip))) for vip in called]
+    notes += [precheck.cloud_disk(one, _disks(one)) for one in request.resources]
     if request.fence is not None:
         notes.append(precheck.target(request.fence, _fencing(request.fence)))
-    endpoints = [endpoint_of(vip) for vip in called]
+    endpoints = [endpoint_of(one) for one in (*called, *request.resources)]
     if request.fence is not None:
         endpoints.append(str(request.fence.options.get("endpoint", "")))
     notes += [precheck.credentials(_compute(each)) for each in dict.fromkeys(endpoints)]
@@ -211,6 +266,13 @@ def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
     called = [vip for vip in request.one_of_each_mover if not health_check.chosen(vip)]
     notes = [probe(vip, _compute(endpoint_of(vip)), request.address) for vip in called]
     return tuple(finding for each in notes for finding in each.found)
+
+
+def _disks(request: ResourceRequest, use: Use = Use.ROUTINE) -> Disks:
+    compute = _compute(endpoint_of(request), use)
+    from hafw.providers.gcp.disk_api import Disks  # noqa: PLC0415 - it takes seconds
+
+    return Disks(compute)
 
 
 def _fencing(request: FenceRequest, use: Use = Use.ROUTINE) -> Compute:

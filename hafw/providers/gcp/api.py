@@ -99,12 +99,14 @@ class Compute:
                 made.transport._session.mount(scheme, adapter)  # noqa: SLF001
             return made
 
-        self._instances = client(compute_v1.InstancesClient)
+        self.instances = client(compute_v1.InstancesClient)
+        self.disks = client(compute_v1.DisksClient)
+        self.region_disks = client(compute_v1.RegionDisksClient)
         self._routes = client(compute_v1.RoutesClient)
         self._zone_operations = client(compute_v1.ZoneOperationsClient)
         self._global_operations = client(compute_v1.GlobalOperationsClient)
-        self._session = self._instances.transport._session  # noqa: SLF001 - see `set_aliases`
-        self._root = str(self._instances.api_endpoint)
+        self._session = self.instances.transport._session  # noqa: SLF001 - see `set_aliases`
+        self._root = str(self.instances.api_endpoint)
         if "://" not in self._root:
             self._root = f"https://{self._root}"
 
@@ -117,9 +119,9 @@ class Compute:
     def server(self, machine: Machine, until_ns: int) -> Server:
         """Read an instance. Raises Missing where there is none of that name."""
         request = {"project": machine.project, "zone": machine.zone, "instance": machine.name}
-        found = self._make(
+        found = self.make(
             calls.INSTANCE_GET,
-            lambda timeout_s: self._instances.get(request, retry=None, timeout=timeout_s),
+            lambda timeout_s: self.instances.get(request, retry=None, timeout=timeout_s),
             until_ns,
         )
         return Server(
@@ -131,6 +133,7 @@ class Compute:
                 (str(one.value) for one in found.metadata.items if one.key == "created-by"), ""
             ),
             local_ssds=sum(disk.type_ == "SCRATCH" for disk in found.disks),
+            devices={link_in(disk.source): str(disk.device_name) for disk in found.disks},
         )
 
     def holders(self, project: str, zone: str, cidr: str, until_ns: int) -> tuple[str, ...]:
@@ -138,12 +141,12 @@ class Compute:
         request = {"project": project, "zone": zone}
 
         def send(timeout_s: float) -> list[Any]:
-            return list(self._instances.list(request, retry=None, timeout=timeout_s))
+            return list(self.instances.list(request, retry=None, timeout=timeout_s))
 
         bare = cidr.partition("/")[0]
         return tuple(
             str(one.name)
-            for one in self._make(calls.INSTANCES_LIST, send, until_ns)
+            for one in self.make(calls.INSTANCES_LIST, send, until_ns)
             for nic in one.network_interfaces
             if nic.network_i_p == bare or _interface(nic).has(cidr)
         )
@@ -156,7 +159,7 @@ class Compute:
         Returns the operation's name, as every change here does: support asks for it.
         """
         url = f"{self._root}/compute/v1/{machine.link}/updateNetworkInterface"
-        ask = {"networkInterface": machine.nic, "requestId": _request_id()}
+        ask = {"networkInterface": machine.nic, "requestId": request_id()}
         listed = [
             {"ipCidrRange": alias.cidr}
             | ({"subnetworkRangeName": alias.secondary} if alias.secondary else {})
@@ -171,9 +174,9 @@ class Compute:
                 raise from_http_response(reply)
             return compute_v1.Operation.from_json(reply.content, ignore_unknown_fields=True)
 
-        begun = self._make(calls.SET_ALIASES, send, until_ns)
+        begun = self.make(calls.SET_ALIASES, send, until_ns)
         where = {"project": machine.project, "zone": machine.zone}
-        return self._follow(f"aliases of {machine}", begun, where, until_ns)
+        return self.follow(f"aliases of {machine}", begun, where, until_ns)
 
     def stop(self, machine: Machine, until_ns: int, *, discard_local_ssd: bool) -> None:
         """Turn an instance off; only whoever reads its state knows when it is."""
@@ -181,14 +184,14 @@ class Compute:
             project=machine.project,
             zone=machine.zone,
             instance=machine.name,
-            request_id=_request_id(),
+            request_id=request_id(),
             no_graceful_shutdown=True,
         )
         if discard_local_ssd:
             request.discard_local_ssd = True
-        self._make(
+        self.make(
             calls.STOP,
-            lambda timeout_s: self._instances.stop_unary(request, retry=None, timeout=timeout_s),
+            lambda timeout_s: self.instances.stop_unary(request, retry=None, timeout=timeout_s),
             until_ns,
         )
 
@@ -202,9 +205,9 @@ class Compute:
                 permissions=list(wanted)
             ),
         )
-        answer = self._make(
+        answer = self.make(
             calls.TEST_PERMISSIONS,
-            lambda timeout_s: self._instances.test_iam_permissions(
+            lambda timeout_s: self.instances.test_iam_permissions(
                 request, retry=None, timeout=timeout_s
             ),
             until_ns,
@@ -218,7 +221,7 @@ class Compute:
         def send(timeout_s: float) -> list[Any]:
             return list(self._routes.list(request, retry=None, timeout=timeout_s))
 
-        found = map(_route, self._make(calls.ROUTES_LIST, send, until_ns))
+        found = map(_route, self.make(calls.ROUTES_LIST, send, until_ns))
         return tuple(route for route in found if route.network == network)
 
     def insert_route(self, project: str, route: Route, until_ns: int) -> str:
@@ -232,31 +235,31 @@ class Compute:
             description=route.description,
         )
         request = compute_v1.InsertRouteRequest(
-            project=project, route_resource=resource, request_id=_request_id()
+            project=project, route_resource=resource, request_id=request_id()
         )
-        begun = self._make(
+        begun = self.make(
             calls.ROUTE_INSERT,
             lambda timeout_s: self._routes.insert_unary(request, retry=None, timeout=timeout_s),
             until_ns,
         )
-        return self._follow(f"route {route.name}", begun, {"project": project}, until_ns)
+        return self.follow(f"route {route.name}", begun, {"project": project}, until_ns)
 
     def delete_route(self, project: str, name: str, until_ns: int) -> str:
         """Remove a route; empty: it was gone already."""
         request = compute_v1.DeleteRouteRequest(
-            project=project, route=name, request_id=_request_id()
+            project=project, route=name, request_id=request_id()
         )
         try:
-            begun = self._make(
+            begun = self.make(
                 calls.ROUTE_DELETE,
                 lambda timeout_s: self._routes.delete_unary(request, retry=None, timeout=timeout_s),
                 until_ns,
             )
         except Missing:
             return ""
-        return self._follow(f"removal of route {name}", begun, {"project": project}, until_ns)
+        return self.follow(f"removal of route {name}", begun, {"project": project}, until_ns)
 
-    def _follow(self, what: str, begun: _Operation, where: dict[str, str], until_ns: int) -> str:
+    def follow(self, what: str, begun: _Operation, where: dict[str, str], until_ns: int) -> str:
         """Wait until an operation is DONE, and return its name. Raises what it ended with."""
         zonal = "zone" in where
         call = calls.ZONE_WAIT if zonal else calls.GLOBAL_WAIT
@@ -265,7 +268,7 @@ class Compute:
         operation = begun
         while operation.status != compute_v1.Operation.Status.DONE:
             try:
-                operation = self._make(
+                operation = self.make(
                     call,
                     lambda timeout_s: client.wait(ask, retry=None, timeout=timeout_s),
                     until_ns,
@@ -279,7 +282,7 @@ class Compute:
             raise replies.of_operation(f"{what}: {begun.name}", error.code, error.message)
         return str(begun.name)
 
-    def _make(
+    def make(
         self,
         call: Call,
         send: Callable[[float], T],
@@ -348,12 +351,17 @@ def _credentials(endpoint: str) -> Any:  # noqa: ANN401 - the SDK has no types
         raise Denied(f"no credentials for Google Cloud: {problem}") from None
 
 
-def _request_id() -> str:
+def request_id() -> str:
     """One for every decision: it is the same only when the very same request is sent again.
 
     An operation that ended with an error is remembered under it, and would be the answer for ever.
     """
     return str(uuid4())
+
+
+def link_in(url: str) -> str:
+    """The link within an address that an answer has for a thing."""
+    return f"projects/{url.rpartition('/projects/')[2]}"
 
 
 def _interface(nic: Any) -> Interface:  # noqa: ANN401 - the SDK has no types

@@ -58,6 +58,30 @@ ZONE_WAIT: Final = Call(
     scope="the project",
     retry=Retry.READ,
 )
+DISK_GET: Final = Call(
+    name="disks.get",
+    permissions=("compute.disks.get",),
+    scope="the disk",
+    retry=Retry.READ,
+)
+REGION_DISK_GET: Final = Call(
+    name="regionDisks.get",
+    permissions=("compute.disks.get",),
+    scope="the disk",
+    retry=Retry.READ,
+)
+ATTACH_DISK: Final = Call(
+    name="instances.attachDisk",
+    permissions=("compute.instances.attachDisk", "compute.disks.use"),
+    scope="both instances and the disk",
+    condition="that a disk is attached for writing to one instance at most",
+)
+DETACH_DISK: Final = Call(
+    name="instances.detachDisk",
+    permissions=("compute.instances.detachDisk",),
+    scope="both instances",
+    condition="that the disk is at the instance that is named",
+)
 ROUTES_LIST: Final = Call(
     name="routes.list",
     permissions=("compute.routes.list",),
@@ -99,6 +123,10 @@ CALLS: Final = (
     INSTANCES_LIST,
     SET_ALIASES,
     ZONE_WAIT,
+    DISK_GET,
+    REGION_DISK_GET,
+    ATTACH_DISK,
+    DETACH_DISK,
     ROUTES_LIST,
     ROUTE_INSERT,
     ROUTE_DELETE,
@@ -111,10 +139,22 @@ MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
     "route": (INSTANCE_GET, ROUTES_LIST, ROUTE_INSERT, ROUTE_DELETE, GLOBAL_WAIT, TEST_PERMISSIONS),
 }
 """The calls of each mover."""
+DISK_CALLS: Final = (
+    DISK_GET,
+    REGION_DISK_GET,
+    INSTANCE_GET,
+    ATTACH_DISK,
+    DETACH_DISK,
+    ZONE_WAIT,
+    TEST_PERMISSIONS,
+)
+"""The calls of a cloud disk; a disk of a zone is never read as one of a region."""
 FENCE_CALLS: Final = (INSTANCE_GET, STOP, TEST_PERMISSIONS)
 """The calls of the fence."""
 ON_INSTANCE: Final = frozenset(
     {
+        "compute.instances.attachDisk",
+        "compute.instances.detachDisk",
         "compute.instances.get",
         "compute.instances.stop",
         "compute.instances.updateNetworkInterface",

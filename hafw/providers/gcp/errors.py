@@ -66,7 +66,13 @@ def decided(once: Callable[[], T], until_ns: int) -> T:
             if overtaken == ROUNDS:
                 raise
         except Busy as problem:
-            pause_s = problem.after_s or _PAUSE_S
-            if (until_ns - boot_ns()) / 1e9 <= pause_s:
+            if not waited(problem.after_s or _PAUSE_S, until_ns):
                 raise
-            time.sleep(pause_s)
+
+
+def waited(pause_s: float, until_ns: int) -> bool:
+    """Pause; False: there is no time for that before `until_ns`."""
+    if (until_ns - boot_ns()) / 1e9 <= pause_s:
+        return False
+    time.sleep(pause_s)
+    return True

@@ -10,14 +10,16 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured
-from hafw.providers.gcp import alias_ip, health_check, metadata, route
+from hafw.providers.gcp import alias_ip, disk, health_check, metadata, route
 from hafw.providers.gcp.calls import MOVER_CALLS, ON_INSTANCE
-from hafw.providers.gcp.values import Machine, Move
+from hafw.providers.gcp.values import Disk, Holding, Machine, Move
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from hafw.hooks.hookspecs import VipRequest
+    from hafw.hooks.placed import Placed
+    from hafw.hooks.resources import ResourceRequest
     from hafw.providers.gcp.api import Compute
     from hafw.providers.gcp.calls import Call
     from hafw.providers.gcp.values import Server
@@ -27,7 +29,7 @@ NIC: Final = "nic0"
 NETWORK: Final = "default"
 
 
-def endpoint_of(request: VipRequest) -> str:
+def endpoint_of(request: Placed) -> str:
     """Where the API is; empty: where Google has it."""
     return str(request.options.get("endpoint", ""))
 
@@ -58,6 +60,32 @@ def move_of(request: VipRequest, deadline_ns: int | None = None) -> Move:
         )
     except KeyError as problem:
         raise Misconfigured(f"the VIP {request.address} has no key {problem}") from None
+
+
+def holding_of(request: ResourceRequest, deadline_ns: int | None = None) -> Holding:
+    """The order about a disk. Raises Misconfigured where it does not say enough, or no disk."""
+    options = request.options
+    if request.type != disk.TYPE:
+        raise Misconfigured(f'gcp has no resource of the type "{request.type}", only {disk.TYPE}')
+    try:
+        me, peer = _machine(request, request.node), _machine(request, 1 - request.node)
+        name, region = str(options["disk"]), str(options.get("region", ""))
+    except KeyError as problem:
+        raise Misconfigured(
+            f"the {disk.TYPE} of group {request.group} has no key {problem}"
+        ) from None
+    if not region and me.zone != peer.zone:
+        raise Misconfigured(
+            f"the disk {name} is of one zone, and the nodes are in {me.zone} and {peer.zone}: put "
+            "both into one zone, or use a regional disk and name its region"
+        )
+    zone = "" if region else me.zone
+    return Holding(
+        disk=Disk(project=me.project, name=name, zone=zone, region=region),
+        me=me,
+        peer=peer,
+        deadline_ns=request.deadline_ns if deadline_ns is None else deadline_ns,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -103,7 +131,7 @@ def check_permissions(
         )
 
 
-def _machine(request: VipRequest, node: int) -> Machine:
+def _machine(request: Placed, node: int) -> Machine:
     options = request.options
     return Machine(
         project=str(options["project"]),

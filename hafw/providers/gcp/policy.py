@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.providers.gcp.calls import FENCE_CALLS, MOVER_CALLS, STOP
+from hafw.providers.gcp.calls import DISK_CALLS, FENCE_CALLS, MOVER_CALLS, STOP
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,23 +20,25 @@ _ANYBODY: Final = {"project": "PROJECT", "zone": "ZONE_OF_PEER", "instance": "PE
 
 def policy(request: PolicyRequest) -> str:
     """Both roles as gcloud takes them, one after the other; or Terraform for the pair."""
-    movers = tuple(sorted({str(vip.options["mover"]) for vip in request.vips})) or (*MOVER_CALLS,)
-    fence = request.peer_fence is not None or not request.vips
-    moving = permissions(movers, fence=fence)
+    placed = (*request.vips, *request.resources)
+    movers = {str(vip.options["mover"]) for vip in request.vips} if placed else {*MOVER_CALLS}
+    fence = request.peer_fence is not None or not placed
+    moving = permissions(movers, disk=bool(request.resources) or not placed, fence=fence)
     if not moving:
         return "# Nothing is called on Google Cloud, so no role is needed.\n"
     if request.terraform:
         return _terraform(moving, fence=fence)
     peer = _ANYBODY | {key: str(value) for key, value in (request.peer_fence or {}).items()}
-    for vip in request.vips:
-        peer["project"] = str(vip.options.get("project", peer["project"]))
+    for one in placed:
+        peer["project"] = str(one.options.get("project", peer["project"]))
     text = _ROLE.format(listed=_lines(moving, "- {}"), **peer)
     return text + _FENCE_ROLE.format(listed=_lines(STOP.permissions, "- {}"), **peer) * fence
 
 
-def permissions(movers: Collection[str], *, fence: bool) -> tuple[str, ...]:
+def permissions(movers: Collection[str], *, disk: bool, fence: bool) -> tuple[str, ...]:
     """What the role on the project includes; stopping is in the other one."""
     calls = [call for mover in movers for call in MOVER_CALLS.get(mover, ())]
+    calls += DISK_CALLS if disk else ()
     calls += [call for call in FENCE_CALLS if fence and call is not STOP]
     return tuple(sorted({permission for call in calls for permission in call.permissions}))
 

@@ -1,4 +1,4 @@
-"""What `hafw precheck` asks Compute Engine: who this is, what it may do, what would undo a fence.
+"""What `hafw precheck` asks Compute Engine: who this is and what it may do, disks, restarts.
 
 One rule: everything is a read. An instance says which permissions are granted on it; those on the
 network, its subnetwork or the project cannot be asked, and only a live probe shows them.
@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Final
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Findings
 from hafw.providers.gcp import fence, metadata
-from hafw.providers.gcp.calls import FENCE_CALLS, ON_INSTANCE
-from hafw.providers.gcp.orders import move_of, mover_calls
+from hafw.providers.gcp.calls import DISK_CALLS, FENCE_CALLS, ON_INSTANCE
+from hafw.providers.gcp.disk import check_alone
+from hafw.providers.gcp.orders import holding_of, move_of, mover_calls
 
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import FenceRequest, VipRequest
+    from hafw.hooks.resources import ResourceRequest
     from hafw.providers.gcp.api import Compute
     from hafw.providers.gcp.calls import Call
-    from hafw.providers.gcp.values import Machine, Server
+    from hafw.providers.gcp.disk_api import Disks
+    from hafw.providers.gcp.values import Holding, Machine, Server
 
 PERSON: Final = "google.oauth2.credentials"
 """The module of Google's SDK whose credentials are those of somebody who logged in."""
@@ -48,12 +51,24 @@ def vip(request: VipRequest, compute: Compute) -> Findings:
         if request.options["mover"] == "route":
             _forwards(machine, server, notes)
         _permissions(compute, machine, mover_calls(request), move.deadline_ns, notes)
-    every = {permission for call in mover_calls(request) for permission in call.permissions}
-    notes.warn(
-        "gcp.permissions_elsewhere",
-        f"whether {', '.join(sorted(every - ON_INSTANCE))} are granted cannot be asked",
-        "hafw precheck --live-probe --probe-address ADDRESS, with one that nobody uses",
-    )
+    remedy = "hafw precheck --live-probe --probe-address ADDRESS, with one that nobody uses"
+    _elsewhere(mover_calls(request), remedy, notes)
+    return notes
+
+
+def cloud_disk(request: ResourceRequest, disks: Disks) -> Findings:
+    """One disk: who this instance is, whether both can have the disk, and only one at a time."""
+    notes = Findings(f"{request.type} {request.options.get('disk', '')}")
+    try:
+        order = holding_of(request)
+        _identity(order.me, notes)
+        _reachable(disks, order, notes)
+    except ProviderError as problem:
+        notes.refused("gcp.disk", problem)
+        return notes
+    for machine in (order.me, order.peer):
+        _permissions(disks.compute, machine, DISK_CALLS, order.deadline_ns, notes)
+    _elsewhere(DISK_CALLS, "move the group once: hafw standby, and back", notes)
     return notes
 
 
@@ -81,6 +96,26 @@ def target(request: FenceRequest, compute: Compute) -> Findings:
         what = "it has local SSDs, and is not stopped unless their content may be lost"
         notes.error("gcp.local_ssd", what, "write discard_local_ssd = true beside its fence")
     return notes
+
+
+def _reachable(disks: Disks, order: Holding, notes: Findings) -> None:
+    """Whether the disk is there, for the zones of both nodes. Raises ProviderError."""
+    found = disks.read(order.disk, order.deadline_ns)
+    check_alone(found, order)
+    outside = sorted({order.me.zone, order.peer.zone} - found.zones)
+    if outside:
+        what = f"{order.disk} cannot be attached in {' and '.join(outside)}"
+        notes.error("gcp.disk", what, "use a regional disk with replicas in the zones of both")
+        return
+    where = " and ".join(sorted(user.rpartition("/")[2] for user in found.users)) or "nobody"
+    notes.ok("gcp.disk", f"{order.disk} can be attached to either node; {where} has it now")
+
+
+def _elsewhere(calls: tuple[Call, ...], remedy: str, notes: Findings) -> None:
+    """Name the permissions of which no instance says whether they are granted."""
+    every = {permission for call in calls for permission in call.permissions}
+    what = f"whether {', '.join(sorted(every - ON_INSTANCE))} are granted cannot be asked"
+    notes.warn("gcp.permissions_elsewhere", what, remedy)
 
 
 def _identity(me: Machine, notes: Findings) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _RATE: Final = ("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED")
 _TAKEN: Final = ("IP_IN_USE_BY_ANOTHER_RESOURCE", "RESOURCE_ALREADY_EXISTS")
+_IN_USE: Final = ("RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "resourceInUseByAnotherResource")
 _BUSY: Final = ("RESOURCE_NOT_READY", "RESOURCE_OPERATION_RATE_EXCEEDED", *_RATE)
 
 
@@ -56,7 +57,7 @@ def of_operation(what: str, code: str, message: str) -> ProviderError:
     told = f"{what} ended with {code}: {message}"
     if code in _TAKEN:
         return Conflict(told)
-    if code == "CONDITION_NOT_MET":
+    if code == "CONDITION_NOT_MET" or code in _IN_USE:
         return Changed(told)
     if code in _BUSY:
         return Busy(told, 0.0)
@@ -69,6 +70,8 @@ def _of_status(call: Call, problem: GoogleAPICallError) -> ProviderError:
         f"{call.name} was answered {status} {reason}: {problem.message}",
         _pause(problem),
     )
+    if status == HTTPStatus.PRECONDITION_FAILED or reason in _IN_USE:
+        return Changed(told)
     match status:
         case HTTPStatus.TOO_MANY_REQUESTS:
             return Retryable(told, pause_s)
@@ -79,8 +82,6 @@ def _of_status(call: Call, problem: GoogleAPICallError) -> ProviderError:
         case HTTPStatus.FORBIDDEN:
             needs = ", ".join(call.permissions)
             return Denied(f"{told}; it needs {needs} on {call.scope}: see `hafw policy gcp`")
-        case HTTPStatus.PRECONDITION_FAILED:
-            return Changed(told)
         case HTTPStatus.CONFLICT:
             return Conflict(told)
         case HTTPStatus.NOT_FOUND:
@@ -89,7 +90,7 @@ def _of_status(call: Call, problem: GoogleAPICallError) -> ProviderError:
             return Busy(told, pause_s)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unanswered(told, pause_s)
-    return Misconfigured(f"{told}; check the VIP in the cluster file")
+    return Misconfigured(f"{told}; check what the cluster file says of it")
 
 
 def _reason(problem: GoogleAPICallError) -> str:

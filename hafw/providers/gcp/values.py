@@ -1,11 +1,11 @@
-"""What the movers work with: machines, their interfaces, routes.
+"""What the movers work with: machines, their interfaces and disks, routes.
 
 One rule: an alias range that is not ours is carried along whole, whatever it says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,11 @@ class Interface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """An instance as it was read. `created_by`: the path of what made it; empty: a person."""
+    """An instance as it was read.
+
+    `created_by`: the path of what made it; empty: a person. `devices`: the device names of its
+    persistent disks, by their links.
+    """
 
     id: int
     status: str
@@ -63,6 +67,7 @@ class Server:
     interfaces: dict[str, Interface]
     created_by: str = ""
     local_ssds: int = 0
+    devices: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +103,45 @@ class Move:
     def cidr(self) -> str:
         """The address as a range of one."""
         return f"{self.address}/{128 if ':' in self.address else 32}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A persistent disk, as the cluster file fixes it; `region`: empty for a disk of a zone."""
+
+    project: str
+    name: str
+    zone: str = ""
+    region: str = ""
+
+    def __str__(self) -> str:
+        """As a link within the project names it."""
+        place = f"regions/{self.region}" if self.region else f"zones/{self.zone}"
+        return f"{place}/disks/{self.name}"
+
+    @property
+    def link(self) -> str:
+        """As requests refer to it."""
+        return f"projects/{self.project}/{self}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A disk as it was read: the links of the instances that have it, and the zones it is for.
+
+    `shared`: several may have it for writing.
+    """
+
+    users: frozenset[str]
+    zones: frozenset[str]
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One order about a disk: this node, the other one, and until when."""
+
+    disk: Disk
+    me: Machine
+    peer: Machine
+    deadline_ns: int

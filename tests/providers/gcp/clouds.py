@@ -1,4 +1,4 @@
-"""The model of Compute Engine as the conformance class sees and breaks it, for each mover.
+"""The model of Compute Engine as the conformance classes see and break it.
 
 Rule: what a fault means is said once, here.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.providers.gcp.route import WORST
 from hafw.testing.movers import LANDS_S, Cloud, Trouble
-from hafw_sim.clouds.gce import Alias, Fault, Instance, Kind, Route
+from hafw_sim.clouds.gce import Alias, Disk, Fault, Instance, Kind, Route
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.routes import next_hops
 
@@ -32,11 +32,11 @@ FAULTS: Final = {
 
 
 class Model(Cloud):
-    """What both movers have in common."""
+    """What the movers and disks have in common."""
 
     change = ""
     """The call that brings the VIP."""
-    permission = ""
+    permissions: tuple[str, ...] = ()
     """What that call needs."""
     read = ""
     """The call that shows who has it."""
@@ -55,7 +55,7 @@ class Model(Cloud):
 
     def begin(self, trouble: Trouble, times: int | None = None) -> None:
         if trouble is Trouble.DENIED:
-            self.server.gce.denied.add(self.permission)
+            self.server.gce.denied |= {*self.permissions}
             return
         kind, seconds = FAULTS[trouble]
         calls = "*"
@@ -77,7 +77,7 @@ class AliasRange(Model):
     """For the mover alias-ip."""
 
     change = "instances.updateNetworkInterface"
-    permission = "compute.instances.updateNetworkInterface"
+    permissions = ("compute.instances.updateNetworkInterface",)
     read = "instances.get"
 
     def leads_to(self) -> set[str]:
@@ -105,7 +105,7 @@ class StaticRoute(Model):
     """For the mover route."""
 
     change = "routes.*[et]"  # insert and delete, and get, which it never asks
-    permission = "compute.routes.create"
+    permissions = ("compute.routes.create",)
     read = "routes.list"
 
     def leads_to(self) -> set[str]:
@@ -127,3 +127,30 @@ class StaticRoute(Model):
     def bystanders(self) -> object:
         things = self.things()
         return things.instances, [one for one in things.routes.values() if one.name == "foreign"]
+
+
+class PersistentDisk(Model):
+    """For cloud disks: one of the region."""
+
+    change = "instances.*tachDisk"
+    permissions = ("compute.instances.attachDisk", "compute.instances.detachDisk")
+    read = "regionDisks.get"
+    disk = Disk(name="data")
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server, "0.0.0.0")
+
+    def leads_to(self) -> set[str]:
+        users = self.things().disks[self.disk.path].users
+        return {NAMES[user.rpartition("/")[2]] for user in users}
+
+    def give_to(self, who: str) -> None:
+        (instance,) = (one for one in self.things().instances.values() if one.name == MACHINES[who])
+        with self.server.lock:
+            given = replace(self.disk, users={instance.path: "given"})
+            self.state.put_disk(given, time.time())
+
+    def bystanders(self) -> object:
+        things = self.things()
+        others = [one for one in things.disks.values() if one.path != self.disk.path]
+        return things.instances, things.routes, others

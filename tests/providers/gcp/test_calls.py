@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.config.vip_options import VIP_KEYS
+from hafw.disk_rounds import Seat
 from hafw.hooks.errors import Denied, ProviderError
+from hafw.hooks.hookspecs import Holder
 from hafw.net.clock import boot_ns
-from hafw.providers.gcp import alias_ip, fence, health_check, route
+from hafw.providers.gcp import alias_ip, disk, fence, health_check, route
 from hafw.providers.gcp.api import Compute
-from hafw.providers.gcp.calls import CALLS, FENCE_CALLS, MOVER_CALLS, Call
+from hafw.providers.gcp.calls import CALLS, DISK_CALLS, FENCE_CALLS, MOVER_CALLS, Call
+from hafw.providers.gcp.disk_api import Disks
 from hafw.providers.gcp.orders import MOVERS, check_permissions
-from hafw.providers.gcp.values import Machine, Move
+from hafw.providers.gcp.values import Disk, Holding, Machine, Move
+from hafw_sim.clouds import gce as model
 from hafw_sim.clouds.gce import wire
 
 if TYPE_CHECKING:
@@ -65,6 +69,22 @@ def use_fence(compute: Compute, gce: Gce) -> None:
     instance.read()
 
 
+def use_disks(compute: Compute, gce: Gce) -> None:
+    """Everything that a disk of a zone and one of a region ever need."""
+    gce.state.put_disk(model.Disk(name="data"), 0.0)
+    gce.state.put_disk(model.Disk(name="logs", zones=(A.zone,)), 0.0)
+    check_permissions(compute, A, DISK_CALLS, until_ns())
+    for which in (
+        Disk(project="p", name="data", region="europe-west1"),
+        Disk(project="p", name="logs", zone=A.zone),
+    ):
+        order = Holding(disk=which, me=A, peer=B, deadline_ns=until_ns())
+        found = disk.PersistentDisk(Disks(compute), order)
+        found.attach()
+        assert found.seen() == Seat(Holder.MINE, "vm-a")
+        found.detach(found.seen())
+
+
 @pytest.fixture
 def compute(cloud: Server) -> Compute:
     return Compute(cloud.endpoint)
@@ -96,6 +116,30 @@ def test_the_fence_makes_the_calls_that_it_declares(compute: Compute, gce: Gce) 
     use_fence(compute, gce)
 
     assert set(gce.made) == {call.name for call in FENCE_CALLS}
+
+
+def test_a_disk_makes_the_calls_that_it_declares(compute: Compute, gce: Gce) -> None:
+    use_disks(compute, gce)
+
+    assert set(gce.made) == {call.name for call in DISK_CALLS}
+
+
+def test_a_disk_needs_no_other_permission(compute: Compute, gce: Gce) -> None:
+    gce.denied |= permissions(CALLS) - permissions(DISK_CALLS)
+
+    use_disks(compute, gce)
+
+    assert not gce.denied & permissions(DISK_CALLS)
+
+
+@pytest.mark.parametrize("permission", sorted(permissions(DISK_CALLS)))
+def test_no_permission_is_asked_for_that_a_disk_does_not_need(
+    compute: Compute, gce: Gce, permission: str
+) -> None:
+    gce.denied.add(permission)
+
+    with pytest.raises(ProviderError, match=permission):
+        use_disks(compute, gce)
 
 
 @pytest.mark.parametrize("name", MOVER_CALLS)

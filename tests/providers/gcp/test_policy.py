@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from hafw.cli.main import main
 from hafw.providers.gcp.calls import CALLS
 from tests.config.samples import GOOD, changed
+from tests.config.test_disks import PERSISTENT_DISK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +39,13 @@ def written(*arguments: str) -> str:
     return ended.stdout
 
 
-def config(tmp_path: Path, *, fenced: bool, vip: str = VIP) -> str:
+def config(tmp_path: Path, *, fenced: bool, disk: bool = False, vip: str = VIP) -> str:
     """A cluster file of a pair on Google Cloud."""
     text = changed('provider = "onprem",', vip, GOOD)
     if fenced:
         text = changed("[nodes.alpha]\n[nodes.beta]\n", FENCED, text)
+    if disk:
+        text = changed("resources = [\n", f"resources = [\n  {PERSISTENT_DISK},\n", text)
     file = tmp_path / "cluster.toml"
     file.write_text(text)
     return str(file)
@@ -71,6 +74,19 @@ def test_a_pair_needs_what_its_movers_need(tmp_path: Path) -> None:
         "compute.subnetworks.use",
         "compute.zoneOperations.get",
     ]
+
+
+def test_a_pair_with_a_disk_needs_what_moves_it(tmp_path: Path) -> None:
+    role = written("--config", config(tmp_path, fenced=True, disk=True), "--node", "alpha")
+
+    moving, stopping = role.split("---\n")
+    assert {
+        "compute.instances.attachDisk",
+        "compute.instances.detachDisk",
+        "compute.disks.get",
+        "compute.disks.use",
+    } <= set(granted(moving))
+    assert granted(stopping) == ["compute.instances.stop"]
 
 
 def test_a_pair_behind_a_load_balancer_needs_no_role(tmp_path: Path) -> None:
@@ -106,6 +122,17 @@ def test_terraform_without_a_fence_grants_no_stop(tmp_path: Path) -> None:
     text = written("--config", config(tmp_path, fenced=False), "--node", "alpha", "--terraform")
 
     assert "stop" not in text
+
+
+def test_a_plan_moves_the_disk_before_the_vip(tmp_path: Path) -> None:
+    file = config(tmp_path, fenced=True, disk=True)
+
+    ended = CliRunner().invoke(main, ["plan", "--config", file, "--node", "beta"])
+
+    assert ended.exit_code == 0, ended.output
+    told = ended.stdout
+    assert "regionDisks.get regions/europe-west1/disks/store-data" in told
+    assert told.index("instances.attachDisk store-data") < told.index("updateNetworkInterface")
 
 
 def test_a_plan_says_which_calls_a_takeover_makes(tmp_path: Path) -> None:
