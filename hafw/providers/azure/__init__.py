@@ -1,4 +1,4 @@
-"""The provider `azure`: moves a VIP by calls to Azure; the fence `azure` cuts machines' power.
+"""The provider `azure`: moves VIPs and disks by calls to Azure; its fence cuts machines' power.
 
 One rule: Azure's SDKs are imported by the first hook that needs them, which is the warm-up: they
 take seconds, and whoever only wants to know the calls has no use for them.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from hafw import answering, hostaddress
+from hafw import answering, disk_rounds, hostaddress
 from hafw.api_budget import Use
 from hafw.fence_rounds import look, switch_off
 from hafw.hooks.errors import Misconfigured, ProviderError, Retryable, UnknownOutcome
@@ -27,11 +27,18 @@ from hafw.hooks.hookspecs import (
     VipRequest,
     hookimpl,
 )
+from hafw.hooks.resources import ResourceObservation, ResourceReceipt, ResourceRequest
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence, load_balancer, notices, precheck, probe
+from hafw.providers.azure import disk, fence, load_balancer, notices, precheck, probe
 from hafw.providers.azure.calls import FENCE_CALLS
 from hafw.providers.azure.errors import decided
-from hafw.providers.azure.orders import check_identity, check_permissions, move_of, mover_of
+from hafw.providers.azure.orders import (
+    check_identity,
+    check_permissions,
+    holding_of,
+    move_of,
+    mover_of,
+)
 from hafw.providers.azure.policy import policy
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
 
     from hafw.hooks.findings import Finding
     from hafw.providers.azure.api import Arm
+    from hafw.providers.azure.disk_api import Disks
 
 WARM_S: Final = 10.0
 """How long the calls of a warm-up may take; the import of the SDKs comes on top."""
@@ -151,6 +159,56 @@ def hafw_vip_plan(request: VipRequest) -> tuple[str, ...]:
 
 
 @hookimpl
+def hafw_resource_warm(requests: tuple[ResourceRequest, ...]) -> None:
+    """Import the SDKs, see who this machine is and what it may do, look at each disk."""
+    until_ns = boot_ns() + int(WARM_S * 1e9)
+    orders = [(request, holding_of(request)) for request in requests]
+    with suppress(Retryable):  # an API that is away now may be back when it is needed
+        for request, order in orders:
+            check_identity(request)
+            disks = _disks(request, until_ns)
+            disk.check_alone(disks.read(order.disk), order)
+            for scope, wanted in disk.scopes(disks, order):
+                check_permissions(disks.arm, scope, wanted)
+
+
+@hookimpl
+def hafw_resource_start(request: ResourceRequest) -> ResourceReceipt:
+    """Attach the disk here, after it was detached from a peer that is proved to be off."""
+    order = holding_of(request)
+    check_identity(request)
+    disks = _disks(request, request.deadline_ns)
+    changed = disk_rounds.start(disk.ManagedDisk(disks, order, alone=True), request)
+    return ResourceReceipt(changed=changed, detail="; ".join(disks.arm.made))
+
+
+@hookimpl
+def hafw_resource_stop(request: ResourceRequest) -> ResourceReceipt:
+    """Detach the disk from this node."""
+    order = holding_of(request)
+    check_identity(request)
+    disks = _disks(request, request.deadline_ns, Use.RELEASE)
+    changed = disk_rounds.stop(disk.ManagedDisk(disks, order))
+    return ResourceReceipt(changed=changed, detail="; ".join(disks.arm.made))
+
+
+@hookimpl
+def hafw_resource_probe(request: ResourceRequest) -> ResourceObservation:
+    """Ask Azure who has the disk."""
+    try:
+        found = disk.ManagedDisk(_disks(request, request.deadline_ns), holding_of(request))
+    except ProviderError as problem:
+        return ResourceObservation(holder=Holder.UNKNOWN, who=str(problem))
+    return disk_rounds.probe(found)
+
+
+@hookimpl
+def hafw_resource_plan(request: ResourceRequest) -> tuple[str, ...]:
+    """The calls of a start."""
+    return disk.plan(holding_of(request), peer_is_off=request.old_holder_is_off)
+
+
+@hookimpl
 def hafw_policy_write(request: PolicyRequest) -> str:
     """Two roles as Azure's CLI takes them, or Terraform for the pair."""
     return policy(request)
@@ -194,17 +252,19 @@ def hafw_fence_status(request: FenceRequest) -> FenceReceipt:
 
 @hookimpl
 def hafw_precheck(request: PrecheckRequest) -> tuple[Finding, ...]:
-    """Identity, credentials, permissions, forwarding, what would undo a fence: by reads alone."""
+    """Identity, credentials, permissions, forwarding, disks, what would undo a fence: by reads."""
     notes = [
         (precheck.balanced if load_balancer.chosen(vip) else precheck.vip)(
             vip, _arm(vip.options, vip.deadline_ns)
         )
         for vip in request.vips
     ]
+    notes += [precheck.cloud_disk(one, _disks(one, one.deadline_ns)) for one in request.resources]
     fenced = request.fence
     if fenced is not None:
         notes.append(precheck.target(fenced, _arm(fenced.options, fenced.deadline_ns)))
-    asked = [one.options for one in (*request.vips, fenced) if one is not None]
+    placed = (*request.vips, *request.resources, fenced)
+    asked = [one.options for one in placed if one is not None]
     notes += [precheck.credentials(_arm(options, request.deadline_ns)) for options in asked[:1]]
     return tuple(finding for each in notes for finding in each.found)
 
@@ -227,6 +287,13 @@ def hafw_live_probe(request: ProbeRequest) -> tuple[Finding, ...]:
     if fenced is not None:
         notes.append(probe.power(fenced, _arm(fenced.options, fenced.deadline_ns)))
     return tuple(finding for each in notes for finding in each.found)
+
+
+def _disks(request: ResourceRequest, until_ns: int, use: Use = Use.ROUTINE) -> Disks:
+    arm = _arm(request.options, until_ns, use)
+    from hafw.providers.azure.disk_api import Disks  # noqa: PLC0415 - it takes seconds
+
+    return Disks(arm)
 
 
 def _arm(options: Mapping[str, object], until_ns: int, use: Use = Use.ROUTINE) -> Arm:

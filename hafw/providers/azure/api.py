@@ -85,8 +85,8 @@ class Arm:
 
         `acted`: something was sent that was not refused, so it may have an effect.
         """
-        self._where, self._until_ns = where, until_ns
-        self._clients = clients or _connected(where)
+        self.where, self._until_ns = where, until_ns
+        self.clients = clients or _connected(where)
         self._pause_s = FIRST_PAUSE_S
         self.spending = Spending(_budget(where.subscription, where.endpoint), use)
         self.made: list[str] = []
@@ -108,17 +108,17 @@ class Arm:
     def within(self, seconds: float) -> Arm:
         """The same, for calls that shall end earlier."""
         until_ns = min(self._until_ns, boot_ns() + int(seconds * 1e9))
-        sooner = Arm(self._where, until_ns, self._clients)
+        sooner = Arm(self.where, until_ns, self.clients)
         sooner.spending = self.spending
         return sooner
 
     def token_left_s(self) -> float | None:
         """How long a token of now lasts; None: none is needed. Raises Denied without one."""
-        if self._clients.credential is None:
+        if self.clients.credential is None:
             return None
-        scope = f"{self._where.endpoint or ENDPOINT}/.default"
+        scope = f"{self.where.endpoint or ENDPOINT}/.default"
         try:
-            token = self._clients.credential.get_token(scope)
+            token = self.clients.credential.get_token(scope)
         except AzureError as problem:
             raise Denied(
                 f"no token can be had: {problem}; give this machine a managed identity"
@@ -127,23 +127,23 @@ class Arm:
 
     def nic(self, name: str) -> Document:
         """Read a network interface. Raises Missing where there is none of that name."""
-        interfaces = self._clients.network.network_interfaces
+        interfaces = self.clients.network.network_interfaces
         return self._read(
-            calls.NIC_GET, lambda **how: interfaces.get(self._where.group, name, **how)
+            calls.NIC_GET, lambda **how: interfaces.get(self.where.group, name, **how)
         )
 
     def nics(self) -> list[Document]:
         """Read every network interface of the resource group."""
-        interfaces = self._clients.network.network_interfaces
+        interfaces = self.clients.network.network_interfaces
 
         def send(**how: Any) -> list[Document]:  # noqa: ANN401 - as the SDK takes them
-            return [_document(one) for one in interfaces.list(self._where.group, **how)]
+            return [_document(one) for one in interfaces.list(self.where.group, **how)]
 
-        return self._make(calls.NICS_LIST, send)
+        return self.make(calls.NICS_LIST, send)
 
     def write_nic(self, wanted: Document) -> Document:
         """Replace an interface if it still has the ETag of `wanted`; what it is then."""
-        send = self._clients.network.network_interfaces.begin_create_or_update
+        send = self.clients.network.network_interfaces.begin_create_or_update
         return self._write(calls.NIC_PUT, send, wanted, self.nic)
 
     def carry(self, config: str, network: str, target: Document) -> Document:
@@ -151,43 +151,43 @@ class Arm:
 
         `network`: the path of the virtual network that both interfaces are in.
         """
-        move = self._clients.network.virtual_networks.begin_move_ip_configurations
+        move = self.clients.network.virtual_networks.begin_move_ip_configurations
         _, _, _, _, group, *_, name = network.split("/")
         wanted = f"{target.id}/ipConfigurations/{config.rpartition('/')[2]}"
         item = {"sourceIpConfiguration": {"id": config}, "targetIpConfiguration": {"id": wanted}}
         body: Any = {"moveIpConfigurationItems": [item]}
-        self._make(calls.CONFIGS_MOVE, lambda **how: move(group, name, body, polling=False, **how))
+        self.make(calls.CONFIGS_MOVE, lambda **how: move(group, name, body, polling=False, **how))
         return self._settled(target, self.nic)
 
     def table(self, name: str) -> Document:
         """Read a route table. Raises Missing where there is none of that name."""
-        get = self._clients.network.route_tables.get
-        return self._read(calls.TABLE_GET, lambda **how: get(self._where.group, name, **how))
+        get = self.clients.network.route_tables.get
+        return self._read(calls.TABLE_GET, lambda **how: get(self.where.group, name, **how))
 
     def write_table(self, wanted: Document) -> Document:
         """Replace a route table if it still has the ETag of `wanted`; what it is then."""
-        send = self._clients.network.route_tables.begin_create_or_update
+        send = self.clients.network.route_tables.begin_create_or_update
         return self._write(calls.TABLE_PUT, send, wanted, self.table)
 
     def balancer(self, name: str) -> Document:
         """Read a load balancer. Raises Missing where there is none of that name."""
-        get = self._clients.network.load_balancers.get
-        return self._read(calls.BALANCER_GET, lambda **how: get(self._where.group, name, **how))
+        get = self.clients.network.load_balancers.get
+        return self._read(calls.BALANCER_GET, lambda **how: get(self.where.group, name, **how))
 
     def public_address(self, path: str) -> str:
         """Read which address it is that has this path; empty: none yet. Raises Missing."""
-        get = self._clients.network.public_ip_addresses.get
+        get = self.clients.network.public_ip_addresses.get
         _, _, _, _, group, *_, name = path.split("/")
         found = self._read(calls.PUBLIC_GET, lambda **how: get(group, name, **how))
         return str(found.body["properties"].get("ipAddress", ""))
 
     def server(self, name: str) -> Server:
         """Read a virtual machine and its power state. Raises Missing."""
-        machines = self._clients.compute.virtual_machines
-        found = self._make(
+        machines = self.clients.compute.virtual_machines
+        found = self.make(
             calls.VM_GET,
             lambda **how: machines.get(
-                self._where.group, name, expand="instanceView", **how
+                self.where.group, name, expand="instanceView", **how
             ).as_dict(),
         )
         statuses = found["properties"].get("instanceView", {}).get("statuses", [])
@@ -197,15 +197,18 @@ class Arm:
             vm_id=str(found["properties"]["vmId"]),
             power=next(filter(None, states), "unknown"),
             scale_set=str((found["properties"].get("virtualMachineScaleSet") or {}).get("id", "")),
+            state=str(found["properties"].get("provisioningState", "")),
+            zones=frozenset(found.get("zones") or ()),
+            disks=_disks(found),
         )
 
     def power_off(self, name: str) -> None:
         """Cut the power of a virtual machine; only whoever reads its state knows when it is off."""
-        machines = self._clients.compute.virtual_machines
-        self._make(
+        machines = self.clients.compute.virtual_machines
+        self.make(
             calls.POWER_OFF,
             lambda **how: machines.begin_power_off(
-                self._where.group, name, skip_shutdown=True, polling=False, **how
+                self.where.group, name, skip_shutdown=True, polling=False, **how
             ),
         )
 
@@ -213,16 +216,16 @@ class Arm:
         """Those of the `wanted` permissions on `scope` that this node does not have."""
 
         def send(**how: Any) -> list[Json]:  # noqa: ANN401 - as the SDK takes them
-            ask = HttpRequest("GET", f"{self._where.endpoint or ENDPOINT}{scope}{_PERMISSIONS}")
-            answer = self._clients.network.send_request(ask, **how)
+            ask = HttpRequest("GET", f"{self.where.endpoint or ENDPOINT}{scope}{_PERMISSIONS}")
+            answer = self.clients.network.send_request(ask, **how)
             answer.raise_for_status()
             return list(answer.json()["value"])
 
-        granted = self._make(calls.PERMISSIONS_LIST, send)
+        granted = self.make(calls.PERMISSIONS_LIST, send)
         return tuple(one for one in wanted if not any(_allows(grant, one) for grant in granted))
 
     def _read(self, call: Call, send: Callable[..., Any]) -> Document:
-        return self._make(call, lambda **how: _document(send(**how)))
+        return self.make(call, lambda **how: _document(send(**how)))
 
     def _write(
         self,
@@ -232,10 +235,10 @@ class Arm:
         read: Callable[[str], Document],
     ) -> Document:
         """Send a conditional PUT, and read the resource until it is provisioned."""
-        self._make(
+        self.make(
             call,
             lambda **how: send(
-                self._where.group,
+                self.where.group,
                 wanted.name,
                 wanted.body,
                 headers={"If-Match": wanted.etag},
@@ -262,7 +265,7 @@ class Arm:
             if not self.again():
                 raise UnknownOutcome(f"the change of {name} was not seen to end in time")
 
-    def _make(self, call: Call, send: Callable[..., T]) -> T:
+    def make(self, call: Call, send: Callable[..., T]) -> T:
         """Make one call, again where it was refused for the time being, until the deadline."""
         while True:
             try:
@@ -348,6 +351,16 @@ def connect(subscription: str, endpoint: str, **options: Any) -> Clients:  # noq
 
 def _document(found: Any) -> Document:  # noqa: ANN401 - any of the SDK's models
     return Document(found.as_dict())
+
+
+def _disks(machine: Json) -> dict[str, bool]:
+    """The managed data disks that a machine lists: whether each of them is on its way out."""
+    listed = (machine["properties"].get("storageProfile") or {}).get("dataDisks") or []
+    return {
+        str(one["managedDisk"]["id"]).lower(): bool(one.get("toBeDetached"))
+        for one in listed
+        if one.get("managedDisk")
+    }
 
 
 def _allows(grant: Json, wanted: str) -> bool:

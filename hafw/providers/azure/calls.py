@@ -84,7 +84,22 @@ PERMISSIONS_LIST: Final = Call(
 VM_GET: Final = Call(
     name="virtualMachines.get",
     permissions=("Microsoft.Compute/virtualMachines/read",),
-    scope="the peer's virtual machine",
+    scope="the peer's virtual machine, and for a disk both",
+)
+DISK_GET: Final = Call(
+    name="disks.get",
+    permissions=("Microsoft.Compute/disks/read",),
+    scope="the disk",
+)
+DISKS_CHANGE: Final = Call(
+    name="virtualMachines.attachDetachDataDisks",
+    permissions=(
+        "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
+        "Microsoft.Compute/disks/write",
+    ),
+    scope="both virtual machines and the disk",
+    condition="that a disk has one owner, and is detached from the machine that is named",
+    retry=Retry.DECIDE,
 )
 POWER_OFF: Final = Call(
     name="virtualMachines.powerOff",
@@ -103,6 +118,8 @@ CALLS: Final = (
     PUBLIC_GET,
     PERMISSIONS_LIST,
     VM_GET,
+    DISK_GET,
+    DISKS_CHANGE,
     POWER_OFF,
 )
 CONFIGS_MOVE: Final = Call(
@@ -119,5 +136,7 @@ MOVER_CALLS: Final[dict[str, tuple[Call, ...]]] = {
     "load-balancer": (BALANCER_GET, PUBLIC_GET),
 }
 """The calls of each mover; those of `load-balancer` move nothing, they look whether it can."""
+DISK_CALLS: Final = (DISK_GET, VM_GET, DISKS_CHANGE, PERMISSIONS_LIST)
+"""The calls of a cloud disk."""
 FENCE_CALLS: Final = (VM_GET, POWER_OFF, PERMISSIONS_LIST)
 """The calls of the fence."""

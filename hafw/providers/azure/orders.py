@@ -10,13 +10,15 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured
-from hafw.providers.azure import load_balancer, metadata, nic, route
-from hafw.providers.azure.values import Move
+from hafw.providers.azure import disk, load_balancer, metadata, nic, route
+from hafw.providers.azure.values import Holding, Move
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from hafw.hooks.hookspecs import VipRequest
+    from hafw.hooks.placed import Placed
+    from hafw.hooks.resources import ResourceRequest
     from hafw.providers.azure.api import Arm
 
 MOVERS: Final[dict[str, ModuleType]] = {"nic": nic, "route": route}
@@ -52,7 +54,23 @@ def move_of(request: VipRequest) -> Move:
         raise Misconfigured(f"the VIP {request.address} has no key {problem}") from None
 
 
-def check_identity(request: VipRequest) -> None:
+def holding_of(request: ResourceRequest) -> Holding:
+    """The order about a disk. Raises Misconfigured where it does not say enough, or no disk."""
+    if request.type != disk.TYPE:
+        raise Misconfigured(f'azure has no resource of the type "{request.type}", only {disk.TYPE}')
+    try:
+        return Holding(
+            disk=str(request.options["disk"]),
+            me=request.own("vm"),
+            peer=request.peers("vm"),
+            lun=int(str(request.options["lun"])),
+        )
+    except KeyError as problem:
+        what = f"the {disk.TYPE} of group {request.group} has no key {problem}"
+        raise Misconfigured(what) from None
+
+
+def check_identity(request: Placed) -> None:
     """See that this machine is the node's. Raises Misconfigured or Retryable."""
     options = request.options
     _check(str(options["subscription"]), str(options["resource_group"]), request.own("vm"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from hafw.providers.azure.calls import CONFIGS_MOVE, FENCE_CALLS, MOVER_CALLS
+from hafw.providers.azure.calls import CONFIGS_MOVE, DISK_CALLS, FENCE_CALLS, MOVER_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,16 +22,17 @@ _ANYWHERE: Final = {"subscription": "SUBSCRIPTION", "resource_group": "GROUP", "
 
 def policy(request: PolicyRequest) -> str:
     """Both roles as `az role definition create` takes them, in one list; or Terraform."""
-    movers = tuple(sorted({str(vip.options["mover"]) for vip in request.vips})) or (*MOVER_CALLS,)
-    fence = request.peer_fence is not None or not request.vips
-    moving = permissions(movers)
+    placed = (*request.vips, *request.resources)
+    movers = {str(vip.options["mover"]) for vip in request.vips} if placed else {*MOVER_CALLS}
+    fence = request.peer_fence is not None or not placed
+    moving = permissions(movers, disk=bool(request.resources) or not placed)
     if any("one_call" in vip.options for vip in request.vips):
         moving = sorted({*moving, *CONFIGS_MOVE.permissions})
     stopping = sorted({one for call in FENCE_CALLS for one in call.permissions})
     if request.terraform:
         text = _TERRAFORM.replace("@LISTED@", _lines(moving))
         return text + _TERRAFORM_FENCE.replace("@LISTED@", _lines(stopping)) * fence
-    known = dict(request.vips[0].options) if request.vips else dict(request.peer_fence or {})
+    known = dict(placed[0].options) if placed else dict(request.peer_fence or {})
     place = _ANYWHERE | {key: str(known[key]) for key in known if key in _ANYWHERE and key != "vm"}
     group = _GROUP.format(**place)
     roles = [_role("hafw", "What a node of hafw calls", moving, group)]
@@ -46,9 +47,10 @@ def policy(request: PolicyRequest) -> str:
     return json.dumps(roles, indent=2)
 
 
-def permissions(movers: Collection[str]) -> list[str]:
+def permissions(movers: Collection[str], *, disk: bool) -> list[str]:
     """What the role on the resource group includes."""
     calls = [call for mover in movers for call in MOVER_CALLS[mover]]
+    calls += DISK_CALLS if disk else ()
     return sorted({permission for call in calls for permission in call.permissions})
 
 

@@ -1,4 +1,4 @@
-"""What `hafw precheck` asks Azure: identity, credentials, permissions, forwarding, restarts.
+"""What `hafw precheck` asks Azure: identity, credentials, permissions, forwarding, disks, restarts.
 
 One rule: everything is a read; Azure itself says which permissions are granted where.
 """
@@ -14,12 +14,16 @@ from hafw.hooks.findings import Findings
 from hafw.hooks.hookspecs import Holder
 from hafw.providers.azure import fence, load_balancer, metadata
 from hafw.providers.azure.calls import FENCE_CALLS
-from hafw.providers.azure.orders import move_of, mover_of
+from hafw.providers.azure.disk import check_alone, scopes
+from hafw.providers.azure.orders import holding_of, move_of, mover_of
 
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import FenceRequest, VipRequest
+    from hafw.hooks.placed import Placed
+    from hafw.hooks.resources import ResourceRequest
     from hafw.providers.azure.api import Arm
-    from hafw.providers.azure.values import Move
+    from hafw.providers.azure.disk_api import Disks
+    from hafw.providers.azure.values import Holding, Move
 
 TIMESTAMPS: Final = Path("/proc/sys/net/ipv4/tcp_timestamps")
 SOON_S: Final = 300.0
@@ -84,6 +88,20 @@ def balanced(request: VipRequest, arm: Arm) -> Findings:
     return notes
 
 
+def cloud_disk(request: ResourceRequest, disks: Disks) -> Findings:
+    """One disk: who this machine is, whether both can have the disk, and only one at a time."""
+    notes = Findings(f"{request.type} {request.options.get('disk', '')}")
+    try:
+        order = holding_of(request)
+        _identity(request, notes)
+        _reachable(disks, order, notes)
+        for scope, wanted in scopes(disks, order):
+            _permissions(disks.arm, scope, wanted, notes)
+    except ProviderError as problem:
+        notes.refused("azure.disk", problem)
+    return notes
+
+
 def target(request: FenceRequest, arm: Arm) -> Findings:
     """The fence: permissions, and what would start the target again."""
     notes, aim = Findings(f"fence azure of {request.target}"), fence.target_of(request)
@@ -123,7 +141,24 @@ def forwarding(arm: Arm, move: Move, notes: Findings) -> None:
             notes.error("azure.forwarding", what, remedy)
 
 
-def _identity(request: VipRequest, notes: Findings) -> None:
+def _reachable(disks: Disks, order: Holding, notes: Findings) -> None:
+    """Whether the disk is there, for the zones of both machines. Raises ProviderError."""
+    found = disks.read(order.disk)
+    check_alone(found, order)
+    outside = [
+        name
+        for name in (order.me, order.peer)
+        if not found.everywhere and disks.arm.server(name).zones != found.zones
+    ]
+    if outside:
+        what = f"{order.disk} cannot be attached to {' and '.join(outside)}: another zone"
+        notes.error("azure.disk", what, "use a zone-redundant disk (ZRS), or machines in its zone")
+        return
+    where = " and ".join(sorted(path.rpartition("/")[2] for path in found.owners)) or "nobody"
+    notes.ok("azure.disk", f"{order.disk} can be attached to either machine; {where} has it now")
+
+
+def _identity(request: Placed, notes: Findings) -> None:
     options = request.options
     own = (str(options["subscription"]), str(options["resource_group"]), request.own("vm"))
     try:

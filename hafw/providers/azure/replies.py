@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from hafw.providers.azure.calls import Call
 
 _LOCK: Final = "RetryableErrorDueToAnotherOperation"
-_OVERTAKEN: Final = "CanceledAndSupersededDueToAnotherOperation"
+_OVERTAKEN: Final = ("CanceledAndSupersededDueToAnotherOperation", "ConflictingUserInput")
+"""The latter: another machine has the disk."""
 _TAKEN: Final = ("PrivateIPAddressIsAllocated", "PrivateIPAddressInUse")
 _PASSING: Final = ("PrivateIPAddressIsBeingCleanedUp", "ReferencedResourceNotProvisioned")
 
@@ -71,14 +72,14 @@ def _of_status(call: Call, problem: HttpResponseError, status: int) -> ProviderE
         case HTTPStatus.PRECONDITION_FAILED:
             return Changed(told)
         case HTTPStatus.CONFLICT:
-            return Changed(told) if code == _OVERTAKEN else Busy(told, pause_s)
+            return Changed(told) if code in _OVERTAKEN else Busy(told, pause_s)
         case HTTPStatus.BAD_REQUEST if code in _TAKEN:
             return Conflict(told)
         case HTTPStatus.BAD_REQUEST if code in _PASSING:
             return Busy(told, pause_s)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unanswered(told, pause_s)
-    return Misconfigured(f"{told}; check the VIP in the cluster file")
+    return Misconfigured(f"{told}; check what the cluster file says of it")
 
 
 def _code(problem: HttpResponseError) -> str:

@@ -6,7 +6,7 @@ One rule: what is not ours in a resource is carried along whole, whatever it say
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -72,13 +72,18 @@ class Document:
 class Server:
     """A virtual machine as it was read; `power`: the last word of its PowerState.
 
-    `scale_set`: the path of the one that it is in; empty: none.
+    `scale_set`: the path of the one that it is in; empty: none. `state`: its provisioningState.
+    `disks`: the managed data disks that it lists, by their paths in small letters, as they are
+    spelt in several ways: whether each of them is on its way out.
     """
 
     id: str
     vm_id: str
     power: str
     scale_set: str = ""
+    state: str = ""
+    zones: frozenset[str] = frozenset()
+    disks: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,3 +109,30 @@ class Move:
     def cidr(self) -> str:
         """The address as a range of one."""
         return f"{self.address}/{128 if ':' in self.address else 32}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A managed disk as it was read: the machines that have it, by their paths in small letters.
+
+    `shared`: several may have it. `zones`: that it is in. `everywhere`: in all of its region.
+    """
+
+    id: str
+    owners: frozenset[str]
+    shared: bool = False
+    zones: frozenset[str] = frozenset()
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One order about a managed disk: its name, and the names of this node's machine and the other.
+
+    `lun`: under which number this machine has it.
+    """
+
+    disk: str
+    me: str
+    peer: str
+    lun: int

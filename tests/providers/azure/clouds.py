@@ -1,4 +1,4 @@
-"""The model of Azure as the conformance class sees and breaks it, for each mover.
+"""The model of Azure as the conformance classes see and break it.
 
 Rule: what a fault means is said once, here.
 """
@@ -9,13 +9,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from hafw.testing.movers import LATE_S, Cloud, Trouble
-from hafw_sim.clouds.arm import Fault, Kind, route
+from hafw.testing.movers import LANDS_S, Cloud, Trouble
+from hafw_sim.clouds.arm import Disk, Fault, Kind, route
 from hafw_sim.clouds.arm.networks import holders, next_hops
-from hafw_sim.clouds.arm.values import NICS, TABLES, config
+from hafw_sim.clouds.arm.values import NICS, TABLES, DataDisk, config
 
 if TYPE_CHECKING:
-    from hafw_sim.clouds.arm import Resource
+    from hafw_sim.clouds.arm import Resource, Vm
     from hafw_sim.clouds.arm.server import Server
     from hafw_sim.clouds.arm.state import State, Things
     from hafw_sim.clouds.exchange import Json
@@ -25,7 +25,7 @@ FAULTS: Final = {
     Trouble.THROTTLED: (Kind.THROTTLED, 0.0),
     Trouble.LOST_REPLY: (Kind.LOST_REPLY, 0.0),
     Trouble.STALE_READ: (Kind.STALE_READ, 3600.0),
-    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LATE_S),
+    Trouble.LATE_LANDING: (Kind.LATE_LANDING, LANDS_S),
     Trouble.EXPIRED: (Kind.EXPIRED_TOKEN, 0.0),
 }
 
@@ -40,6 +40,8 @@ class Model(Cloud):
 
     def __init__(self, server: Server, address: str) -> None:
         self.server, self.address = server, address
+        self.permission = f"Microsoft.Network/{self.kind}/write"
+        self.read, self.write = f"{self.kind}.get", f"{self.kind}.createOrUpdate"
 
     @property
     def state(self) -> State:
@@ -52,14 +54,14 @@ class Model(Cloud):
 
     def begin(self, trouble: Trouble, times: int | None = None) -> None:
         if trouble is Trouble.DENIED:
-            self.server.arm.denied.add(f"Microsoft.Network/{self.kind}/write")
+            self.server.arm.denied.add(self.permission)
             return
         kind, seconds = FAULTS[trouble]
         calls = "*"
         if trouble is Trouble.STALE_READ:
-            calls = f"{self.kind}.get"
+            calls = self.read
         if trouble in {Trouble.LOST_REPLY, Trouble.LATE_LANDING}:
-            calls = f"{self.kind}.createOrUpdate"
+            calls = self.write
         self.server.arm.faults.add(Fault(kind, seconds, calls, times))
 
     def calm(self) -> None:
@@ -147,3 +149,38 @@ class UserRoute(Model):
         for table in self.resources():
             given = route("given", f"{self.address}/32", self.named[who])
             self.change(table, {}, routes=[*self.foreign(table), given])
+
+
+class ManagedDisk(Model):
+    """For cloud disks."""
+
+    named: ClassVar[dict[str, str]] = {"alpha": "vm-a", "beta": "vm-b", "other": "vm-c"}
+    disk = Disk(name="data")
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server, "")
+        self.permission = "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action"
+        self.read, self.write = "disks.get", "virtualMachines.attachDetachDataDisks"
+
+    def leads_to(self) -> set[str]:
+        owner = self.things().disks[self.disk.name].owner
+        return {self.name_of(owner)} if owner else set()
+
+    def give_to(self, who: str) -> None:
+        given = replace(self.disk, owner=self.named[who])
+        for vm in self.things().vms.values():
+            disks = tuple(one for one in vm.disks if one.disk.name != given.name)
+            if vm.name == given.owner:
+                disks += (DataDisk(given, 9),)
+            with self.server.lock:
+                self.state.put_vm(replace(vm, disks=disks), time.time())
+        with self.server.lock:
+            self.state.put_disk(given, time.time())
+
+    def bystanders(self) -> object:
+        things = self.things()
+        others = [one for one in things.disks.values() if one.name != self.disk.name]
+        return things.resources, others, [self.foreign_disks(vm) for vm in things.vms.values()]
+
+    def foreign_disks(self, vm: Vm) -> list[DataDisk]:
+        return [one for one in vm.disks if one.disk.name != self.disk.name]

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.config.vip_options import VIP_KEYS
+from hafw.disk_rounds import Seat
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.findings import Findings
-from hafw.hooks.hookspecs import VipRequest
+from hafw.hooks.hookspecs import Holder, VipRequest
 from hafw.net.clock import boot_ns
-from hafw.providers.azure import fence, load_balancer, precheck
+from hafw.providers.azure import disk, fence, load_balancer, precheck
 from hafw.providers.azure.api import Arm, Where
-from hafw.providers.azure.calls import CALLS, CONFIGS_MOVE, FENCE_CALLS, MOVER_CALLS, Call
+from hafw.providers.azure.calls import (
+    CALLS,
+    CONFIGS_MOVE,
+    DISK_CALLS,
+    FENCE_CALLS,
+    MOVER_CALLS,
+    Call,
+)
+from hafw.providers.azure.disk_api import Disks
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import MOVERS, check_permissions
-from hafw.providers.azure.values import Move
-from hafw_sim.clouds.arm import balanced_pair, vms, wire
+from hafw.providers.azure.values import Holding, Move
+from hafw_sim.clouds.arm import Disk, balanced_pair, vms, wire
 from hafw_sim.clouds.arm.balancers import public_address
 from hafw_sim.clouds.arm.values import BALANCERS, GROUP, SUBSCRIPTION
 
@@ -102,6 +111,21 @@ def use_fence(api: Callable[[], Arm]) -> None:
     machine.read()
 
 
+def use_disk(api: Callable[[], Arm], arm: model.Arm) -> None:
+    """Everything that a disk ever needs."""
+    arm.state.put_disk(Disk(name="data"), 0.0)
+    order = Holding(disk="data", me="vm-a", peer="vm-b", lun=1)
+    disks = Disks(api())
+    for scope, wanted in disk.scopes(disks, order):
+        check_permissions(disks.arm, scope, wanted)
+    found = disk.ManagedDisk(disks, order)
+    found.attach()
+    while not found.seen().settled:
+        assert found.again()
+    assert found.seen() == Seat(Holder.MINE, "vm-a")
+    found.detach(found.seen())
+
+
 def test_the_movers_are_those_that_have_calls() -> None:
     assert {*MOVERS, load_balancer.NAME} == set(MOVER_CALLS) == set(VIP_KEYS["azure"])
 
@@ -125,6 +149,30 @@ def test_the_fence_makes_the_calls_that_it_declares(api: Callable[[], Arm], arm:
     use_fence(api)
 
     assert set(arm.made) == {call.name for call in FENCE_CALLS}
+
+
+def test_a_disk_makes_the_calls_that_it_declares(api: Callable[[], Arm], arm: model.Arm) -> None:
+    use_disk(api, arm)
+
+    assert set(arm.made) == {call.name for call in DISK_CALLS}
+
+
+def test_a_disk_needs_no_other_permission(api: Callable[[], Arm], arm: model.Arm) -> None:
+    arm.denied |= permissions(CALLS) - permissions(DISK_CALLS)
+
+    use_disk(api, arm)
+
+    assert not arm.denied & permissions(DISK_CALLS)
+
+
+@pytest.mark.parametrize("permission", sorted(permissions(DISK_CALLS)))
+def test_no_permission_is_asked_for_that_a_disk_does_not_need(
+    api: Callable[[], Arm], arm: model.Arm, permission: str
+) -> None:
+    arm.denied.add(permission)
+
+    with pytest.raises(ProviderError, match=permission):
+        use_disk(api, arm)
 
 
 @pytest.mark.parametrize("name", MOVER_CALLS)

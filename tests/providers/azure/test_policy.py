@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hafw.cli.main import main
 from hafw.providers.azure.calls import CALLS
 from tests.config.samples import GOOD, changed
+from tests.config.test_disks import MANAGED_DISK
 
 PLACE = 'subscription = "0b1f6471-1bf0-4dda-aec3-111122223333", resource_group = "store"'
 VIP = (
@@ -41,11 +42,13 @@ def roles(*arguments: str) -> dict[str, Any]:
     return {role["Name"]: role for role in json.loads(written(*arguments))}
 
 
-def config(tmp_path: Path, *, fenced: bool) -> str:
+def config(tmp_path: Path, *, fenced: bool, disk: bool = False) -> str:
     """A cluster file of a pair on Azure."""
     text = changed('provider = "onprem",', VIP, GOOD)
     if fenced:
         text = changed("[nodes.alpha]\n[nodes.beta]\n", FENCED, text)
+    if disk:
+        text = changed("resources = [\n", f"resources = [\n  {MANAGED_DISK},\n", text)
     file = tmp_path / "cluster.toml"
     file.write_text(text)
     return str(file)
@@ -69,6 +72,18 @@ def test_a_pair_needs_what_its_movers_need(tmp_path: Path) -> None:
         "Microsoft.Network/networkInterfaces/write",
         "Microsoft.Network/virtualNetworks/subnets/join/action",
     ]
+
+
+def test_a_pair_with_a_disk_needs_what_moves_it(tmp_path: Path) -> None:
+    found = roles("--config", config(tmp_path, fenced=True, disk=True), "--node", "alpha")
+
+    assert {
+        "Microsoft.Compute/disks/read",
+        "Microsoft.Compute/disks/write",
+        "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
+        "Microsoft.Compute/virtualMachines/read",
+    } <= set(found["hafw"]["Actions"])
+    assert "Microsoft.Compute/virtualMachines/powerOff/action" not in found["hafw"]["Actions"]
 
 
 def test_what_is_untested_is_in_no_role_without_its_option(tmp_path: Path) -> None:
@@ -112,6 +127,16 @@ def test_terraform_without_a_fence_grants_no_stop(tmp_path: Path) -> None:
     text = written("--config", config(tmp_path, fenced=False), "--node", "alpha", "--terraform")
 
     assert "powerOff" not in text
+
+
+def test_a_plan_moves_the_disk_before_the_vip(tmp_path: Path) -> None:
+    file = config(tmp_path, fenced=True, disk=True)
+
+    ended = CliRunner().invoke(main, ["plan", "--config", file, "--node", "beta"])
+
+    assert ended.exit_code == 0, ended.output
+    told = ended.stdout
+    assert told.index("attach store-data as LUN 1") < told.index("networkInterfaces.get nic-b")
 
 
 def test_a_plan_says_which_calls_a_takeover_makes(tmp_path: Path) -> None:
