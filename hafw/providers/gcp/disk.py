@@ -34,10 +34,12 @@ class PersistentDisk:
         self.made: list[str] = []
         self._disks, self._order, self._alone = disks, order, alone
         self._pause_s = FIRST_PAUSE_S
+        self._looked = True
 
     def seen(self) -> Seat:
         """Read the disk; where it says that it is here, this node's instance has to say so too."""
         order = self._order
+        self._looked = True
         found = self._disks.read(order.disk, order.deadline_ns)
         if self._alone:
             check_alone(found, order)
@@ -55,7 +57,7 @@ class PersistentDisk:
         """Attach it to this node's instance, under its own name."""
         order = self._order
         try:
-            self.made.append(self._disks.attach(order.disk, order.me, order.deadline_ns))
+            self._ended(self._disks.attach(order.disk, order.me, order.deadline_ns))
         except Busy as problem:  # something is changing there: to be read
             raise Conflict(str(problem)) from problem
 
@@ -67,14 +69,20 @@ class PersistentDisk:
         if device is None:
             raise Conflict(f"{self.name} is at {machine}, which does not show it")
         try:
-            self.made.append(self._disks.detach(machine, device, order.deadline_ns))
+            self._ended(self._disks.detach(machine, device, order.deadline_ns))
         except Busy as problem:
             raise Conflict(str(problem)) from problem
 
     def again(self) -> bool:
-        """Wait, longer each time, but not beyond the deadline."""
+        """Wait, longer each time; what an operation has just ended is looked at without a pause."""
+        if not self._looked:
+            return waited(0.0, self._order.deadline_ns)
         pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, LONGEST_PAUSE_S)
         return waited(pause_s, self._order.deadline_ns)
+
+    def _ended(self, operation: str) -> None:
+        self.made.append(operation)
+        self._looked = False
 
     def _device(self, machine: Machine) -> str | None:
         return self._disks.device(self._order.disk, machine, self._order.deadline_ns)

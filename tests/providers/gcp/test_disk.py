@@ -123,7 +123,17 @@ def test_a_disk_of_the_peer_is_detached_by_the_device_name_that_it_has_there(her
     provider.hafw_resource_start(request=request(here))
 
     assert users(here) == {A: "data"}
-    assert changes(here) == ["instances.detachDisk", "instances.attachDisk"]
+    assert here.gce.made == [
+        "regionDisks.get",
+        "instances.get",
+        "instances.detachDisk",
+        "zoneOperations.wait",
+        "regionDisks.get",
+        "instances.attachDisk",
+        "zoneOperations.wait",
+        "regionDisks.get",
+        "instances.get",
+    ]
 
 
 def test_a_disk_of_a_zone_moves_within_it(here: Server) -> None:
