@@ -1,4 +1,4 @@
-"""The command ``hafw sim clouds race``: two nodes want one VIP at once, by seed.
+"""The command ``hafw sim clouds race``: two nodes want one VIP, or one disk, at once, by seed.
 
 Rule: it ends in one summary line on stderr, and with status 1 on a finding.
 """
@@ -14,8 +14,8 @@ import click
 
 _RACES: Final = {
     "aws": ("hafw_sim.clouds.ec2.races", "KITS"),
-    "azure": ("hafw_sim.clouds.arm.races", "MOVERS"),
-    "gcp": ("hafw_sim.clouds.gce.races", "MOVERS"),
+    "azure": ("hafw_sim.clouds.arm.races", "RACES"),
+    "gcp": ("hafw_sim.clouds.gce.races", "RACES"),
 }
 """Where each provider's races are, and the name of its movers there."""
 
@@ -27,11 +27,12 @@ _RACES: Final = {
 @click.option("--start", default=0, show_default=True, help="The first seed.")
 @click.option("--calm", is_flag=True, help="Without faults.")
 def race(provider: str, mover: str | None, seeds: int, start: int, *, calm: bool) -> None:
-    """Let two nodes want one VIP at once, in a cloud where things go wrong.
+    """Let two nodes want one VIP, or one disk, in a cloud where things go wrong.
 
     The provider and its SDK are the real ones; the cloud is a model, and time is virtual. What a
     node said of its attach must be true in the end: who says that it has the VIP has it, unless it
-    was overtaken, and who says that it changed nothing has not. The same seed is the same race.
+    was overtaken, and who says that it changed nothing has not. The mover `cloud-disk` is a disk,
+    which goes to and fro as the engine lets it. The same seed is the same race.
     """
     where, movers = _RACES[provider]
     races = import_module(where)

@@ -1,4 +1,4 @@
-"""Two nodes want one VIP at once, on an Azure where things go wrong: one run for each seed.
+"""Two nodes want one VIP, or one disk, on an Azure where things go wrong: one run for each seed.
 
 One rule: a run returns what was untrue of what the movers said, in sentences; nothing, if nothing
 was.
@@ -16,6 +16,8 @@ from hafw.providers.azure.api import Where, connect
 from hafw.providers.azure.errors import decided
 from hafw.providers.azure.orders import MOVERS
 from hafw.providers.azure.values import Move
+from hafw_sim.clouds import disk_races
+from hafw_sim.clouds.arm.disk_site import ArmSite
 from hafw_sim.clouds.arm.faults import Fault, Kind
 from hafw_sim.clouds.arm.model import Arm
 from hafw_sim.clouds.arm.networks import holders, next_hops
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from hafw_sim.clouds.arm.values import Resource
     from hafw_sim.clouds.exchange import Json
 
+RACES: Final = (*MOVERS, disk_races.DISK)
 VIPS: Final = {"nic": "10.0.0.50", "route": "192.168.50.50"}
 ENDS: Final = {"nic": ("nic-a", "nic-b"), "route": ("10.0.0.4", "10.0.0.5")}
 PATIENCE_S: Final = 20.0
@@ -96,7 +99,12 @@ class Track:
     ) -> list[str]:
         """One run; `build` makes the cloud, for one with a bug."""
         chance, hub = random.Random(f"{seed}/race"), Hub(seed)
-        arm = build(pair(), vms(), running_s=chance.uniform(0.01, 3.0))
+        running_s = chance.uniform(0.01, 3.0)
+        if mover == disk_races.DISK:
+            api = (self._where, self._clients)
+            site = ArmSite(self.wire, api, _FAULTS, build, running_s=running_s)
+            return disk_races.race(site, hub, seed, faults=faults)
+        arm = build(pair(), vms(), running_s=running_s)
         names = [*ENDS[mover]]
         chance.shuffle(names)
         racers = [Racer(name, epoch) for epoch, name in enumerate(names, start=2)]

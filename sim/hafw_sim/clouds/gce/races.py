@@ -1,4 +1,4 @@
-"""Two nodes want one VIP at once, in a cloud where things go wrong: one run for each seed.
+"""Two nodes want one VIP, or one disk, in a cloud where things go wrong: one run for each seed.
 
 One rule: a run returns what was untrue of what the movers said, in sentences; nothing, if nothing
 was.
@@ -16,6 +16,8 @@ from hafw.providers.gcp.api import Compute
 from hafw.providers.gcp.errors import decided
 from hafw.providers.gcp.orders import MOVERS
 from hafw.providers.gcp.values import Machine, Move
+from hafw_sim.clouds import disk_races
+from hafw_sim.clouds.gce.disk_site import GceSite
 from hafw_sim.clouds.gce.faults import Fault, Kind
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.model import Gce
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from hafw_sim.clouds.gce.state import Things
 
+RACES: Final = (*MOVERS, disk_races.DISK)
 VIP: Final = "10.0.0.50"
 PATIENCE_S: Final = 20.0
 LONG_AFTER_S: Final = 100_000.0
@@ -83,14 +86,13 @@ class Track:
     ) -> list[str]:
         """One run; `build` makes the cloud, for one with a bug."""
         chance = random.Random(f"{seed}/race")
-        instances = pair()
-        gce = build(
-            "p",
-            instances,
-            pending_s=chance.uniform(0.0, 0.5),
-            running_s=chance.uniform(0.01, 3.0),
-        )
+        lasts_s = {"pending_s": chance.uniform(0.0, 0.5), "running_s": chance.uniform(0.01, 3.0)}
         hub = Hub(seed)
+        if mover == disk_races.DISK:
+            site = GceSite(self.wire, self.compute, _FAULTS, build, **lasts_s)
+            return disk_races.race(site, hub, seed, faults=faults)
+        instances = pair()
+        gce = build("p", instances, **lasts_s)
         machines = [Machine(project="p", zone=one.zone, name=one.name) for one in instances]
         chance.shuffle(machines)
         racers = [Racer(machine, epoch) for epoch, machine in enumerate(machines, start=2)]
