@@ -11,7 +11,9 @@ import pytest
 
 from hafw.core.settings import SECOND
 from hafw_sim.cloudlab.aws import Aws
+from hafw_sim.cloudlab.azure import Azure
 from hafw_sim.cloudlab.cloud import DISK
+from hafw_sim.cloudlab.gcp import Gcp
 from hafw_sim.cloudlab.watch import CloudWatch, Deliveries, cloud
 from hafw_sim.lab.clock import now_ns
 from hafw_sim.lab.lab import Lab
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from hafw_sim.cloudlab.site import Site
+
 PATIENCE_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A pair in EC2, which is not started yet."""
+    """A pair in a cloud, which is not started yet."""
 
+    site: Site
     lab: Lab
     switch: PowerSwitch
     deliveries: Deliveries
@@ -52,9 +57,9 @@ class Scene:
         return found
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    site = Aws()
+@pytest.fixture(params=[Aws, Azure, Gcp], ids=["aws", "azure", "gcp"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    site: Site = request.param()
     design = Design(
         vips=((site.vip,),),
         reflect=False,
@@ -72,7 +77,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         watch = stack.enter_context(CloudWatch(lab, site.vip, deliveries))
         environment = {name: {**os.environ, **site.environment(name)} for name in NAMES}
         pair = Pair(lab, tmp_path, design, environment)
-        yield Scene(lab, switch, deliveries, watch, pair)
+        yield Scene(site, lab, switch, deliveries, watch, pair)
 
 
 def test_a_disk_follows_its_group_and_is_never_at_two_machines(scene: Scene) -> None:
@@ -96,12 +101,16 @@ def test_a_disk_follows_its_group_and_is_never_at_two_machines(scene: Scene) -> 
     scene.watch.await_lead("alpha", PATIENCE_S)
     disk, led = scene.disk(), scene.deliveries.intervals()
     vip_gone_ns, disk_gone_ns = (
-        scene.watch.serving(Aws.vip)["beta"][0].end_ns,
+        scene.watch.serving(scene.site.vip)["beta"][0].end_ns,
         disk["beta"][0].end_ns,
     )
 
     assert first
-    assert shown[0] == {"type": "cloud-disk", "name": "vol-00000001", "provider": "aws"}
+    assert shown[0] == {
+        "type": "cloud-disk",
+        "name": scene.site.disk.name,
+        "provider": scene.site.provider,
+    }
     assert after_crash == (True, ["alpha"])
     assert stayed
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Azure in the lab: a route, or a load balancer, leads to the VIP; Azure stops a node.
+"""Azure in the lab: a route, or a load balancer, leads to the VIP; a disk; Azure stops a node.
 
 One rule: packets follow a route when its operation ends, and a load balancer at the next probe.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.config.model import Fence
+from hafw.config.model import CloudDisk, Fence
 from hafw.core.settings import SECOND
 from hafw.providers.azure.metadata import HOST_VARIABLE
 from hafw_sim.cloudlab.site import (
@@ -22,7 +22,7 @@ from hafw_sim.cloudlab.site import (
     VIP,
     Power,
 )
-from hafw_sim.clouds.arm import Arm, balancer, nic
+from hafw_sim.clouds.arm import Arm, Disk, balancer, nic
 from hafw_sim.clouds.arm.networks import next_hops
 from hafw_sim.clouds.arm.probing import Prober
 from hafw_sim.clouds.arm.server import Server
@@ -40,6 +40,7 @@ EACH_S: Final = 0.25
 """How often it does; real ones ask every five seconds."""
 RUNNING_S: Final = 0.5
 """How long an operation runs; real ones take seconds, and minutes on bad days."""
+_DISK: Final = Disk(name="data")
 _VMS: Final = {name: f"lab-{name}" for name in ADDRESSES}
 _NICS: Final = {name: f"nic-{name}" for name in ADDRESSES}
 _IDS: Final = {
@@ -54,14 +55,24 @@ class Azure:
     title = "Azure"
     sdk = "Azure's SDKs"
     vip = FOREIGN_VIP
-    disk = None
+    disk = CloudDisk(
+        provider="azure",
+        options=(
+            ("disk", _DISK.name),
+            ("endpoint", API),
+            ("lun", "1"),
+            ("resource_group", GROUP),
+            ("subscription", SUBSCRIPTION),
+            ("vm", tuple(_VMS.values())),
+        ),
+    )
     provider = "azure"
     mover = "route"
     led_is_had = True
 
     def __init__(self) -> None:
         """Two machines, and the clients' route table, which leads nowhere yet."""
-        self._arm = Arm(self._network(), _vms(), running_s=RUNNING_S)
+        self._arm = Arm(self._network(), _vms(), disks=[_DISK], running_s=RUNNING_S)
 
     def _network(self) -> list[Resource]:
         return [table(TABLE)]
@@ -105,9 +116,10 @@ class Azure:
         return {NAMES[hop] for hop in hops}
 
     def disk_at(self, now_s: float) -> set[str]:
-        """There is none."""
-        del now_s
-        return set()
+        """Whose machine owns it, or lists it already."""
+        self._arm.advance(now_s)
+        owner = self._arm.state.things.disks[_DISK.name].owner
+        return {name for name, vm in _VMS.items() if owner == vm or self._vm(name).disks}
 
     def power(self, name: str) -> Power:
         """The last word of the machine's power state."""

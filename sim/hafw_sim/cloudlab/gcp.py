@@ -1,4 +1,4 @@
-"""Google Cloud in the lab: the VIP is an alias IP range; a node is stopped by Compute Engine.
+"""Google Cloud in the lab: an alias IP range, and a regional disk; Compute Engine stops a node.
 
 One rule: packets follow a change when its operation ends.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.config.model import Fence
+from hafw.config.model import CloudDisk, Fence
 from hafw.core.settings import SECOND
 from hafw.providers.gcp.metadata import HOST_VARIABLE
 from hafw_sim.cloudlab.site import ADDRESSES, API, HOST, METADATA, PORT, SUBNET, VIP, Power
-from hafw_sim.clouds.gce import Gce, Guest, Instance, Nic
+from hafw_sim.clouds.gce import Disk, Gce, Guest, Instance, Nic
 from hafw_sim.clouds.gce.machines import holders
 from hafw_sim.clouds.gce.server import Server
 
@@ -23,6 +23,7 @@ PROJECT: Final = "hafw-lab"
 ZONES: Final = ("europe-west1-b", "europe-west1-c")
 RUNNING_S: Final = 0.5
 """How long an operation runs; real ones take from seconds to half a minute."""
+_DISK: Final = Disk(name="data", zones=ZONES)
 _KEYS: Final = {name: (zone, f"lab-{name}") for name, zone in zip(ADDRESSES, ZONES, strict=True)}
 _IDS: Final = {name: 4_711 + number for number, name in enumerate(ADDRESSES)}
 _POWER: Final = {"RUNNING": Power.ON, "STOPPING": Power.STOPPING, "TERMINATED": Power.OFF}
@@ -34,7 +35,17 @@ class Gcp:
     title = "Compute Engine"
     sdk = "Google's SDK"
     vip = VIP
-    disk = None
+    disk = CloudDisk(
+        provider="gcp",
+        options=(
+            ("disk", _DISK.name),
+            ("endpoint", API),
+            ("instance", tuple(instance for _, instance in _KEYS.values())),
+            ("project", PROJECT),
+            ("region", "europe-west1"),
+            ("zone", ZONES),
+        ),
+    )
     provider = "gcp"
     mover = "alias-ip"
     led_is_had = True
@@ -51,7 +62,7 @@ class Gcp:
             )
             for name, (zone, instance) in _KEYS.items()
         ]
-        self._gce = Gce(PROJECT, instances, running_s=RUNNING_S)
+        self._gce = Gce(PROJECT, instances, disks=[_DISK], running_s=RUNNING_S)
 
     @property
     def options(self) -> Options:
@@ -91,9 +102,10 @@ class Gcp:
         return {name for name, (_, instance) in _KEYS.items() if instance in found}
 
     def disk_at(self, now_s: float) -> set[str]:
-        """There is none."""
-        del now_s
-        return set()
+        """Whose instance uses it."""
+        self._gce.advance(now_s)
+        users = self._gce.state.things.disks[_DISK.path].users
+        return {name for name in _KEYS if self._instance(name).path in users}
 
     def power(self, name: str) -> Power:
         """The instance's status."""

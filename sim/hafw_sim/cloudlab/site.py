@@ -59,7 +59,7 @@ class Site(Protocol):
         """Of the VIP, in the cluster file."""
 
     @property
-    def disk(self) -> CloudDisk | None:
+    def disk(self) -> CloudDisk:
         """One that is nowhere at first, for a group that wants one."""
 
     def fence(self, name: str) -> Fence:

@@ -39,7 +39,7 @@ def change(state: State, ask: Ask) -> Reply:
     attach, detach = (body.get(f"dataDisksTo{what}") or [] for what in ("Attach", "Detach"))
     if len(attach) + len(detach) != 1:
         raise ApiError(400, "InvalidParameter", "The model knows changes of one disk alone.")
-    if state.busy(_thing(vm)):
+    if vm.power == "stopping" or state.busy(_thing(vm)):
         raise ApiError(409, "AnotherOperationInProgress", f"Another operation on {vm.name} runs.")
     if attach:
         return _attach(state, ask, vm, attach[0])
@@ -117,7 +117,7 @@ def _taken(disk: Disk) -> str:
 
 
 def _thing(vm: Vm) -> str:
-    return f"Microsoft.Compute/{vm.name}"
+    return f"Microsoft.Compute/{vm.name}/disks"
 
 
 def _missing(name: str) -> ApiError:
