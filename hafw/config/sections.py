@@ -79,8 +79,9 @@ def read_cluster(root: Table) -> Cluster | None:
         _check_mode(head, mode, {group.preferred for group in groups})
     if groups is not None:
         check_ports(root.place, groups)
+        unknown = fenced is None  # what is wrong with the nodes is said already
         leased = authority is not None
-        check_storage(root.place, groups, confirmed=confirmed, leased=leased)
+        check_storage(root.place, groups, confirmed=confirmed or unknown, leased=leased)
     if root.place.report.errors:
         return None
     cluster = Cluster(
