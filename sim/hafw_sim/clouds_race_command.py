@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 _RACES: Final = {
-    "aws": ("hafw_sim.clouds.ec2.races", "KITS"),
+    "aws": ("hafw_sim.clouds.ec2.races", "RACES"),
     "azure": ("hafw_sim.clouds.arm.races", "RACES"),
     "gcp": ("hafw_sim.clouds.gce.races", "RACES"),
 }

@@ -1,4 +1,4 @@
-"""Two nodes want one VIP at once, on an EC2 where things go wrong: one run for each seed.
+"""Two nodes want one VIP, or one disk, on an EC2 where things go wrong: one run for each seed.
 
 One rule: a run returns what was untrue of what the movers said, in sentences; nothing, if nothing
 was.
@@ -19,6 +19,8 @@ from hafw.providers.aws.elastic_ip import ElasticIp
 from hafw.providers.aws.moving import attach
 from hafw.providers.aws.private_ip import PrivateIp
 from hafw.providers.aws.route import Route
+from hafw_sim.clouds import disk_races
+from hafw_sim.clouds.ec2.disk_site import Ec2Site
 from hafw_sim.clouds.ec2.faults import Fault, Kind
 from hafw_sim.clouds.ec2.model import Ec2
 from hafw_sim.clouds.ec2.values import Things, pair
@@ -39,7 +41,7 @@ PATIENCE_S: Final = 20.0
 LONG_AFTER_S: Final = 100_000.0
 _ELASTIC: Final = "eipalloc-00000001"
 _TABLES: Final = ("rtb-00000001", "rtb-00000002")
-FAULTS: Final = (
+_FAULTS: Final = (
     (Kind.LATENCY, 8.0),
     (Kind.LATE_LANDING, 30.0),
     (Kind.LOST_REPLY, 0.0),
@@ -88,6 +90,7 @@ KITS: Final[Mapping[str, Callable[[], Kit]]] = {
     ),
 }
 """The movers, each as new."""
+RACES: Final = (*KITS, disk_races.DISK)
 
 
 @dataclass(slots=True)
@@ -123,7 +126,15 @@ class Track:
         build: Callable[[Things], Ec2] = Ec2,
     ) -> list[str]:
         """One run; `build` makes the cloud, for one with a bug."""
-        chance, kit, hub = random.Random(f"{seed}/race"), KITS[mover](), Hub(seed)
+        if mover == disk_races.DISK:
+            site = Ec2Site(self.wire, _FAULTS, build, seed)
+            return disk_races.race(site, Hub(seed), seed, faults=faults)
+        return self._race_for_vip(seed, KITS[mover](), mover, build, faults=faults)
+
+    def _race_for_vip(
+        self, seed: int, kit: Kit, mover: str, build: Callable[[Things], Ec2], *, faults: bool
+    ) -> list[str]:
+        chance, hub = random.Random(f"{seed}/race"), Hub(seed)
         ec2 = build(pair())
         racers = [Racer(node) for node in chance.sample((0, 1), 2)]
         stranger = mover == "private-ip" and chance.random() < 0.1  # noqa: PLR2004 - rarely
@@ -186,7 +197,7 @@ class Track:
 def _draw(chance: random.Random) -> list[Fault]:
     """Some faults, each for a few calls."""
     found = []
-    for kind, longest_s in FAULTS:
+    for kind, longest_s in _FAULTS:
         if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
             seconds, calls = chance.uniform(0.0, longest_s), chance.choice(_CALLS)
             found.append(Fault(kind, seconds, calls, chance.randint(1, 3)))

@@ -36,10 +36,7 @@ def attach(state: State, ask: Ask) -> Params:
     if one.zone != state.things.instances[where].zone:
         message = f"The volume '{one.id}' is not in the same availability zone as '{where}'"
         raise ApiError("InvalidVolume.ZoneMismatch", message)
-    if one.attachment == "detaching":
-        raise ApiError("IncorrectState", f"{one.id} is not 'available'.")
-    if one.attachment:
-        raise ApiError("VolumeInUse", f"{one.id} is already attached to an instance")
+    _check_free(one)
     for other in state.things.volumes.values():
         if (other.instance, other.device) == (where, ask["Device"]):
             message = (
@@ -76,6 +73,13 @@ def detach(state: State, ask: Ask) -> Params:
         gone = replace(going, instance="", device="", attachment="", mounted=False)
         _later(state, going, ask.now_s + DETACH_S, gone)
     return _attachment(going)
+
+
+def _check_free(one: Volume) -> None:
+    if one.attachment == "detaching":
+        raise ApiError("IncorrectState", f"{one.id} is not 'available'.")
+    if one.attachment:
+        raise ApiError("VolumeInUse", f"{one.id} is already attached to an instance")
 
 
 def _later(state: State, before: Volume, at_s: float, after: Volume) -> None:
