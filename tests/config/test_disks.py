@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -147,6 +148,13 @@ def test_forced_the_lease_decides_and_the_name_says_what_is_missing() -> None:
     assert protection_of(cluster, cluster.groups[0]) == "leased (storage-without-fencing)"
     assert "forced: vol-0123456789abcdef0 moves by lease alone" in explain(cluster)
     assert read(render(cluster)) == cluster
+
+
+def test_a_lease_alone_is_no_certificate_of_storage_unless_that_is_forced() -> None:
+    forced = read(storage(fences="", lease=True, force=True))
+    unforced = replace(forced, groups=(replace(forced.groups[0], force=None),))
+
+    assert classes(unforced) == Classes.NONE
 
 
 def test_forced_without_a_lease_nothing_moves_it_by_itself() -> None:
