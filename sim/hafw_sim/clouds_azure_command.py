@@ -26,11 +26,11 @@ def azure(port: int, faults: tuple[str, ...], running_s: float) -> None:
     cluster file. More faults while it runs: POST a line each to /model/faults; an empty text ends
     them all.
     """
-    from hafw_sim.clouds.arm import Arm, Fault, balanced_pair, vms
+    from hafw_sim.clouds.arm import Arm, Disk, Fault, balanced_pair, vms
     from hafw_sim.clouds.arm.server import served
     from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION
 
-    arm = Arm(balanced_pair(), vms(), running_s=running_s)
+    arm = Arm(balanced_pair(), vms(), disks=[Disk(name="data")], running_s=running_s)
     try:
         for text in faults:
             arm.faults.add(Fault.parse(text))

@@ -26,10 +26,11 @@ def gcp(port: int, faults: tuple[str, ...], running_s: float, quota: int | None)
     takes for its `GCE_METADATA_HOST`; `HAFW_ENDPOINT` is the `endpoint` of the cluster file. More
     faults while it runs: POST a line each to /model/faults; an empty text ends them all.
     """
-    from hafw_sim.clouds.gce import Fault, Gce, pair
+    from hafw_sim.clouds.gce import Disk, Fault, Gce, pair
     from hafw_sim.clouds.gce.server import served
 
-    gce = Gce("hafw-model", pair(), running_s=running_s, quota=quota)
+    disks = [Disk(name="data")]
+    gce = Gce("hafw-model", pair(), disks=disks, running_s=running_s, quota=quota)
     try:
         for text in faults:
             gce.faults.add(Fault.parse(text))

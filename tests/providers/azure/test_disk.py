@@ -218,6 +218,47 @@ def test_a_disk_that_its_own_machine_does_not_list_is_not_yet_here(here: Server)
     assert changes(here) == 0
 
 
+def test_while_its_machine_is_changing_a_disk_is_not_yet_here(here: Server) -> None:
+    give(here, "vm-a")
+    here.arm.state.put_vm(replace(here.arm.state.things.vms["vm-a"], state="Updating"), 1.0)
+
+    with pytest.raises(UnknownOutcome, match="on its way to or from vm-a"):
+        provider.hafw_resource_start(request=request(here, lasts_s=1.0))
+
+
+def test_a_disk_that_a_failed_change_has_left_in_the_list_is_attached_all_the_same(
+    here: Server,
+) -> None:
+    vm = here.arm.state.things.vms["vm-a"]
+    left = DataDisk(here.arm.state.things.disks["data"], 9)
+    here.arm.state.put_vm(replace(vm, disks=(left,), state="Failed"), 1.0)
+
+    provider.hafw_resource_start(request=request(here))
+
+    assert owner(here) == "vm-a"
+
+
+def test_a_disk_that_has_left_the_peer_meanwhile_is_read_again(here: Server) -> None:
+    give(here, "vm-b")
+    give(here, "", 2.0)
+    here.arm.faults.add(Fault(Kind.STALE_READ, time.time() - 1.0, "disks.get", 1))
+
+    provider.hafw_resource_start(request=request(here))
+
+    assert owner(here) == "vm-a"
+    assert changes(here) == 2
+
+
+def test_a_disk_that_is_shown_at_both_nodes_is_nobodys(here: Server) -> None:
+    shared = Disk(name="data", max_shares=2, sharers=("vm-a", "vm-b"))
+    here.arm.state.put_disk(shared, 1.0)
+
+    seen = provider.hafw_resource_probe(request=request(here))
+
+    assert seen.holder is Holder.UNKNOWN
+    assert "vm-a and vm-b" in seen.who
+
+
 def test_a_start_that_is_not_seen_to_end_is_in_doubt(here: Server) -> None:
     here.arm.faults.add(Fault(Kind.STUCK_OPERATION, calls=CHANGE))
 

@@ -15,9 +15,12 @@ from hafw.hooks.hookspecs import Holder, PrecheckRequest
 from hafw.hooks.resources import ResourceRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import gcp as provider
-from hafw.providers.gcp import api, metadata
+from hafw.providers.gcp import api, disk, metadata
+from hafw.providers.gcp.api import Compute
 from hafw.providers.gcp.calls import CALLS, DISK_CALLS
-from hafw.providers.gcp.orders import check_identity
+from hafw.providers.gcp.disk_api import Disks
+from hafw.providers.gcp.orders import check_identity, holding_of
+from hafw.providers.gcp.replies import of_operation
 from hafw.testing.disks import DiskConformance
 from hafw_sim.clouds.gce import Disk, Fault, Gce, Instance, Kind, Nic, pair
 from tests.providers.budgets import SMALL, spend
@@ -214,6 +217,36 @@ def test_a_disk_that_the_peers_instance_does_not_show_is_looked_for_again(here: 
     provider.hafw_resource_start(request=request(here))
 
     assert users(here) == {A: "data"}
+
+
+def test_a_disk_that_has_left_the_peer_meanwhile_is_read_again(here: Server) -> None:
+    give(here, B)
+    here.gce.state.put_disk(replace(DATA, users={}), 2.0)
+    for call in ("regionDisks.get", "instances.get"):
+        here.gce.faults.add(Fault(Kind.STALE_READ, time.time() - 1.0, call, 1))
+
+    provider.hafw_resource_start(request=request(here))
+
+    assert users(here) == {A: "data"}
+    assert changes(here) == ["instances.detachDisk", "instances.attachDisk"]
+
+
+def test_what_an_operation_has_ended_is_looked_at_without_a_pause(here: Server) -> None:
+    order = holding_of(request(here))
+    found = disk.PersistentDisk(Disks(Compute(here.endpoint)), order)
+    found._pause_s = 3_600.0  # for which there is no time
+    found.attach()
+
+    at_once = found.again()
+    found.seen()
+
+    assert (at_once, found.again()) == (True, False)
+
+
+def test_an_operation_that_was_too_late_is_no_unknown_outcome() -> None:
+    told = of_operation("it", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "taken")
+
+    assert isinstance(told, Conflict)
 
 
 def test_a_start_that_is_not_seen_to_end_is_in_doubt(here: Server) -> None:

@@ -106,6 +106,7 @@ class Resource:
 class Disk:
     """A managed disk. `owner`: the machine that it is attached to; empty: none.
 
+    `sharers`: the machines that have it, where several may and it shows no single owner.
     `zone`: the one that it is in; empty: none, or all of them if it is zone-redundant by its `sku`.
     """
 
@@ -114,6 +115,7 @@ class Disk:
     zone: str = ""
     sku: str = "Premium_LRS"
     max_shares: int = 1
+    sharers: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -136,6 +138,7 @@ class Disk:
             "sku": {"name": self.sku},
             **({"zones": [self.zone]} if self.zone else {}),
             **({"managedBy": f"{_COMPUTE}virtualMachines/{self.owner}"} if self.owner else {}),
+            "managedByExtended": [f"{_COMPUTE}virtualMachines/{one}" for one in self.sharers],
             "properties": properties,
         }
 
