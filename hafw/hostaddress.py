@@ -2,14 +2,19 @@
 
 One rule: the address is a host address, deprecated from the start and with a lifetime, so that it
 is no source of new connections and goes by itself when nobody renews it.
+
+The connections that an address leaves behind are closed behind the detach, not within it: they are
+cut off as soon as it is gone, and the other node waits for the answer.
 """
 
 from __future__ import annotations
 
 import errno
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt
@@ -19,6 +24,22 @@ from hafw.net.sockdiag import destroy_connections
 
 if TYPE_CHECKING:
     from hafw.hooks.hookspecs import VipRequest
+    from hafw.net.rtmessages import IPAddress
+
+CLOSING_S: Final = 2.0
+"""An attach waits so long for the old connections of its address: netlink's own deadline."""
+
+ANSWER_S: Final = 0.02
+"""The answer to a detach goes first; what closes connections would hold it up (one interpreter)."""
+
+_closer = ThreadPoolExecutor(1, thread_name_prefix="closer")
+_closing: dict[IPAddress, Future[None]] = {}
+
+
+def rouse(request: VipRequest) -> None:
+    """Go the way of an attach and of a detach once, but for the change."""
+    observe(request)
+    _closer.submit(int)  # so that its thread is there
 
 
 def observe(request: VipRequest) -> VipObservation:
@@ -35,6 +56,7 @@ def observe(request: VipRequest) -> VipObservation:
 def attach(request: VipRequest) -> VipReceipt:
     """Add the host address, with a lifetime, and read it back."""
     address = ip_address(request.address)
+    closed(address)  # else what a client opens next would be closed with the rest
     with Rtnl() as rtnl:
         try:
             made = rtnl.add_address(
@@ -57,7 +79,7 @@ def attach(request: VipRequest) -> VipReceipt:
 
 
 def detach(request: VipRequest) -> VipReceipt:
-    """Remove the host address, read back, close the connections that ended there."""
+    """Remove the host address, read back, have the connections closed that ended there."""
     address = ip_address(request.address)
     with Rtnl() as rtnl:
         try:
@@ -71,9 +93,21 @@ def detach(request: VipRequest) -> VipReceipt:
             raise UnknownOutcome(f"detach {address}: the kernel did not answer") from problem
     if still:
         raise UnknownOutcome(f"{address} is still on {request.interface} after removing it")
+    _closing[address] = _closer.submit(_close, address)
+    return VipReceipt(changed=made is Change.MADE)
+
+
+def closed(address: IPAddress) -> None:
+    """Wait until the connections that the address left behind are closed, or `CLOSING_S`."""
+    pending = _closing.pop(address, None)
+    if pending is not None:
+        wait([pending], CLOSING_S)
+
+
+def _close(address: IPAddress) -> None:
+    time.sleep(ANSWER_S)
     with suppress(NetlinkError, TimeoutError):  # the address is off, whatever becomes of these
         destroy_connections(address)
-    return VipReceipt(changed=made is Change.MADE)
 
 
 def _refused(what: str, problem: NetlinkError) -> ProviderError:

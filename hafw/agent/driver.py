@@ -304,7 +304,11 @@ class Driver:
                 self.supervisor.order(self._orders.leases.order(effect), op.deadline_ns)
             case Persist():
                 self.writer.write(effect)
+                if effect.state.intents:  # a start may follow as soon as this is durable
+                    self.supervisor.rouse()
             case Note(name):
+                if name == "handover.asked":  # a stop follows as soon as the other one is ready
+                    self.supervisor.rouse()
                 if name == "peer.dead":
                     now_ns = self.engine.now_ns
                     self.timeline.peer_silent_since(now_ns - self.engine.peer.silence_ns(now_ns))

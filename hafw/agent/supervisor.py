@@ -24,6 +24,7 @@ from hafw.worker.protocol import (
     Frames,
     Hello,
     Reply,
+    Rouse,
     frame,
 )
 
@@ -167,6 +168,11 @@ class Supervisor:
         left_s = max((deadline_ns - clock.boot_ns()) / 1e9, 0) + SLACK_S
         self._awaited[order.number] = self._loop.call_later(left_s, self._expire, order.number)
         self._write(frame(order))
+
+    def rouse(self) -> None:
+        """Wake the worker: an order may follow, and who has slept needs milliseconds for it."""
+        if self.warm:
+            self._write(frame(Rouse()))
 
     def _answer(self, number: int, outcome: Outcome, detail: str) -> None:
         self._loop.call_soon(self._on_reply, Reply(number, outcome, detail))

@@ -92,6 +92,15 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """
 
 
+@hookspec
+def hafw_rouse(requests: tuple[VipRequest, ...]) -> None:
+    """Wake up what has slept: an order about one of these VIPs may come within milliseconds.
+
+    Called when a hand-over or a takeover is being prepared, beside any other hook. What it touches
+    is fast when it counts; it asks nobody outside this machine, and changes nothing.
+    """
+
+
 @hookspec(firstresult=True)
 def hafw_vip_observe(request: VipRequest) -> VipObservation | None:
     """Say who has the VIP now, as the provider sees it."""

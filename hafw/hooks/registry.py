@@ -64,6 +64,12 @@ class Registry:
         if caller is not None:
             caller(requests=requests)
 
+    def rouse(self, provider: str, requests: tuple[hookspecs.VipRequest, ...]) -> None:
+        """Let one provider wake up; one that is always awake has no such hook."""
+        caller = self._caller(provider, "hafw_rouse")
+        if caller is not None:
+            caller(requests=requests)
+
     def warm_lease(self, request: hookspecs.LeaseRequest) -> None:
         """Let the store of a lease prepare: by a hook of its own, or by a read."""
         store = store_of(request.url)

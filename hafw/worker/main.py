@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -35,6 +36,7 @@ from hafw.worker.protocol import (
     Order,
     Reply,
     ResourceOrder,
+    Rouse,
     frame,
 )
 
@@ -62,7 +64,9 @@ class Worker:
         self._channel = channel
         self._send_lock = threading.Lock()
         self._locks: dict[tuple[str, str], threading.Lock] = {}
+        self._rousing = threading.Lock()
         self._registry = Registry()
+        self._vips: dict[str, tuple[VipRequest, ...]] = {}
 
     def serve(self) -> None:
         """Read orders until the agent is gone."""
@@ -77,8 +81,11 @@ class Worker:
             ThreadPoolExecutor(THREADS) as requests,
         ):
             for message in messages:
-                order = msgspec.msgpack.decode(message, type=AnyOrder)
+                order = msgspec.msgpack.decode(message, type=AnyOrder | Rouse)
                 match order:
+                    case Rouse():
+                        changes.submit(self._rouse)
+                        continue
                     case Order():
                         pool = changes
                     case ResourceOrder():
@@ -97,6 +104,7 @@ class Worker:
             self._registry = Registry(hello.plugins)
             for name in hello.plugins:
                 theirs = tuple(_request(order) for order in hello.vips if order.provider == name)
+                self._vips[name] = theirs
                 self._registry.warm(name, theirs)
                 resources.warm(hello.resources, name, self._registry)
             for lease in hello.leases:
@@ -111,6 +119,19 @@ class Worker:
         gc.collect()
         gc.freeze()
         return Reply(READY, Outcome.OK)
+
+    def _rouse(self) -> None:
+        """Wake up; what is in trouble now says so when it is given an order."""
+        if not self._rousing.acquire(blocking=False):
+            return  # it is being done
+        try:
+            with suppress(ProviderError):
+                for name, vips in self._vips.items():
+                    self._registry.rouse(name, vips)
+        except BaseException:  # noqa: BLE001 - a plugin may raise anything
+            traceback.print_exc()
+        finally:
+            self._rousing.release()
 
     def _carry_out(self, order: AnyOrder) -> None:
         self._reply(self._run(order))

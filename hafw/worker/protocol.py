@@ -132,6 +132,10 @@ class NoticeOrder(msgspec.Struct, frozen=True, tag=True):
     deadline_ns: int
 
 
+class Rouse(msgspec.Struct, frozen=True, tag=True):
+    """An order about VIPs may come at any moment: wake up. It is not answered."""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """How order `number` ended; `detail` says why, or who was seen.
 
@@ -161,7 +165,7 @@ class Hello(msgspec.Struct, frozen=True):
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def frame(message: AnyOrder | Reply | Hello) -> bytes:
+def frame(message: AnyOrder | Rouse | Reply | Hello) -> bytes:
     """The bytes that carry a message."""
     body = _encode(message)
     assert len(body) <= MAX_FRAME, "a message of ours never is that long"

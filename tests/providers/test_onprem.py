@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from hafw import hostaddress
 from hafw.hooks.errors import Denied, Misconfigured, ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.net import bpf, frames
 from hafw.net.clock import boot_ns
+from hafw.net.frames import ETH_P_ARP
 from hafw.providers import onprem
 from hafw.providers.onprem import (
+    hafw_rouse,
     hafw_vip_announce,
     hafw_vip_attach,
     hafw_vip_detach,
@@ -197,6 +200,38 @@ def test_connections_that_end_at_the_address_are_closed(vip: IPAddress) -> None:
 
     with listener, outside, inside, pytest.raises(ConnectionAbortedError):
         inside.recv(1)
+
+
+@BOTH
+@isolated
+def test_connections_made_after_the_address_came_back_are_left_alone(vip: IPAddress) -> None:
+    host, client = lan(100, 50)
+    give(host, vip)
+    family = socket.AF_INET if vip.version == 4 else socket.AF_INET6
+    with host.entered():
+        listener = socket.create_server((str(vip), 7000), family=family)
+    with on(host):
+        hafw_vip_detach(asked(vip))
+
+        hafw_vip_attach(asked(vip))
+
+    with client.entered():
+        outside = socket.create_connection((str(vip), 7000), timeout=5)
+    inside, _ = listener.accept()
+    inside.settimeout(10 * hostaddress.ANSWER_S)
+    with listener, outside, inside, pytest.raises(TimeoutError):
+        inside.recv(1)
+
+
+@isolated
+def test_who_is_woken_looks_and_changes_nothing() -> None:
+    (host,) = lan(100)
+
+    with on(host):
+        hafw_rouse((asked(VIP),))
+
+        assert (INTERFACE, ETH_P_ARP) in onprem._sockets
+        assert hafw_vip_observe(asked(VIP)).holder is Holder.FREE
 
 
 # --- interfaces and permissions ---------------------------------------------------------------

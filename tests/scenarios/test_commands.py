@@ -5,6 +5,7 @@ The deadtime is long, so that whatever waited for it would fail.
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,12 @@ from hafw.core.settings import Timing
 from hafw_sim.lab.clock import now_ns
 from hafw_sim.lab.pair import Design
 from hafw_sim.lab.topology import SECOND_VIP, VIP
+from tests.hooks.plugins import install
 from tests.scenarios.scene import MS, PATIENCE_S, SECOND
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.scenarios.conftest import Stage
     from tests.scenarios.scene import Scene
 
@@ -307,3 +311,50 @@ def test_files_that_differ_are_warned_of_and_nothing_moves_by_agreement(scene: S
     assert done.returncode == REFUSED
     assert "the cluster files of the two nodes differ" in done.stderr
     scene.owned_by("alpha")
+
+
+# --- workers ----------------------------------------------------------------------------------
+
+SLEEPER = '''
+"""A provider that moves nothing, and says in the agent's log what it is called for."""
+
+from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, hookimpl
+
+
+def said(word):
+    print("<" + word + ">", flush=True)
+    return VipReceipt(changed=True)
+
+
+@hookimpl
+def hafw_rouse(requests):
+    said("woken for " + requests[0].address)
+
+
+@hookimpl
+def hafw_vip_attach(request):
+    return said("attach")
+
+
+@hookimpl
+def hafw_vip_detach(request):
+    return said("detach")
+'''
+
+
+def test_workers_are_woken_before_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    """On alpha before its first start, and then on both before the hand-over."""
+    install(tmp_path, monkeypatch, "sleeper", SLEEPER)
+    scene = stage(Design(timing=PATIENT, provider="sleeper"))
+
+    assert ordered(scene, "alpha", "standby") == "group 1 now on beta"
+
+    woken = f"woken for {VIP}"
+    assert _words(scene, "alpha") == [woken, "attach", woken, "detach"]
+    assert _words(scene, "beta") == [woken, "attach"]
+
+
+def _words(scene: Scene, node: str) -> list[str]:
+    return re.findall("^<(.*)>$", scene.pair.log(node).read_text(), re.MULTILINE)

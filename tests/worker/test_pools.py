@@ -1,4 +1,4 @@
-"""A store or a device that does not answer keeps no VIP waiting."""
+"""A store, a device or a provider that does not answer keeps no VIP waiting."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from hafw.worker.protocol import (
     Reply,
     Resource,
     ResourceOrder,
+    Rouse,
     Vip,
     frame,
 )
@@ -107,6 +108,31 @@ def hafw_resource_start(request):
 @hookimpl
 def hafw_lease_read(request):
     return LeaseReading(value=None, version="1")
+
+
+@hookimpl
+def hafw_vip_attach(request):
+    return VipReceipt(changed=True)
+'''
+
+
+SLEEPER: Final = '''
+"""A provider that does not wake up."""
+
+import threading
+
+from hafw.hooks.hookspecs import VipReceipt, hookimpl
+
+woken = []
+called, morning = threading.Event(), threading.Event()
+
+
+@hookimpl
+def hafw_rouse(requests):
+    woken.append(requests)
+    called.set()
+    morning.wait(30)
+    raise OSError("it is still night")
 
 
 @hookimpl
@@ -227,3 +253,35 @@ def test_a_disk_is_not_touched_after_the_deadline(
     assert reply.outcome is Outcome.FAILED_NO_EFFECT
     assert "its deadline had passed" in reply.detail
     assert sys.modules["hafw_plugin_latedisk"].written == []
+
+
+def test_a_provider_that_does_not_wake_up_is_called_once_and_keeps_no_order_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "sleeper", SLEEPER)
+    with working("sleeper") as (agent, told):
+        plugin = sys.modules["hafw_plugin_sleeper"]
+        vip = Vip("c1", 1, 7, "10.1.1.111", "eth0", boot_ns() + 3 * 10**10)
+        for _ in range(2 * THREADS):
+            agent.sendall(frame(Rouse()))
+
+        agent.sendall(frame(Order(VIP_NUMBER, "sleeper", "hafw_vip_attach", vip)))
+
+        assert next(told).number == VIP_NUMBER
+        assert plugin.called.wait(PATIENCE_S)
+        assert plugin.woken == [()]
+        plugin.morning.set()
+
+
+def test_what_breaks_on_waking_breaks_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "sleeper", SLEEPER)
+    with working("sleeper") as (agent, told):
+        sys.modules["hafw_plugin_sleeper"].morning.set()
+        vip = Vip("c1", 1, 7, "10.1.1.111", "eth0", boot_ns() + 3 * 10**10)
+
+        agent.sendall(frame(Rouse()))
+        agent.sendall(frame(Order(VIP_NUMBER, "sleeper", "hafw_vip_attach", vip)))
+
+        assert next(told).outcome is Outcome.OK

@@ -58,6 +58,14 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 
 
 @hookimpl
+def hafw_rouse(requests: tuple[VipRequest, ...]) -> None:
+    """Go the way of an attach, an announcement and a detach, but for what they do."""
+    hafw_warm(requests)
+    for request in requests:
+        hostaddress.rouse(request)
+
+
+@hookimpl
 def hafw_vip_observe(request: VipRequest) -> VipObservation:
     """Look at the interface."""
     return hostaddress.observe(request)
