@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import hearing
+from hafw.core import hearing, maintenance
 from hafw.core.effects import Note, Reincarnate, SendBeat, StartOp
 from hafw.core.handover import OFFER_NS
 from hafw.core.model import REFLECTED_PATH, BeatHeard, GroupBeat, OpKind, Phase, Refusal
@@ -244,6 +244,17 @@ def test_the_lower_epoch_yields() -> None:
 
     assert group.state is State.STOPPING
     assert group.epoch == word.epoch + 1
+
+
+def test_who_must_yield_is_not_taken_for_the_last_holder() -> None:
+    world = running_pair()
+    group, engine, word = holder(world)
+    beat = newest(world, ALPHA)
+    groups = (word._replace(epoch=group.held_epoch - 1),)
+
+    hear(world, ALPHA, beat._replace(n=beat.n + 1, groups=groups))
+
+    assert maintenance.last_holder(group, engine) == ALPHA
 
 
 def test_who_stops_already_has_no_conflict() -> None:
