@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import handover
+import pytest
+
+from hafw.core import handover, maintenance, takeover
 from hafw.core.effects import Note
 from hafw.core.model import Ask, NoticeCame, Refusal
 from hafw_sim.pairs import ALPHA, BETA, running_pair
-from tests.core.givers import answer, pair, say
+from tests.core.givers import answer, pair, say, unheld
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
@@ -54,3 +56,18 @@ def test_the_peer_hears_at_once_that_the_machine_stays() -> None:
     engine.step(NoticeCame(""), engine.now)
     assert engine.spoken[0].id == group.id
     assert engine.spoken[0].ready
+
+
+@pytest.mark.parametrize("in_maintenance", [False, True])
+def test_who_held_a_group_last_leaves_it_to_the_other_unless_nothing_may_move(
+    *, in_maintenance: bool
+) -> None:
+    """In maintenance the other node would not take it, and nobody would."""
+    group, engine = unheld()
+    engine.notice = SOON
+    if in_maintenance:
+        maintenance.order(engine, on=True, for_ms=0)
+
+    taken = takeover.released_to_us(group, say(group, engine), engine)
+
+    assert taken is in_maintenance
