@@ -12,7 +12,7 @@ import select
 import signal
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec
@@ -56,7 +56,10 @@ VIP6: Final = ip6(111)
 
 
 def isolated(test: Callable[P, None]) -> Callable[P, None]:
-    """Run ``test`` in a child process with an own user and network namespace."""
+    """Run ``test`` in a child process with an own user and network namespace.
+
+    Whatever the test started and left running ends with it.
+    """
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -65,6 +68,7 @@ def isolated(test: Callable[P, None]) -> Callable[P, None]:
         if child == 0:
             report = b""
             try:
+                os.setpgid(0, 0)
                 _enter_namespaces()
                 test(*args, **kwargs)
             except PermissionError as problem:
@@ -79,7 +83,8 @@ def isolated(test: Callable[P, None]) -> Callable[P, None]:
             report = _read_all(reader)
         finally:
             os.close(reader)
-            os.kill(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
         if report == _FORBIDDEN:
             pytest.skip("this machine forbids user namespaces; run as root to run this test")
