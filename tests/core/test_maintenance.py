@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.agent.status import headline
-from hafw.core import maintenance
+from hafw.core import maintenance, takeover
 from hafw.core.duties import FOREVER
 from hafw.core.effects import Note, Persist
 from hafw.core.maintenance import REMIND_NS, Kept, Maintenance, Word
 from hafw.core.settings import MS, SECOND
+from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
+from tests.core.givers import unheld
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
@@ -176,6 +178,31 @@ def test_a_word_is_said_once_it_is_durable() -> None:
     assert engine.news
 
 
+def test_a_word_that_cannot_be_written_yet_is_not_said_because_the_last_one_was() -> None:
+    engine = paused()
+    before = engine.maintenance.said
+    engine._persist_retry_ns = engine.now_ns + SECOND
+
+    maintenance.order(engine, on=False, for_ms=0)
+    maintenance.run(engine)
+
+    assert engine.maintenance.said == before
+
+
+def test_who_has_heard_of_it_does_not_count_itself_before_it_is_durable() -> None:
+    engine = node(BETA)
+    word = Word(revision=2, on=True)
+    assert engine.peer.beat is not None
+    engine.peer.beat = engine.peer.beat._replace(maintenance=word)
+    maintenance.heard(word, engine)
+    maintenance.run(engine)
+
+    assert not maintenance.both_know(engine)
+    engine._durable_token = engine.maintenance.token
+    maintenance.run(engine)
+    assert maintenance.both_know(engine)
+
+
 def test_it_is_written_once() -> None:
     engine = node()
     maintenance.order(engine, on=True, for_ms=0)
@@ -251,3 +278,14 @@ def test_whoever_is_entrusted_with_a_group_may_start_it() -> None:
     maintenance.entrust(engine.groups[1], engine)
 
     assert not maintenance.forbids_start(engine.groups[1], engine)
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_a_group_is_left_alone_only_where_nobody_was_offered_it(*, offered: bool) -> None:
+    group, engine = unheld(BETA)
+    maintenance.order(engine, on=True, for_ms=0)
+    group.offer_no = int(offered)
+
+    takeover.consider(group, engine)
+
+    assert (group.state is State.BLOCKED) is not offered
