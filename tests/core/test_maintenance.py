@@ -10,6 +10,7 @@ from hafw.agent.status import headline
 from hafw.core import maintenance, takeover
 from hafw.core.duties import FOREVER
 from hafw.core.effects import Note, Persist
+from hafw.core.liveness import PeerState
 from hafw.core.maintenance import REMIND_NS, Kept, Maintenance, Word
 from hafw.core.settings import MS, SECOND
 from hafw.core.states import State
@@ -201,6 +202,17 @@ def test_who_has_heard_of_it_does_not_count_itself_before_it_is_durable() -> Non
     engine._durable_token = engine.maintenance.token
     maintenance.run(engine)
     assert maintenance.both_know(engine)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_only_a_peer_that_lives_is_too_old(*, alive: bool) -> None:
+    engine = node()
+    assert engine.peer.beat is not None
+    engine.peer.beat = engine.peer.beat._replace(maintenance=None)
+    if not alive:
+        engine.peer.state = PeerState.DEAD
+
+    assert maintenance.peer_is_too_old(engine) is alive
 
 
 def test_it_is_written_once() -> None:
