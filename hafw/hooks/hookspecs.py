@@ -93,7 +93,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 
 
 @hookspec
-def hafw_rouse(requests: tuple[VipRequest, ...]) -> None:
+def hafw_vip_rouse(requests: tuple[VipRequest, ...]) -> None:
     """Wake up what has slept: an order about one of these VIPs may come within milliseconds.
 
     Called when a hand-over or a takeover is being prepared, beside any other hook. What it touches

@@ -66,7 +66,7 @@ class Registry:
 
     def rouse(self, provider: str, requests: tuple[hookspecs.VipRequest, ...]) -> None:
         """Let one provider wake up; one that is always awake has no such hook."""
-        caller = self._caller(provider, "hafw_rouse")
+        caller = self._caller(provider, "hafw_vip_rouse")
         if caller is not None:
             caller(requests=requests)
 

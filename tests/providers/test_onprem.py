@@ -19,13 +19,13 @@ from hafw.net.clock import boot_ns
 from hafw.net.frames import ETH_P_ARP
 from hafw.providers import onprem
 from hafw.providers.onprem import (
-    hafw_rouse,
     hafw_vip_announce,
     hafw_vip_attach,
     hafw_vip_detach,
     hafw_vip_observe,
     hafw_vip_plan,
     hafw_vip_probe,
+    hafw_vip_rouse,
     hafw_warm,
 )
 from tests.net.hosts import (
@@ -228,7 +228,7 @@ def test_who_is_woken_looks_and_changes_nothing() -> None:
     (host,) = lan(100)
 
     with on(host):
-        hafw_rouse((asked(VIP),))
+        hafw_vip_rouse((asked(VIP),))
 
         assert (INTERFACE, ETH_P_ARP) in onprem._sockets
         assert hafw_vip_observe(asked(VIP)).holder is Holder.FREE

@@ -327,7 +327,7 @@ def said(word):
 
 
 @hookimpl
-def hafw_rouse(requests):
+def hafw_vip_rouse(requests):
     said("woken for " + requests[0].address)
 
 

@@ -128,7 +128,7 @@ called, morning = threading.Event(), threading.Event()
 
 
 @hookimpl
-def hafw_rouse(requests):
+def hafw_vip_rouse(requests):
     woken.append(requests)
     called.set()
     morning.wait(30)

@@ -58,7 +58,7 @@ def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
 
 
 @hookimpl
-def hafw_rouse(requests: tuple[VipRequest, ...]) -> None:
+def hafw_vip_rouse(requests: tuple[VipRequest, ...]) -> None:
     """Go the way of an attach, an announcement and a detach, but for what they do."""
     hafw_warm(requests)
     for request in requests:
