@@ -101,6 +101,15 @@ def altered(at: int, value: int, datagram: bytes | None = None) -> bytes:
     return signed(bytes(body))
 
 
+def without_maintenance() -> bytes:
+    """The header of the version before, and a longer group in its place."""
+    body = sender().encode(BEAT, LINK)[:-MAC_LEN]
+    head, missing = bytearray(body[:AT_MAINTENANCE]), HEADER_LEN - AT_MAINTENANCE
+    head[AT_HEADER_LEN] -= missing
+    head[AT_GROUP_LEN] += missing
+    return signed(bytes(head) + body[HEADER_LEN:] + bytes(missing))
+
+
 def grown(header: bytes = b"", each_group: bytes = b"", version: int = NEWEST_READABLE) -> bytes:
     """What a later version sends: the same, with more at the end of the header and each group."""
     body = sender().encode(BEAT, LINK)[:-MAC_LEN]
@@ -191,6 +200,7 @@ def test_another_nodes_echo_is_dropped() -> None:
     "datagram",
     [
         altered(AT_HEADER_LEN, HEADER_LEN - 1),
+        without_maintenance(),
         altered(AT_HEADER_LEN, 255),
         altered(AT_GROUP_LEN, 0),
         altered(AT_GROUP_LEN, 255),
@@ -204,6 +214,7 @@ def test_another_nodes_echo_is_dropped() -> None:
     ],
     ids=[
         "header too short",
+        "header of the version before",
         "header too long",
         "no group length",
         "group too long",
