@@ -7,7 +7,6 @@ the peer without a proof that it cannot act.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -76,11 +75,12 @@ def probe(disk: Disk) -> ResourceObservation:
 
 
 class _Move:
-    """One operation: what it has sent, and what it has seen."""
+    """One operation: what it has sent, and what was not as it should be about that."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
         self.sent = False
+        self.trouble = ""
 
     def run(self, towards: Callable[[Seat, _Move], bool]) -> bool:
         """Look, and go one step, until `towards` says that it is done."""
@@ -106,13 +106,19 @@ class _Move:
 
     def change(self, order: Callable[[], None]) -> None:
         """Order a change. What is refused or not answered is read next."""
-        with suppress(Conflict):
-            with suppress(UnknownOutcome):
-                order()
-            self.sent = True
+        try:
+            order()
+        except Conflict as problem:
+            self.trouble = str(problem)
+            return
+        except UnknownOutcome as problem:
+            self.trouble = str(problem)
+        self.sent = True
 
     def _late(self, seat: Seat) -> ProviderError:
         told = f"{self.disk.name} was last seen {_told(seat)}, and the deadline is here"
+        if self.trouble:
+            told += f" (the last trouble: {self.trouble})"
         if self.sent or seat.holder is Holder.MINE:
             return UnknownOutcome(told)
         return Retryable(f"{told}; see what keeps it there", 0.0)

@@ -129,6 +129,19 @@ def test_an_attach_without_an_answer_leaves_open_where_it_ended() -> None:
         start(disk, "operator")
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(Conflict("no quota"), Retryable), (UnknownOutcome("HTTP 500"), UnknownOutcome)],
+)
+def test_what_kept_a_disk_from_coming_is_told_at_the_deadline(
+    answer: Exception, error: type[Exception]
+) -> None:
+    disk = Scripted(FREE, answers=(answer,) * 10)
+
+    with pytest.raises(error, match=str(answer)):
+        start(disk)
+
+
 def test_a_third_machine_that_was_quicker_keeps_it() -> None:
     disk = Scripted(PEERS, FREE, THIRD)
 
