@@ -124,7 +124,9 @@ def test_a_disk_follows_its_group_and_is_never_at_two_machines(scene: Scene) -> 
     assert vip_gone_ns < disk_gone_ns
 
 
+@pytest.mark.parametrize("scene", [Aws], ids=["aws"], indirect=True)
 def test_a_disk_is_not_taken_from_a_peer_that_cannot_be_switched_off(scene: Scene) -> None:
+    """No cloud is asked for the disk before the other node is off: one stands for all."""
     scene.pair.start_steady()
     scene.switch.stuck = True
 
