@@ -412,6 +412,7 @@ class Driver:
             heard.close()
         self.interfaces.close()
         if for_good:
+            self.vips.close_connections()
             self.vips.remove_gate()
         self.vips.close()
         self.journal.close()

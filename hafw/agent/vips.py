@@ -166,6 +166,12 @@ class Vips:
             with suppress(NetlinkError, TimeoutError):
                 self._gate.shut(self.addresses(group))
 
+    def close_connections(self) -> None:
+        """End what the addresses left behind: a worker that ends may not have come to it."""
+        for vip in self.by_place.values():
+            with suppress(NetlinkError, TimeoutError):
+                destroy_connections(vip.address.ip)
+
     def remove_gate(self) -> None:
         """Take our tables away: only when nothing is held and the agent leaves for good."""
         with suppress(NetlinkError, TimeoutError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -311,6 +312,45 @@ def test_files_that_differ_are_warned_of_and_nothing_moves_by_agreement(scene: S
     assert done.returncode == REFUSED
     assert "the cluster files of the two nodes differ" in done.stderr
     scene.owned_by("alpha")
+
+
+# --- connections ------------------------------------------------------------------------------
+
+SERVE = """
+import socket, sys
+listener = socket.create_server(("", 7000))
+print("listening", flush=True)
+inside, _ = listener.accept()
+print("connected", flush=True)
+try:
+    inside.recv(1)
+except ConnectionAbortedError:
+    print("closed", flush=True)
+"""
+CONNECT = """
+import socket, sys, time
+with socket.create_connection((sys.argv[1], 7000)) as outside:
+    outside.recv(1)
+"""
+
+
+@pytest.mark.parametrize("words", [("standby",), ("stop",)], ids=["standby", "stop"])
+def test_connections_that_end_at_an_address_are_closed_when_it_goes(
+    scene: Scene, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    said = tmp_path / "said"
+    said.touch()
+    scene.lab.node("alpha").spawn([sys.executable, "-c", SERVE], stdout=said)
+    scene.pair.until(lambda: "listening" in said.read_text(), "the server to listen")
+    scene.lab.node("client").spawn([sys.executable, "-c", CONNECT, str(VIP)])
+    scene.pair.until(lambda: "connected" in said.read_text(), "the client to connect")
+
+    if words == ("stop",):
+        scene.pair.agents["alpha"].signal(signal.SIGTERM)
+    else:
+        ordered(scene, "alpha", *words)
+
+    scene.pair.until(lambda: "closed" in said.read_text(), "the connection to be closed")
 
 
 # --- workers ----------------------------------------------------------------------------------
