@@ -69,7 +69,7 @@ def classes_of(cluster: Cluster, group: Group) -> Classes:
         return Classes.FENCED | Classes.LEASED
     lease = Classes.NONE if cluster.authority is None else Classes.LEASED
     fence = Classes.NONE
-    if any(confirms(levels) for levels in cluster.fences):
+    if _is_fenced(cluster):
         fence = Classes.FENCED
     if storage_of(group.resources):
         return fence or (lease if group.force else Classes.NONE)
@@ -83,9 +83,14 @@ def classes_of(cluster: Cluster, group: Group) -> Classes:
 
 def forced_of(cluster: Cluster, group: Group) -> str:
     """The rule that this group is without, by the name under which the file forces it; or ''."""
-    if group.force is None or any(confirms(levels) for levels in cluster.fences):
+    if group.force is None or _is_fenced(cluster):
         return ""
     return str(group.force) if storage_of(group.resources) else ""
+
+
+def _is_fenced(cluster: Cluster) -> bool:
+    """Whether a node can be confirmed off."""
+    return any(confirms(levels) for levels in cluster.fences)
 
 
 def protection_of(cluster: Cluster, group: Group) -> str:

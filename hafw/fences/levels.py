@@ -106,7 +106,7 @@ def warm(registry: Registry, levels: Sequence[Level], aim: Aim) -> None:
     """Let every level prepare. Raises Misconfigured or Denied for what no retry can cure."""
     _check(levels, aim)
     for level in levels:
-        registry.warm_fence(level.method, _request(level, aim))
+        registry.prepare(level.method, "hafw_fence_warm", request=_request(level, aim))
 
 
 def look(registry: Registry, levels: Sequence[Level], aim: Aim) -> Record:

@@ -50,25 +50,11 @@ class Registry:
                 f"install the package that provides it, e.g. pip install 'hafw[{name}]'"
             )
 
-    def warm(self, provider: str, requests: tuple[hookspecs.VipRequest, ...]) -> None:
-        """Let one provider prepare for what it may be asked; one that need not has no such hook."""
-        caller = self._caller(provider, "hafw_warm")
+    def prepare(self, plugin: str, hook: str, **arguments: object) -> None:
+        """Call a hook that makes one plugin ready; one that always is has no such hook."""
+        caller = self._caller(plugin, hook)
         if caller is not None:
-            caller(requests=requests)
-
-    def warm_resources(
-        self, provider: str, requests: tuple[resources.ResourceRequest, ...]
-    ) -> None:
-        """The same for resources other than VIPs."""
-        caller = self._caller(provider, "hafw_resource_warm")
-        if caller is not None:
-            caller(requests=requests)
-
-    def rouse(self, provider: str, requests: tuple[hookspecs.VipRequest, ...]) -> None:
-        """Let one provider wake up; one that is always awake has no such hook."""
-        caller = self._caller(provider, "hafw_vip_rouse")
-        if caller is not None:
-            caller(requests=requests)
+            caller(**arguments)
 
     def warm_lease(self, request: hookspecs.LeaseRequest) -> None:
         """Let the store of a lease prepare: by a hook of its own, or by a read."""
@@ -79,12 +65,6 @@ class Registry:
             return
         with suppress(Retryable):  # that it does not answer now is none of a warm-up's business
             self.call(store, "hafw_lease_read", request=request)
-
-    def warm_fence(self, method: str, request: hookspecs.FenceRequest) -> None:
-        """Let one fence method prepare; one that need not has no such hook."""
-        caller = self._caller(method, "hafw_fence_warm")
-        if caller is not None:
-            caller(request=request)
 
     def findings(self, hook: str, plugin: str, request: hookspecs.PrecheckRequest) -> list[Finding]:
         """What a plugin's precheck or live probe found; one that has no such hook finds nothing."""

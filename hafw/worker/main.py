@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 THREADS: Final = 8
 DETAIL_CHARS: Final = 2_000
-"""Longest text of an error; a plugin's may be of any length."""
+"""Longest text of a reply; a plugin's may be of any length."""
 _ANSWERS: Final = {
     "hafw_vip_attach": VipReceipt,
     "hafw_vip_detach": VipReceipt,
@@ -105,14 +105,14 @@ class Worker:
             for name in hello.plugins:
                 theirs = tuple(_request(order) for order in hello.vips if order.provider == name)
                 self._vips[name] = theirs
-                self._registry.warm(name, theirs)
+                self._registry.prepare(name, "hafw_warm", requests=theirs)
                 resources.warm(hello.resources, name, self._registry)
             for lease in hello.leases:
                 leases.warm(lease, self._registry)
             if hello.fence is not None:
                 fencing.warm(hello.fence, self._registry)
         except ProviderError as problem:
-            return Reply(READY, Outcome.FAILED_NO_EFFECT, _detail(problem))
+            return Reply(READY, Outcome.FAILED_NO_EFFECT, str(problem))
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
             traceback.print_exc()
             return Reply(READY, Outcome.FAILED_NO_EFFECT, _unforeseen(problem))
@@ -127,7 +127,7 @@ class Worker:
         try:
             with suppress(ProviderError):
                 for name, vips in self._vips.items():
-                    self._registry.rouse(name, vips)
+                    self._registry.prepare(name, "hafw_vip_rouse", requests=vips)
         except BaseException:  # noqa: BLE001 - a plugin may raise anything
             traceback.print_exc()
         finally:
@@ -150,9 +150,9 @@ class Worker:
                     return notices.run(order, self._registry)
                 return self._change(order)
         except UnknownOutcome as problem:
-            return Reply(order.number, Outcome.UNKNOWN, _detail(problem))
+            return Reply(order.number, Outcome.UNKNOWN, str(problem))
         except ProviderError as problem:
-            return Reply(order.number, Outcome.FAILED_NO_EFFECT, _detail(problem))
+            return Reply(order.number, Outcome.FAILED_NO_EFFECT, str(problem))
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
             traceback.print_exc()
             return Reply(order.number, Outcome.UNKNOWN, _unforeseen(problem))
@@ -166,9 +166,10 @@ class Worker:
         if isinstance(value, VipObservation):
             return _observed(order, value)
         assert isinstance(value, VipReceipt), "the only other kind of answer"
-        return Reply(order.number, Outcome.OK, value.detail[:DETAIL_CHARS])
+        return Reply(order.number, Outcome.OK, value.detail)
 
     def _reply(self, reply: Reply) -> None:
+        reply = msgspec.structs.replace(reply, detail=_sendable(reply.detail))
         with self._send_lock:
             self._channel.sendall(frame(reply))
 
@@ -196,13 +197,13 @@ def _check_time(hook: str, deadline_ns: int) -> None:
         raise ProviderError(f"{hook} was not begun: its deadline had passed")
 
 
-def _detail(problem: BaseException) -> str:
-    """The text of an error, as far and as well as it can be sent."""
-    return str(problem)[:DETAIL_CHARS].encode(errors="replace").decode()
+def _sendable(detail: str) -> str:
+    """A text of a plugin, as far and as well as it can be sent."""
+    return str(detail)[:DETAIL_CHARS].encode(errors="replace").decode()
 
 
 def _unforeseen(problem: BaseException) -> str:
-    return _detail(Exception(f"{type(problem).__name__}: {problem}"))
+    return f"{type(problem).__name__}: {problem}"
 
 
 def _observed(order: Order, seen: VipObservation) -> Reply:
@@ -215,21 +216,7 @@ def _observed(order: Order, seen: VipObservation) -> Reply:
 
 
 def _request(order: Order) -> VipRequest:
-    vip = order.vip
-    return VipRequest(
-        cluster_id=vip.cluster_id,
-        group=vip.group,
-        epoch=vip.epoch,
-        address=vip.address,
-        interface=vip.interface,
-        deadline_ns=vip.deadline_ns,
-        lifetime_s=vip.lifetime_s,
-        op=vip.op,
-        certificate=vip.certificate,
-        node=vip.node,
-        nodes=vip.nodes,
-        options=vip.options,
-    )
+    return VipRequest(**msgspec.structs.asdict(order.vip))
 
 
 def main() -> None:

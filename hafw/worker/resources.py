@@ -25,7 +25,7 @@ def warm(orders: Iterable[ResourceOrder], provider: str, registry: Registry) -> 
     """Let a provider prepare for what it has in the cluster file. Raises what it raises."""
     theirs = tuple(_request(order) for order in orders if order.provider == provider)
     if theirs:
-        registry.warm_resources(provider, theirs)
+        registry.prepare(provider, "hafw_resource_warm", requests=theirs)
 
 
 def run(order: ResourceOrder, registry: Registry) -> Reply:

@@ -285,7 +285,7 @@ def test_a_fence_must_read_its_target(
         power=power, confirmed=False, method="ipmi", identity="beta", seen=(Sighting("x", 0),)
     )
     monkeypatch.setattr(Registry, "call", lambda *_, **__: receipt)
-    monkeypatch.setattr(Registry, "warm_fence", lambda *_: None)
+    monkeypatch.setattr(Registry, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(
         bounded,
         "run",

@@ -192,8 +192,8 @@ def test_each_provider_warms_only_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     add(tmp_path, monkeypatch, "rival", RIVAL)
     registry = Registry([PROVIDER, "rival"])
 
-    registry.warm(PROVIDER, (request("10.1.1.111"),))
-    registry.warm("rival", (request("10.1.1.112"),))
+    registry.prepare(PROVIDER, "hafw_warm", requests=(request("10.1.1.111"),))
+    registry.prepare("rival", "hafw_warm", requests=(request("10.1.1.112"),))
 
     assert sys.modules["hafw_plugin_rival"].warmed == ["10.1.1.112"]
 
@@ -203,7 +203,7 @@ def test_a_provider_without_anything_to_warm_is_no_error(
 ) -> None:
     add(tmp_path, monkeypatch, "audit", AUDIT)
 
-    Registry(["audit"]).warm("audit", (request(),))
+    Registry(["audit"]).prepare("audit", "hafw_warm", requests=(request(),))
 
 
 # --- stores of leases -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import msgspec
 
 from hafw.core.model import Outcome
 from hafw.net.clock import boot_ns
-from hafw.worker.main import THREADS, Worker
+from hafw.worker.main import DETAIL_CHARS, THREADS, Worker
 from hafw.worker.protocol import (
     FenceLevel,
     FenceOrder,
@@ -101,14 +101,15 @@ both, morning = threading.Barrier(2), threading.Event()
 @hookimpl
 def hafw_resource_start(request):
     written.append("begun")
-    if request.options["takes"] == "another":
+    takes = request.options.get("takes", "0")
+    if takes == "another":
         both.wait(30)
-    elif request.options["takes"] == "the night":
+    elif takes == "the night":
         morning.wait(30)
     else:
-        time.sleep(float(request.options["takes"]))
+        time.sleep(float(takes))
     written.append("ended")
-    return ResourceReceipt(changed=True)
+    return ResourceReceipt(changed=True, detail="x" * int(request.options.get("chars", 0)))
 
 
 @hookimpl
@@ -147,9 +148,9 @@ def hafw_vip_attach(request):
 '''
 
 
-def disk(number: int, name: str, until_ns: int, *, index: int = 0, takes: str) -> ResourceOrder:
-    """Start a disk; that takes so many seconds, another disk's start, or the night."""
-    wanted = Resource("cloud-disk", "c1", number, 7, until_ns, options={"takes": takes})
+def disk(number: int, name: str, until_ns: int, *, index: int = 0, **options: str) -> ResourceOrder:
+    """Start a disk. `takes`: so many seconds, another disk's start, or the night."""
+    wanted = Resource("cloud-disk", "c1", number, 7, until_ns, options={**options})
     if index:
         wanted = msgspec.structs.replace(wanted, group=1)
     return ResourceOrder(number, name, "hafw_resource_start", index, wanted)
@@ -254,7 +255,7 @@ def test_a_disk_is_not_touched_after_the_deadline(
 ) -> None:
     install(tmp_path, monkeypatch, "latedisk", DISKS)
     with working("latedisk") as (agent, told):
-        agent.sendall(frame(disk(1, "latedisk", boot_ns() - 1, takes="0")))
+        agent.sendall(frame(disk(1, "latedisk", boot_ns() - 1)))
         reply = next(told)
 
     assert reply.outcome is Outcome.FAILED_NO_EFFECT
@@ -292,3 +293,14 @@ def test_what_breaks_on_waking_breaks_no_order(
         agent.sendall(frame(Order(VIP_NUMBER, "sleeper", "hafw_vip_attach", vip)))
 
         assert next(told).outcome is Outcome.OK
+
+
+def test_what_a_plugin_tells_of_a_disk_may_be_of_any_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "wordydisk", DISKS)
+    with working("wordydisk") as (agent, told):
+        agent.sendall(frame(disk(1, "wordydisk", boot_ns() + 10**10, chars="5000000")))
+        reply = next(told)
+
+    assert (reply.outcome, len(reply.detail)) == (Outcome.OK, DETAIL_CHARS)

@@ -114,7 +114,7 @@ def _vip(subject: Subject, provider: str, vip: VipRequest) -> list[Finding]:
     try:
         registry = Registry([provider])
         with notes.check("vip.ready", f"{provider} is ready to bring it here"):
-            registry.warm(provider, (vip,))
+            registry.prepare(provider, "hafw_warm", requests=(vip,))
         seen = registry.call(provider, "hafw_vip_observe", request=vip)
         assert isinstance(seen, VipObservation), "as the hook has it"
         if seen.holder is Holder.UNKNOWN:

@@ -23,7 +23,7 @@ def check(provider: str, name: str, request: ResourceRequest) -> list[Finding]:
     try:
         registry = Registry([provider])
         with notes.check("resource.ready", f"{provider} is ready to bring it here"):
-            registry.warm_resources(provider, (request,))
+            registry.prepare(provider, "hafw_resource_warm", requests=(request,))
         seen = registry.call(provider, "hafw_resource_probe", request=request)
     except ProviderError as problem:
         notes.refused("resource.holder", problem)
