@@ -13,11 +13,11 @@ from typing import Final
 import click
 
 _RACES: Final = {
-    "aws": ("hafw_sim.clouds.ec2.races", "RACES"),
-    "azure": ("hafw_sim.clouds.arm.races", "RACES"),
-    "gcp": ("hafw_sim.clouds.gce.races", "RACES"),
+    "aws": "hafw_sim.clouds.ec2.races",
+    "azure": "hafw_sim.clouds.arm.races",
+    "gcp": "hafw_sim.clouds.gce.races",
 }
-"""Where each provider's races are, and the name of its movers there."""
+"""Where each provider's races are."""
 
 
 @click.command()
@@ -34,9 +34,14 @@ def race(provider: str, mover: str | None, seeds: int, start: int, *, calm: bool
     was overtaken, and who says that it changed nothing has not. The mover `cloud-disk` is a disk,
     which goes to and fro as the engine lets it. The same seed is the same race.
     """
-    where, movers = _RACES[provider]
-    races = import_module(where)
-    known = tuple(getattr(races, movers))
+    try:
+        races = import_module(_RACES[provider])
+    except ModuleNotFoundError as missing:
+        raise click.ClickException(
+            f"the SDK of {provider} is not installed (there is no {missing.name}): "
+            f"pip install 'hafw[{provider}]'"
+        ) from None
+    known = tuple(races.RACES)
     if mover is not None and mover not in known:
         raise click.BadParameter(f"there are {', '.join(known)}", param_hint="--mover")
     track, began_s, findings = races.Track(), time.monotonic(), 0

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hafw.cli.main import main
+from hafw_sim import clouds_race_command
 from hafw_sim.clouds.gce import machines
 from hafw_sim.clouds_race_command import _RACES
 
@@ -20,6 +21,19 @@ def test_every_mover_of_a_provider_races(provider: str) -> None:
 
     assert ended.exit_code == 0, ended.output
     assert re.search(r"\d+ races; 0 findings; \d+ a second", ended.stderr)
+
+
+def test_without_the_sdk_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> None:
+        raise ModuleNotFoundError("No module named 'boto3'", name="boto3")
+
+    monkeypatch.setattr(clouds_race_command, "import_module", missing)
+
+    ended = CliRunner().invoke(main, [*RACE, "aws"])
+
+    assert ended.exit_code == 1
+    assert "there is no boto3" in ended.stderr
+    assert "pip install 'hafw[aws]'" in ended.stderr
 
 
 def test_a_finding_is_told_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
