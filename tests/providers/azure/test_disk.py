@@ -12,7 +12,6 @@ from hafw.api_budget import Use
 from hafw.hooks.errors import Conflict, Denied, Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.findings import Finding, Verdict
 from hafw.hooks.hookspecs import Holder, PrecheckRequest
-from hafw.hooks.resources import ResourceRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import azure as provider
 from hafw.providers.azure import api, metadata
@@ -20,6 +19,7 @@ from hafw.providers.azure.calls import CALLS, DISK_CALLS
 from hafw.testing.disks import DiskConformance
 from hafw_sim.clouds.arm import Arm, Disk, Fault, Kind, Vm, pair, vms
 from hafw_sim.clouds.arm.values import GROUP, SUBSCRIPTION, DataDisk
+from tests.providers import disks
 from tests.providers.azure.clouds import ManagedDisk
 from tests.providers.azure.test_calls import permissions
 from tests.providers.budgets import SMALL, spend
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hafw.hooks.placed import Option
+    from hafw.hooks.resources import ResourceRequest
     from hafw_sim.clouds.arm.server import Server
 
 CHANGE: Final = "virtualMachines.attachDetachDataDisks"
@@ -76,16 +77,7 @@ def request(
     server: Server, options: Mapping[str, Option] | None = None, *, lasts_s: float = 10.0
 ) -> ResourceRequest:
     """What the agent of alpha asks, with a proof that beta is off."""
-    return ResourceRequest(
-        type="cloud-disk",
-        cluster_id="c1",
-        group=3,
-        epoch=7,
-        deadline_ns=boot_ns() + int(lasts_s * 1e9),
-        certificate="fenced",
-        nodes=("alpha", "beta"),
-        options={**options_of(server), **(options or {})},
-    )
+    return disks.asked({**options_of(server), **(options or {})}, lasts_s)
 
 
 def owner(server: Server) -> str:

@@ -12,7 +12,6 @@ from hafw.api_budget import Use
 from hafw.hooks.errors import Conflict, Denied, Misconfigured, Retryable, UnknownOutcome
 from hafw.hooks.findings import Finding, Verdict
 from hafw.hooks.hookspecs import Holder, PrecheckRequest
-from hafw.hooks.resources import ResourceRequest
 from hafw.net.clock import boot_ns
 from hafw.providers import gcp as provider
 from hafw.providers.gcp import api, disk, metadata
@@ -23,6 +22,7 @@ from hafw.providers.gcp.orders import check_identity, holding_of
 from hafw.providers.gcp.replies import of_operation
 from hafw.testing.disks import DiskConformance
 from hafw_sim.clouds.gce import Disk, Fault, Gce, Instance, Kind, Nic, pair
+from tests.providers import disks
 from tests.providers.budgets import SMALL, spend
 from tests.providers.gcp.clouds import PersistentDisk
 from tests.providers.gcp.test_calls import permissions
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hafw.hooks.placed import Option
+    from hafw.hooks.resources import ResourceRequest
     from hafw_sim.clouds.gce.server import Server
 
 ZONES: Final = ("europe-west1-b", "europe-west1-c")
@@ -86,16 +87,7 @@ def request(
     server: Server, options: Mapping[str, Option] | None = None, *, lasts_s: float = 10.0
 ) -> ResourceRequest:
     """What the agent of alpha asks, with a proof that beta is off."""
-    return ResourceRequest(
-        type="cloud-disk",
-        cluster_id="c1",
-        group=3,
-        epoch=7,
-        deadline_ns=boot_ns() + int(lasts_s * 1e9),
-        certificate="fenced",
-        nodes=("alpha", "beta"),
-        options={**options_of(server), **(options or {})},
-    )
+    return disks.asked({**options_of(server), **(options or {})}, lasts_s)
 
 
 def users(server: Server, disk: Disk = DATA) -> dict[str, str]:
@@ -216,6 +208,7 @@ def test_a_disk_that_the_peers_instance_does_not_show_is_looked_for_again(here: 
 
     provider.hafw_resource_start(request=request(here))
 
+    assert changes(here) == ["instances.detachDisk", "instances.attachDisk"]
     assert users(here) == {A: "data"}
 
 
