@@ -241,7 +241,7 @@ class Driver:
 
     def _listen(self) -> None:
         """Without a ping node: has the service interface heard anybody since the last reading?"""
-        since_ns = self._neighbours.heard_since_ns(self.settings.timing.keepalive_ns // 2)
+        since_ns = self._neighbours.heard_since_ns(self.settings.beat_ns // 2)
         if since_ns is not None:
             self.step(NeighbourHeard(since_ns))
 

@@ -98,15 +98,16 @@ def _check(table: Table, timing: Timing) -> None:
 def check_hold(table: Table, settings: Settings) -> None:
     """On every kernel an owner's right must last until its next beat is answered.
 
-    Ping nodes are asked more often than the peer is where the times are short; without one the
-    beats are all that an owner has. Only a class that ends the right by the clock asks for this.
+    Ping nodes are asked more often than the peer is where the times are short; without one, and
+    nobody else who is heard, the beats are all that an owner has. Only a class that ends the right
+    by the clock asks for this.
     """
     settings = dataclasses.replace(settings, tick_ns=TICK_MAX_NS)
     fits_ns = settings.hold_ns - settings.max_delay_ns
     bound = any(group.classes & ~Classes.FENCED for group in settings.groups)
-    if not bound or settings.beat_ns <= fits_ns:
-        return
     deadtime, keepalive = settings.timing.deadtime_ns, settings.timing.keepalive_ns
+    if not bound or settings.pings or keepalive <= fits_ns:
+        return
     whole_ms = fits_ns - fits_ns % UNITS_NS["ms"]
     table.at("deadtime").warning(
         f"without a ping node, {format_duration(deadtime)} lets an owner hold for "

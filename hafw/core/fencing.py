@@ -99,8 +99,8 @@ def refusal(group: Group, engine: Engine) -> str:
 def shots(engine: Engine) -> tuple[int, ...]:
     """When the other node was ordered off lately, or is being: what a reboot must not forget."""
     fencing = engine.fencing
-    recent = tuple(at_ns for at_ns in fencing.done if engine.now_ns - at_ns < WINDOW_NS)
-    return recent if fencing.op is None else (*recent, fencing.ordered_ns)
+    done = fencing.done
+    return done if fencing.op is None else (*done, fencing.ordered_ns)
 
 
 def has_met(engine: Engine) -> bool:

@@ -185,8 +185,13 @@ class Group:
     def could_hold(self, certificate: Certificate, engine: Engine, *, won: bool = False) -> bool:
         """Whether the evidence would let this node go on with what it starts now.
 
-        `won`: if the lease were ours as of now.
+        Not if the right would end before newer evidence can come: it would start and let go, over
+        and over. `won`: if the lease were ours as of now.
         """
+        until_ns = self._right_of_start_ns(certificate, engine, won=won)
+        return until_ns > engine.now_ns + engine.settings.begin_ns
+
+    def _right_of_start_ns(self, certificate: Certificate, engine: Engine, *, won: bool) -> int:
         word = engine.peer.groups.get(self.id)
         unarmed = self.unarmed or certificate in PROVES_UNARMED
         if certificate is Certificate.RELEASED:
@@ -194,7 +199,7 @@ class Group:
         evidence = self.evidence(engine, unarmed=unarmed)
         if won:
             evidence = evidence._replace(renewed_ns=engine.now_ns)
-        return hold_until(evidence, self.settings.binds, engine.settings) > engine.now_ns
+        return hold_until(evidence, self.settings.binds, engine.settings)
 
     def judge_right(self, engine: Engine) -> None:
         """Let go if the right has ended. Called first in every step, before anything is read."""
@@ -401,7 +406,8 @@ class Group:
     def ready(self, engine: Engine) -> bool:
         """Whether this node could take the group from the other now, and keep it."""
         stays = not engine.notice
-        return stays and self.willing(engine) and self.could_hold(Certificate.RELEASED, engine)
+        until_ns = self._right_of_start_ns(Certificate.RELEASED, engine, won=False)
+        return stays and self.willing(engine) and until_ns > engine.now_ns
 
     def beat(self, engine: Engine) -> GroupBeat:
         """What a beat says of this group."""

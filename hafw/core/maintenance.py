@@ -163,7 +163,7 @@ def run(engine: Engine) -> None:
 
 def not_durable(token: int, engine: Engine) -> None:
     """This write failed: what it carried is written again."""
-    if engine.maintenance.token <= token and not engine.durable(engine.maintenance.token):
+    if engine.maintenance.token <= token:
         engine.maintenance.written = None
 
 
@@ -186,8 +186,7 @@ def next_ns(engine: Engine) -> int:
     own = engine.maintenance
     if not own.word.on:
         return FOREVER
-    due = min(own.until_ns, own.remind_ns)
-    return due if due > engine.now_ns else FOREVER
+    return min(own.until_ns, own.remind_ns)
 
 
 # --- both nodes -----------------------------------------------------------------------------------

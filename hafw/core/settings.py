@@ -148,7 +148,10 @@ class Settings:
     absolute one by H and a tick. That is the bound.
     """
     beat_ns: int = field(init=False)
-    """Interval of echoes and reflected heartbeats: `H >= (M + 2) beats + round trip`."""
+    """Interval of echoes and reflected heartbeats: `H >= (M + 2) beats + round trip`.
+
+    Without a ping node, the service interface is asked as often whether it heard anybody.
+    """
     known_ns: int = field(init=False)
     """R: a reflected heartbeat must have come this recently before a silence began."""
     lease_hold_ns: int = field(init=False)
@@ -159,6 +162,9 @@ class Settings:
     """
     renew_ns: int = field(init=False)
     """P: a holder renews its lease this often, and no request to the store lasts longer."""
+    begin_ns: int = field(init=False)
+    """A right that ends sooner begins nothing: newer evidence, a beat or an echo and its answer,
+    may be under way for so long."""
 
     def __post_init__(self) -> None:
         """Compute the bounds, once: the engine asks for them in every step."""
@@ -169,9 +175,10 @@ class Settings:
         shut_ns = usable_ns - max_delay_ns - margin_ns
         hold_ns = shut_ns - self.tick_ns if self.gate_absolute else (shut_ns - self.tick_ns) // 2
         beat_ns = keepalive_ns
-        if self.reflect or self.pings:
+        if self.reflect or self.pings or any(group.best_effort for group in self.groups):
             fits_ns = (hold_ns - max_delay_ns) // (REFLECT_MIN_ANSWERED + 2)
             beat_ns = max(min(keepalive_ns, fits_ns), 1 * MS)
+        lease = self._lease(hold_ns)
         derived = {
             "peer": 1 - self.node,
             "max_delay_ns": max_delay_ns,
@@ -180,7 +187,8 @@ class Settings:
             "hold_ns": hold_ns,
             "beat_ns": beat_ns,
             "known_ns": 3 * beat_ns,
-            **self._lease(hold_ns),
+            **lease,
+            "begin_ns": min(2 * max_delay_ns, lease["renew_ns"] or 2 * max_delay_ns),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)

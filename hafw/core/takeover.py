@@ -243,7 +243,7 @@ def _taken_by_operator(group: Group, engine: Engine) -> bool:
 def _is_left_alone(group: Group, word: GroupBeat, engine: Engine) -> bool:
     """Neither node holds it, and this one would take or pass it on, but for maintenance."""
     nobody = word.phase is Phase.CLEAR and not word.offer and not group.offer_no
-    return nobody and not group.held and maintenance.forbids_start(group, engine)
+    return nobody and maintenance.forbids_start(group, engine)
 
 
 def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:

@@ -34,6 +34,7 @@ from hafw.core.settings import (
     Classes,
     Settings,
     Timing,
+    shortest_lease_ns,
 )
 from hafw_sim.pairs import settings_pair
 
@@ -50,6 +51,7 @@ TIMED: Final = (Certificate.LEASED, Certificate.REFLECTED, Certificate.BEST_EFFO
 """The classes whose holder must let go by the clock."""
 TIMED_CLASSES: Final = pytest.mark.parametrize("certificate", TIMED)
 SETTINGS: Final = settings_pair(Classes.REFLECTED)[1]
+BY_WHAT_IS_HEARD: Final = settings_pair(Classes.BEST_EFFORT, pings=0)[1]
 WITH_A_LEASE: Final = settings_pair(Classes.LEASED)[1]
 
 NO_EVIDENCE: Final = HolderEvidence(NEVER, NEVER, NEVER, NEVER, NEVER, unarmed=False)
@@ -87,7 +89,7 @@ def settings_of(
     timing: Timing, *, absolute: bool = False, pings: int = 1, tick_ms: int = 0
 ) -> Settings:
     return replace(
-        SETTINGS,
+        SETTINGS if pings else BY_WHAT_IS_HEARD,
         timing=timing,
         gate_absolute=absolute,
         pings=pings,
@@ -250,6 +252,32 @@ def test_the_echoes_that_a_holder_needs_fit_into_its_right(
 @GATES
 @TICKS
 @given(timing=timings())
+def test_who_has_no_ping_node_asks_its_interface_often_enough_to_hold_by_what_it_hears(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    """What is read is dated by the reading before, and the next one comes a beat later."""
+    settings = settings_of(timing, absolute=absolute, pings=0, tick_ms=tick_ms)
+
+    assert 2 * settings.beat_ns + settings.begin_ns < settings.hold_ns
+
+
+@GATES
+@TICKS
+@given(timing=timings())
+def test_what_a_right_must_last_to_begin_anything_is_less_than_new_evidence_gives(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    lease_ttl_ns = shortest_lease_ns(timing)
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+    settings = replace(settings, lease_ttl_ns=lease_ttl_ns)
+
+    assert 0 < settings.begin_ns <= settings.hold_ns - 2 * settings.max_delay_ns
+    assert settings.begin_ns <= settings.lease_hold_ns - settings.renew_ns
+
+
+@GATES
+@TICKS
+@given(timing=timings())
 def test_a_beat_whose_answer_comes_in_time_renews_the_right_before_it_ends(
     timing: Timing, *, absolute: bool, tick_ms: int
 ) -> None:
@@ -257,7 +285,7 @@ def test_a_beat_whose_answer_comes_in_time_renews_the_right_before_it_ends(
     assume(timing.deadtime_ns >= 80 * MS)  # in less, a tick of 10 ms wants more than 3 keepalives
     settings = settings_of(timing, absolute=absolute, pings=0, tick_ms=tick_ms)
 
-    assert settings.beat_ns + settings.max_delay_ns <= settings.hold_ns
+    assert timing.keepalive_ns + settings.max_delay_ns <= settings.hold_ns
 
 
 def test_answered_echoes_outnumber_the_reflected_beats_that_may_be_lost_alone() -> None:

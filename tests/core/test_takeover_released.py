@@ -12,6 +12,7 @@ from hafw.core.duties import (
     Certificate,
 )
 from hafw.core.model import Phase
+from hafw.core.settings import Classes
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.takers import (
@@ -40,6 +41,18 @@ def test_a_group_that_the_peer_holds_is_left_to_it() -> None:
 
     assert group.state is State.STANDBY
     assert group.epoch == 8
+
+
+def test_a_right_that_would_end_before_newer_evidence_can_come_begins_nothing() -> None:
+    _, group, engine = standby(Classes.BEST_EFFORT, pings=0)
+    engine.neighbour_ns = NEVER
+    engine.peer.heard_ns = engine.now_ns - engine.settings.hold_ns + engine.settings.begin_ns
+
+    assert not group.could_hold(Certificate.RELEASED, engine)
+    assert group.ready(engine)
+
+    engine.peer.heard_ns += 1
+    assert group.could_hold(Certificate.RELEASED, engine)
 
 
 def test_who_hears_the_peer_needs_no_persons_word_and_is_not_blocked() -> None:

@@ -21,13 +21,13 @@ from hafw.core import (
     takeover,
 )
 from hafw.core.model import Outcome, Phase
+from hafw.core.settings import Settings
 from hafw.core.states import State
 from hafw_sim.mutants import Patch, seeded
 
 if TYPE_CHECKING:
     from hafw.core.liveness import Heard, PeerState
     from hafw.core.model import OpEnded
-    from hafw.core.settings import Settings
 
 
 # --- reload -------------------------------------------------------------------------------------
@@ -115,6 +115,21 @@ def removed_address_stays_away() -> list[Patch]:
 )
 def start_without_evidence_to_hold() -> list[Patch]:
     return [patch.object(group.Group, "could_hold", lambda *_, **__: True)]
+
+
+@seeded(
+    "without a ping node, the service interface is asked so often that the answer lasts",
+    "whoever_is_left_without_a_ping_node_keeps_what_it_took",
+)
+def interface_asked_too_seldom() -> list[Patch]:
+    original = Settings.__post_init__
+
+    def post_init(self: Settings) -> None:
+        original(self)
+        if not self.pings:
+            object.__setattr__(self, "beat_ns", self.timing.keepalive_ns)
+
+    return [patch.object(Settings, "__post_init__", post_init)]
 
 
 @seeded("a start needs its intent on disk first", "crash_with_a_lossy_way_to_the_ping_node")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hafw.core.settings import SECOND, Classes
+from dataclasses import replace
+
+from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, FAST, running_pair
 from hafw_sim.stories import story, wrong
 
@@ -48,6 +50,17 @@ def crash_without_protection_is_blocked() -> list[str]:
     world.run(60)
     said = any("--peer-is-off alpha" in note.text for _, note in world.nodes[BETA].notes)
     return wrong(world, None) + ([] if said else ["nobody said how to unblock it"])
+
+
+@story
+def whoever_is_left_without_a_ping_node_keeps_what_it_took() -> list[str]:
+    """All it has is what its interface hears: that is read so often that the right never ends."""
+    fast = replace(FAST, keepalive_ns=75 * MS, warntime_ns=100 * MS)
+    world = running_pair(Classes.BEST_EFFORT, pings=0, timing=fast)
+    world.crash(ALPHA)
+    world.run(10)
+    stayed = world.nodes[BETA].engine.right_endings == 0  # type: ignore[union-attr]
+    return wrong(world, "beta") + ([] if stayed else ["beta let go of what it had taken"])
 
 
 @story
