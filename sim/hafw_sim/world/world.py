@@ -326,7 +326,7 @@ class World:
     def _listen(self, node: Machine, engine: Engine) -> None:
         """Without a ping node: note each beat whether the service interface hears anybody."""
         read = partial(self._read_counters, node, engine, node.clock_ns(self.now_ns))
-        self.clockwork.after(node.settings.beat_ns, read)
+        self.clockwork.after(engine.settings.beat_ns, read)
 
     def _read_counters(self, node: Machine, engine: Engine, since_ns: int) -> None:
         if node.engine is not engine:
