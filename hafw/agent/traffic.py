@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hafw.agent.links import LinkSocket
+from hafw.agent.mac import prepared_mac
 from hafw.agent.pings import PingNode
 from hafw.core.model import REFLECTED_PATH, Beat, BeatHeard, EchoAnswered
 from hafw.core.wire import Codec, DroppedError, Key
@@ -44,7 +45,7 @@ class Traffic:
         self._settings = settings
         self._incarnation = incarnation
         self._hear = hear
-        self._codec = Codec(settings.cluster_id, settings.node, keys)
+        self._codec = _codec(settings, keys)
         node = settings.node
         self.links = [
             LinkSocket(link.ends[node], link.ends[1 - node], cluster.port) for link in cluster.links
@@ -81,7 +82,7 @@ class Traffic:
 
     def rekey(self, keys: tuple[Key, ...]) -> None:
         """From now on the first of these keys signs, and all verify."""
-        self._codec = Codec(self._settings.cluster_id, self._settings.node, keys)
+        self._codec = _codec(self._settings, keys)
 
     def dropped(self) -> dict[str, int]:
         """How many datagrams were dropped, by reason."""
@@ -147,3 +148,8 @@ class Traffic:
     def echo(self, ping: int, beat: Beat) -> None:
         """Ask a ping node to answer us, with a packet as long as that beat."""
         self.pings[ping].echo(self._codec.encode_echo(beat, REFLECTED_PATH), beat.n)
+
+
+def _codec(settings: Settings, keys: tuple[Key, ...]) -> Codec:
+    mac = prepared_mac([key.secret for key in keys])
+    return Codec(settings.cluster_id, settings.node, keys, mac)
