@@ -14,6 +14,7 @@ from hafw.hooks.resources import ResourceRequest
 
 MINE: Final = Seat(Holder.MINE, "vm-a")
 COMING: Final = Seat(Holder.MINE, "vm-a", settled=False)
+"""Or leaving: both are on their way."""
 PEERS: Final = Seat(Holder.PEER, "vm-b")
 GOING: Final = Seat(Holder.PEER, "vm-b", settled=False)
 THIRD: Final = Seat(Holder.PEER, "vm-c", stranger=True)
@@ -97,6 +98,14 @@ def test_a_stop_waits_until_the_disk_has_left() -> None:
     disk = Scripted(MINE, LEAVING, FREE)
 
     assert disk_rounds.stop(disk)
+    assert disk.did == ["detach from vm-a"]
+
+
+def test_a_disk_that_is_seen_elsewhere_once_may_have_been_there_before_it_was_here() -> None:
+    disk = Scripted(MINE, PEERS, COMING, FREE)
+
+    assert disk_rounds.stop(disk)
+    assert disk.seen() == FREE  # so it was waited for
     assert disk.did == ["detach from vm-a"]
 
 
