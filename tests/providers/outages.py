@@ -115,11 +115,9 @@ class Cloud(ABC):
 
     def do(self, *work: Callable[[], object]) -> None:
         """All of these at once, until all of them are over."""
-        tasks = [self.hub.spawn(str(number), one) for number, one in enumerate(work)]
+        for number, one in enumerate(work):
+            self.hub.spawn(str(number), one)
         self.hub.run()
-        for task in tasks:
-            if task.problem is not None:
-                raise task.problem
 
     def keep_trying(self, number: int, minutes: float) -> None:
         """Attach a VIP, and where that fails detach it until that works, and attach it again."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hafw.disk_rounds import Seat
 
 SEEDS = 60
-MANY = 400
+MANY = 1_200
 Track = ArmTrack | Ec2Track | GceTrack
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from hafw import disk_rounds
 from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.resources import ResourceRequest
+from hafw_sim.clouds.rivals import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,28 +89,17 @@ def race(site: Site, hub: Hub, seed: int, *, faults: bool) -> list[str]:
         site.give(before)
     said: list[Said] = []
     with site.running(hub):
-        for kind, longest_s in site.kinds if faults else ():
-            if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
-                _spoil(site, hub, chance, kind, chance.uniform(0.0, longest_s))
+        for fault in drawn(chance, site.faults.fault, site.kinds, site.calls) if faults else ():
+            hub.at(chance.uniform(0.0, 8.0), lambda fault=fault: site.faults.add(fault))  # type: ignore[misc]
         for number, task in enumerate(_story(site, hub, chance, said)):
             hub.spawn(f"task {number}", task, chance.uniform(0.0, 2.0))
         hub.run()
         site.advance(hub.now_s + LONG_AFTER_S)
-    for one in hub.tasks:
-        if one.problem is not None:
-            raise one.problem
     return [
         *_wrong_moments(said, site.owners(), before),
         *_wrong_claims(said, site.owners()[-1], before),
         *(_failures(said, before) if not faults else ()),
     ]
-
-
-def _spoil(site: Site, hub: Hub, chance: random.Random, kind: StrEnum, seconds: float) -> None:
-    """Let something go wrong, for a few calls from some moment on."""
-    times = 1 if kind == "stale-read" else chance.randint(1, 3)
-    fault = site.faults.fault(kind, seconds, chance.choice(site.calls), times)
-    hub.at(chance.uniform(0.0, 8.0), lambda: site.faults.add(fault))
 
 
 def _story(

@@ -143,7 +143,7 @@ class Hub:
         return found[0]
 
     def run(self) -> None:
-        """Until nothing is to come any more."""
+        """Until nothing is to come any more. Raises what a task raised."""
         for _ in range(STEPS):
             if not self._events:
                 break
@@ -152,6 +152,9 @@ class Hub:
             work()
         assert not self._events, f"more than {STEPS} steps"
         assert all(task.ended for task in self.tasks), "a task waits for what never comes"
+        for task in self.tasks:
+            if task.problem is not None:
+                raise task.problem
 
     def _task(self) -> Task:
         assert self.running is not None, "only a task can wait"

@@ -7,10 +7,9 @@ was.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.providers.azure.api import Arm as Api
 from hafw.providers.azure.api import Where, connect
 from hafw.providers.azure.errors import decided
@@ -33,6 +32,7 @@ from hafw_sim.clouds.arm.values import (
 )
 from hafw_sim.clouds.arm.virtual import ENDPOINT, Wire, running
 from hafw_sim.clouds.hub import Hub
+from hafw_sim.clouds.rivals import Rival, drawn, wrong_claims, wrong_moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,23 +63,6 @@ _FAULTS: Final = (
 _CALLS: Final = ("*", "*.get", "*.createOrUpdate")
 
 
-@dataclass(slots=True)
-class Racer:
-    """A node, by its interface or next hop, and how its attach ended."""
-
-    name: str
-    epoch: int
-    began_s: float = 0.0
-    ended_s: float = 0.0
-    said: str = ""
-    problem: str = ""
-
-    @property
-    def attached(self) -> bool:
-        """It says that it has the VIP."""
-        return self.said == "attached"
-
-
 class Track:
     """The real SDK on a wire to the model: to be built once, as it takes a while."""
 
@@ -107,67 +90,46 @@ class Track:
         arm = build(pair(), vms(), running_s=running_s)
         names = [*ENDS[mover]]
         chance.shuffle(names)
-        racers = [Racer(name, epoch) for epoch, name in enumerate(names, start=2)]
+        rivals = [Rival(name, name, epoch) for epoch, name in enumerate(names, start=2)]
         held = chance.random() < 0.5  # noqa: PLR2004 - as often as not
         with running(self.wire, hub, arm):
             if held:
-                first = Racer(names[0], 1)
+                first = Rival(names[0], names[0])
                 hub.spawn("first", lambda: self._attach(hub, mover, first, names[1]))
                 hub.run()
             since = len(arm.state.past)
-            for fault in _draw(chance) if faults else ():
+            for fault in drawn(chance, Fault, _FAULTS, _CALLS) if faults else ():
                 hub.at(chance.uniform(0.0, 6.0), lambda fault=fault: arm.faults.add(fault))  # type: ignore[misc]
-            for racer, other in zip(racers, reversed(racers), strict=True):
+            for rival, other in zip(rivals, reversed(names), strict=True):
                 hub.spawn(
-                    racer.name,
-                    lambda racer=racer, other=other: self._attach(  # type: ignore[misc]
-                        hub, mover, racer, other.name
+                    rival.name,
+                    lambda rival=rival, other=other: self._attach(  # type: ignore[misc]
+                        hub, mover, rival, other
                     ),
                     chance.uniform(0.0, 4.0),
                 )
             added = _meddle(hub, arm, chance)
             hub.run()
             arm.advance(hub.now_s + LONG_AFTER_S)
-        for task in hub.tasks:
-            if task.problem is not None:
-                raise task.problem
         states = [things for _, things in [*arm.state.past][since:]] + [arm.state.things]
+        owners = [_owners(mover, things) for things in states]
         return [
-            *_wrong_claims(mover, racers, names[0] if held else "", states[-1]),
-            *_wrong_moments(mover, states),
+            *wrong_claims(rivals, names[:1] if held else (), owners[-1], _overtaken),
+            *wrong_moments(owners, gapless=mover == "route"),
             *(f"{one} of a third party is lost" for one in added if one not in _all(states[-1])),
         ]
 
-    def _attach(self, hub: Hub, mover: str, racer: Racer, peer: str) -> None:
+    def _attach(self, hub: Hub, mover: str, rival: Rival, peer: str) -> None:
         move = Move(
             address=VIPS[mover],
-            me=racer.name,
+            me=rival.name,
             peer=peer,
-            epoch=racer.epoch,
+            epoch=rival.epoch,
             tag="hafw-c1-3",
             tables=("clients",),
         )
-        racer.began_s = hub.now_s
         api = Api(self._where, hub.now_ns + int(PATIENCE_S * 1e9), self._clients)
-        try:
-            decided(api, lambda: bool(MOVERS[mover].attach(api, move)))
-            racer.said = "attached"
-        except UnknownOutcome as problem:
-            racer.said, racer.problem = "unknown", str(problem)
-        except ProviderError as problem:
-            racer.said, racer.problem = "no effect", f"{type(problem).__name__}: {problem}"
-        racer.ended_s = hub.now_s
-
-
-def _draw(chance: random.Random) -> list[Fault]:
-    """Some faults, each for a few calls."""
-    found = []
-    for kind, longest_s in _FAULTS:
-        if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
-            seconds, calls = chance.uniform(0.0, longest_s), chance.choice(_CALLS)
-            times = 1 if kind is Kind.STALE_READ else chance.randint(1, 3)
-            found.append(Fault(kind, seconds, calls, times))
-    return found
+        rival.attach(hub, lambda: decided(api, lambda: bool(MOVERS[mover].attach(api, move))))
 
 
 def _meddle(hub: Hub, arm: Arm, chance: random.Random) -> list[str]:
@@ -215,30 +177,9 @@ def _owners(mover: str, things: Things) -> list[str]:
     return next_hops(things, f"{VIPS[mover]}/32")
 
 
-def _wrong_claims(mover: str, racers: list[Racer], before: str, end: Things) -> list[str]:
-    """What the racers said that is not so; `before`: who had the VIP at the start."""
-    owners, wrong = _owners(mover, end), []
-    for racer, other in zip(racers, reversed(racers), strict=True):
-        name = racer.name
-        if racer.attached and name not in owners and not _overtaken(racer, other):
-            wrong.append(f"{name} said that it has the VIP, and {owners or 'nobody'} has it")
-        if racer.said == "no effect" and name in owners and name != before:
-            wrong.append(f"{name} said that it had no effect ({racer.problem}), and has the VIP")
-    return wrong
-
-
-def _overtaken(racer: Racer, other: Racer) -> bool:
+def _overtaken(rival: Rival, other: Rival) -> bool:
     """May the other have taken it since, or begun to?
 
     The newer epoch is never overtaken: whoever would, has read it.
     """
-    return other.epoch > racer.epoch and other.said in ("attached", "unknown")
-
-
-def _wrong_moments(mover: str, states: list[Things]) -> list[str]:
-    """What was wrong in between."""
-    owners = [_owners(mover, things) for things in states]
-    wrong = [f"at once {' and '.join(found)} had the VIP" for found in owners if len(found) > 1]
-    if mover == "route" and owners[0] and [] in owners:
-        wrong.append("there was a moment without a route")
-    return wrong
+    return other.epoch > rival.epoch and other.said in ("attached", "unknown")

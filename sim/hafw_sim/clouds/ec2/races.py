@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import VipRequest
 from hafw.providers.aws.api import Ec2 as Api
 from hafw.providers.aws.api import Where
@@ -26,6 +25,7 @@ from hafw_sim.clouds.ec2.model import Ec2
 from hafw_sim.clouds.ec2.values import Things, pair
 from hafw_sim.clouds.ec2.virtual import Wire, running
 from hafw_sim.clouds.hub import Hub
+from hafw_sim.clouds.rivals import Rival, drawn, wrong_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,23 +93,6 @@ KITS: Final[Mapping[str, Callable[[], Kit]]] = {
 RACES: Final = (*KITS, disk_races.DISK)
 
 
-@dataclass(slots=True)
-class Racer:
-    """A node and how its attach ended."""
-
-    node: int
-    certificate: str = "reflected"
-    began_s: float = 0.0
-    ended_s: float = 0.0
-    said: str = ""
-    problem: str = ""
-
-    @property
-    def eni(self) -> str:
-        """Its interface."""
-        return ENIS[self.node]
-
-
 class Track:
     """The real SDK on a wire to the model: to be built once, as it takes a while."""
 
@@ -136,41 +119,41 @@ class Track:
     ) -> list[str]:
         chance, hub = random.Random(f"{seed}/race"), Hub(seed)
         ec2 = build(pair())
-        racers = [Racer(node) for node in chance.sample((0, 1), 2)]
+        rivals = [_rival(node) for node in chance.sample((0, 1), 2)]
         stranger = mover == "private-ip" and chance.random() < 0.1  # noqa: PLR2004 - rarely
         if stranger:
             other = ec2.state.things.interfaces[OTHER]
             ec2.state.put(0.0, replace(other, addresses=(kit.address,)))
         elif chance.random() < 0.3:  # noqa: PLR2004 - the old holder is proved to be off
-            racers = [replace(racers[0], certificate=PROOF)]
+            rivals = [replace(rivals[0], certificate=PROOF)]
         with running(self.wire, hub, ec2, seed):
             if chance.random() < 0.5 and not stranger:  # noqa: PLR2004 - as often as not
-                first = Racer(chance.choice((0, 1)))
+                first = _rival(chance.choice((0, 1)))
                 hub.spawn("first", lambda: self._attach(hub, kit, first))
                 hub.run()
             before, since = kit.owners(ec2.state.things), len(ec2.state.history)
-            for fault in _draw(chance) if faults else ():
+            wrongs = drawn(chance, Fault, _FAULTS, _CALLS, stale_once=False) if faults else ()
+            for fault in wrongs:
                 hub.at(chance.uniform(0.0, 4.0), lambda fault=fault: ec2.faults.add(fault))  # type: ignore[misc]
-            for racer in racers:
+            for rival in rivals:
                 hub.spawn(
-                    NODES[racer.node],
-                    lambda racer=racer: self._attach(hub, kit, racer),  # type: ignore[misc]
+                    rival.name,
+                    lambda rival=rival: self._attach(hub, kit, rival),  # type: ignore[misc]
                     chance.uniform(0.0, 2.0),
                 )
             hub.run()
             ec2.state.advance(hub.now_s + LONG_AFTER_S)
-        for task in hub.tasks:
-            if task.problem is not None:
-                raise task.problem
         end = kit.owners(ec2.state.things)
-        wrong = _wrong(kit, racers, before, end)
-        if kit.conditional and all(racer.certificate != PROOF for racer in racers):
+        wrong = wrong_claims(rivals, before, end, _overtaken)
+        if len(end) > 1 and kit.conditional:
+            wrong.append(f"{' and '.join(end)} have the VIP")
+        if kit.conditional and all(rival.certificate != PROOF for rival in rivals):
             wrong += _stolen([kit.owners(things) for things in ec2.state.history[since - 1 :]])
         if stranger and end != [OTHER]:
             wrong.append(f"a third party's VIP went to {end or 'nobody'}")
         return wrong
 
-    def _attach(self, hub: Hub, kit: Kit, racer: Racer) -> None:
+    def _attach(self, hub: Hub, kit: Kit, rival: Rival) -> None:
         vip = VipRequest(
             cluster_id="c1",
             group=3,
@@ -178,45 +161,16 @@ class Track:
             address=kit.address,
             interface="eth0",
             deadline_ns=hub.now_ns + int(PATIENCE_S * 1e9),
-            certificate=racer.certificate,
-            node=racer.node,
+            certificate=rival.certificate,
+            node=NODES.index(rival.name),
             nodes=NODES,
             options={"eni": ENIS, **kit.options},
         )
-        racer.began_s = hub.now_s
-        try:
-            attach(kit.mover, vip, Api(Where(None, None), vip.deadline_ns))
-            racer.said = "attached"
-        except UnknownOutcome as problem:
-            racer.said, racer.problem = "unknown", str(problem)
-        except ProviderError as problem:
-            racer.said, racer.problem = "no effect", f"{type(problem).__name__}: {problem}"
-        racer.ended_s = hub.now_s
+        rival.attach(hub, lambda: attach(kit.mover, vip, Api(Where(None, None), vip.deadline_ns)))
 
 
-def _draw(chance: random.Random) -> list[Fault]:
-    """Some faults, each for a few calls."""
-    found = []
-    for kind, longest_s in _FAULTS:
-        if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
-            seconds, calls = chance.uniform(0.0, longest_s), chance.choice(_CALLS)
-            found.append(Fault(kind, seconds, calls, chance.randint(1, 3)))
-    return found
-
-
-def _wrong(kit: Kit, racers: list[Racer], before: list[str], end: list[str]) -> list[str]:
-    """What the racers said that is not so; `before` and `end`: who had the VIP then."""
-    wrong = []
-    for racer in racers:
-        others = [other for other in racers if other is not racer]
-        name, has = NODES[racer.node], end == [racer.eni]
-        if racer.said == "attached" and not has and not _overtaken(racer, others):
-            wrong.append(f"{name} said that it has the VIP, and {end or 'nobody'} has it")
-        if racer.said == "no effect" and racer.eni in end and racer.eni not in before:
-            wrong.append(f"{name} said that it had no effect ({racer.problem}), and has the VIP")
-    if len(end) > 1 and kit.conditional:
-        wrong.append(f"{' and '.join(end)} have the VIP")
-    return wrong
+def _rival(node: int) -> Rival:
+    return Rival(NODES[node], ENIS[node], certificate="reflected")
 
 
 def _stolen(owners: list[list[str]]) -> list[str]:
@@ -228,9 +182,6 @@ def _stolen(owners: list[list[str]]) -> list[str]:
     ]
 
 
-def _overtaken(racer: Racer, others: list[Racer]) -> bool:
-    """May another have taken it since? One that does not know may have, at any time."""
-    return any(
-        other.said == "unknown" or (other.said == "attached" and other.ended_s > racer.began_s)
-        for other in others
-    )
+def _overtaken(rival: Rival, other: Rival) -> bool:
+    """May the other have taken it since? One that does not know may have, at any time."""
+    return other.said == "unknown" or (other.attached and other.ended_s > rival.began_s)

@@ -7,11 +7,11 @@ was.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.api_budget import Use
-from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.providers.gcp.api import Compute
 from hafw.providers.gcp.errors import decided
 from hafw.providers.gcp.orders import MOVERS
@@ -25,6 +25,7 @@ from hafw_sim.clouds.gce.routes import next_hops
 from hafw_sim.clouds.gce.values import Alias, pair
 from hafw_sim.clouds.gce.virtual import ENDPOINT, Wire, running
 from hafw_sim.clouds.hub import Hub
+from hafw_sim.clouds.rivals import Rival, drawn, wrong_claims, wrong_moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,23 +50,6 @@ _FAULTS: Final = (
 )
 """What may go wrong, and for how many seconds at most."""
 _CALLS: Final = ("*", "instances.get", "instances.update*", "*.wait", "routes.*", "routes.list")
-
-
-@dataclass(slots=True)
-class Racer:
-    """A node and how its attach ended."""
-
-    machine: Machine
-    epoch: int
-    began_s: float = 0.0
-    ended_s: float = 0.0
-    said: str = ""
-    problem: str = ""
-
-    @property
-    def attached(self) -> bool:
-        """It says that it has the VIP."""
-        return self.said == "attached"
 
 
 class Track:
@@ -95,35 +79,34 @@ class Track:
         gce = build("p", instances, **lasts_s)
         machines = [Machine(project="p", zone=one.zone, name=one.name) for one in instances]
         chance.shuffle(machines)
-        racers = [Racer(machine, epoch) for epoch, machine in enumerate(machines, start=2)]
+        rivals = [Rival(one.name, one.name, epoch) for epoch, one in enumerate(machines, start=2)]
+        me, peer = machines
         held = chance.random() < 0.5  # noqa: PLR2004 - as often as not
         with running(self.wire, hub, gce):
             if held:
-                first = Racer(racers[0].machine, 1)
-                hub.spawn("first", lambda: self._attach(hub, mover, first, racers[1].machine))
+                first = Rival(me.name, me.name)
+                hub.spawn("first", lambda: self._attach(hub, mover, first, me, peer))
                 hub.run()
             since = len(gce.state.past)
-            for fault in _draw(chance) if faults else ():
+            for fault in drawn(chance, Fault, _FAULTS, _CALLS) if faults else ():
                 hub.at(chance.uniform(0.0, 6.0), lambda fault=fault: gce.faults.add(fault))  # type: ignore[misc]
-            for racer, other in zip(racers, reversed(racers), strict=True):
+            for rival, own, other in zip(rivals, machines, reversed(machines), strict=True):
                 hub.spawn(
-                    racer.machine.name,
-                    lambda racer=racer, other=other: self._attach(  # type: ignore[misc]
-                        hub, mover, racer, other.machine
+                    rival.name,
+                    lambda rival=rival, own=own, other=other: self._attach(  # type: ignore[misc]
+                        hub, mover, rival, own, other
                     ),
                     chance.uniform(0.0, 4.0),
                 )
             added = _meddle(hub, gce, chance)
             hub.run()
             gce.advance(hub.now_s + LONG_AFTER_S)
-        for task in hub.tasks:
-            if task.problem is not None:
-                raise task.problem
         states = [things for _, things in [*gce.state.past][since:]] + [gce.state.things]
-        before = racers[0].machine.name if held else ""
+        owners = [_owners(mover, things) for things in states]
+        before = [me.name] if held else []
         return [
-            *_wrong_claims(mover, racers, before, states[-1]),
-            *_wrong_moments(mover, states),
+            *wrong_claims(rivals, before, owners[-1], partial(_overtaken, mover)),
+            *wrong_moments(owners, gapless=mover == "route"),
             *(
                 f"{alias} of a third party is lost"
                 for alias in added
@@ -131,36 +114,19 @@ class Track:
             ),
         ]
 
-    def _attach(self, hub: Hub, mover: str, racer: Racer, peer: Machine) -> None:
+    def _attach(self, hub: Hub, mover: str, rival: Rival, me: Machine, peer: Machine) -> None:
         move = Move(
             address=VIP,
-            me=racer.machine,
+            me=me,
             peer=peer,
-            epoch=racer.epoch,
+            epoch=rival.epoch,
             owner="c1/3",
             deadline_ns=hub.now_ns + int(PATIENCE_S * 1e9),
         )
-        racer.began_s = hub.now_s
         compute = self.compute.spent_on(Use.ROUTINE)
-        try:
-            decided(lambda: MOVERS[mover].attach(compute, move), move.deadline_ns)
-            racer.said = "attached"
-        except UnknownOutcome as problem:
-            racer.said, racer.problem = "unknown", str(problem)
-        except ProviderError as problem:
-            racer.said, racer.problem = "no effect", f"{type(problem).__name__}: {problem}"
-        racer.ended_s = hub.now_s
-
-
-def _draw(chance: random.Random) -> list[Fault]:
-    """Some faults, each for a few calls."""
-    found = []
-    for kind, longest_s in _FAULTS:
-        if chance.random() < 0.3:  # noqa: PLR2004 - two or three kinds in most runs
-            seconds, calls = chance.uniform(0.0, longest_s), chance.choice(_CALLS)
-            times = 1 if kind is Kind.STALE_READ else chance.randint(1, 3)
-            found.append(Fault(kind, seconds, calls, times))
-    return found
+        rival.attach(
+            hub, lambda: decided(lambda: MOVERS[mover].attach(compute, move), move.deadline_ns)
+        )
 
 
 def _meddle(hub: Hub, gce: Gce, chance: random.Random) -> list[str]:
@@ -194,33 +160,12 @@ def _owners(mover: str, things: Things) -> list[str]:
     return next_hops(things, f"{VIP}/32")
 
 
-def _wrong_claims(mover: str, racers: list[Racer], before: str, end: Things) -> list[str]:
-    """What the racers said that is not so; `before`: who had the VIP at the start."""
-    owners, wrong = _owners(mover, end), []
-    for racer, other in zip(racers, reversed(racers), strict=True):
-        name = racer.machine.name
-        if racer.attached and name not in owners and not _overtaken(mover, racer, other):
-            wrong.append(f"{name} said that it has the VIP, and {owners or 'nobody'} has it")
-        if racer.said == "no effect" and name in owners and name != before:
-            wrong.append(f"{name} said that it had no effect ({racer.problem}), and has the VIP")
-    return wrong
-
-
-def _overtaken(mover: str, racer: Racer, other: Racer) -> bool:
+def _overtaken(mover: str, rival: Rival, other: Rival) -> bool:
     """May the other have taken it since? Of two at the same time either may be the later one.
 
     Of routes the newer epoch has it. An alias is taken from its owner before it is claimed, so
     whoever took it may have failed to claim it.
     """
     if mover == "route":
-        return other.said in ("attached", "unknown") and other.epoch > racer.epoch
-    return other.said == "unknown" or other.ended_s > racer.began_s
-
-
-def _wrong_moments(mover: str, states: list[Things]) -> list[str]:
-    """What was wrong in between."""
-    owners = [_owners(mover, things) for things in states]
-    wrong = [f"at once {' and '.join(found)} had the VIP" for found in owners if len(found) > 1]
-    if mover == "route" and owners[0] and [] in owners:
-        wrong.append("there was a moment without a route")
-    return wrong
+        return other.said in ("attached", "unknown") and other.epoch > rival.epoch
+    return other.said == "unknown" or other.ended_s > rival.began_s
