@@ -1,0 +1,128 @@
+"""The bounds that follow from the times: newer evidence comes before a right ends by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from hafw.core.duties import wait_ns
+from hafw.core.settings import (
+    CLOCK_RATE_ERROR,
+    MS,
+    REFLECT_FORGIVEN,
+    REFLECT_LOST_ALONE,
+    REFLECT_MIN_ANSWERED,
+    SECOND,
+    shortest_lease_ns,
+)
+from tests.core.times import SETTINGS, TICKS_MS, settings_of, timings
+
+if TYPE_CHECKING:
+    from hafw.core.settings import Timing
+
+TICKS: Final = pytest.mark.parametrize("tick_ms", TICKS_MS)
+GATES: Final = pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
+
+
+@GATES
+@TICKS
+@given(timing=timings())
+def test_a_gate_that_counts_relative_timeouts_halves_the_right_to_hold(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+    late_ns = (0 if absolute else settings.hold_ns) + settings.tick_ns
+
+    assert 0 < settings.hold_ns + late_ns <= settings.shut_ns < timing.deadtime_ns
+
+
+@GATES
+@TICKS
+@given(timing=timings())
+def test_the_echoes_that_a_holder_needs_fit_into_its_right(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+
+    needed_ns = (REFLECT_MIN_ANSWERED + 2) * settings.beat_ns + settings.max_delay_ns
+
+    assert needed_ns <= settings.hold_ns
+    assert settings.beat_ns <= timing.keepalive_ns
+
+
+@GATES
+@TICKS
+@given(timing=timings())
+def test_who_has_no_ping_node_asks_its_interface_often_enough_to_hold_by_what_it_hears(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    """What is read is dated by the reading before, and the next one comes a beat later."""
+    settings = settings_of(timing, absolute=absolute, pings=0, tick_ms=tick_ms)
+
+    assert 2 * settings.beat_ns + settings.begin_ns < settings.hold_ns
+
+
+@GATES
+@TICKS
+@given(timing=timings())
+def test_what_a_right_must_last_to_begin_anything_is_less_than_new_evidence_gives(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    lease_ttl_ns = shortest_lease_ns(timing)
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+    settings = replace(settings, lease_ttl_ns=lease_ttl_ns)
+
+    assert 0 < settings.begin_ns <= settings.hold_ns - 2 * settings.max_delay_ns
+    assert settings.begin_ns <= settings.lease_hold_ns - settings.renew_ns
+
+
+@GATES
+@TICKS
+@given(timing=timings())
+def test_a_beat_whose_answer_comes_in_time_renews_the_right_before_it_ends(
+    timing: Timing, *, absolute: bool, tick_ms: int
+) -> None:
+    """Without ping nodes the owner rests on one acknowledged beat for each keepalive."""
+    assume(timing.deadtime_ns >= 80 * MS)  # in less, a tick of 10 ms wants more than 3 keepalives
+    settings = settings_of(timing, absolute=absolute, pings=0, tick_ms=tick_ms)
+
+    assert timing.keepalive_ns + settings.max_delay_ns <= settings.hold_ns
+
+
+def test_answered_echoes_outnumber_the_reflected_beats_that_may_be_lost_alone() -> None:
+    assert REFLECT_MIN_ANSWERED >= REFLECT_FORGIVEN + REFLECT_LOST_ALONE + 1
+
+
+@given(timings(), st.integers(0, 7_200 * SECOND))
+def test_a_taker_waits_for_deadtime_and_for_whatever_bound_was_announced(
+    timing: Timing, announced_ns: int
+) -> None:
+    settings = settings_of(timing)
+
+    wait = wait_ns(announced_ns, settings)
+
+    assert wait >= timing.deadtime_ns
+    assert wait >= announced_ns + settings.max_delay_ns
+
+
+def test_a_longer_bound_is_stretched_by_both_clocks_and_the_delay_and_margin_are_added() -> None:
+    announced_ns = 10 * SETTINGS.timing.deadtime_ns
+    slowest, fastest = 1 - CLOCK_RATE_ERROR, 1 + CLOCK_RATE_ERROR
+
+    wait = wait_ns(announced_ns, SETTINGS)
+
+    spare_ns = SETTINGS.max_delay_ns + SETTINGS.margin_ns
+    assert wait == int(announced_ns * (fastest / slowest)) + spare_ns
+
+
+@given(timings())
+def test_with_equal_files_the_wait_is_deadtime_and_no_longer(timing: Timing) -> None:
+    settings = settings_of(timing)
+
+    rounding_ns = 3
+
+    assert wait_ns(settings.shut_ns, settings) <= timing.deadtime_ns + rounding_ns
