@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hafw.core.duties import Certificate
-from hafw.core.effects import Answer, Note
+from hafw.core.effects import Answer, FencePeer, Note
 from hafw.core.model import Ask, BeatHeard, OperatorAsked, Phase, Verb
 from hafw.core.states import State
 
@@ -37,7 +37,7 @@ class Calm:
         self._states: list[dict[int, State]] = [{}, {}]
         self._begun: set[tuple[int, int]] = set()
 
-    def watch(self, node: Machine, event: Event, _now: Instant, effects: list[Effect]) -> None:
+    def watch(self, node: Machine, event: Event, now: Instant, effects: list[Effect]) -> None:
         """One step of a node's engine."""
         engine, number = node.engine, node.number
         assert engine is not None
@@ -50,6 +50,7 @@ class Calm:
         wanted = type(event) is OperatorAsked and event.verb in (Verb.TAKEOVER, Verb.FAILBACK)
         if wanted and not refused:
             self._entrust(engine, number)
+        judge_shots(self._world, node, event, now, effects)
         for effect in effects:
             if type(effect) is Note:
                 self._judge(node, engine, event, effect)
@@ -79,8 +80,6 @@ class Calm:
 
     def _judge(self, node: Machine, engine: Engine, event: Event, note: Note) -> None:
         on, number = engine.maintenance.word.on, node.number
-        if note.name == "fence.ordered" and on:
-            self._violate(node, "switches the other node off")
         group = engine.groups.get(note.group)
         if group is None:
             return
@@ -133,7 +132,20 @@ class Calm:
             self._violate(node, f"passes group {group.id} on to whom it was not of")
 
     def _violate(self, node: Machine, what: str) -> None:
-        self._world.violate(f"maintenance: {node.name} {what}")
+        _violate(self._world, node, what)
+
+
+def judge_shots(
+    world: World, node: Machine, _event: Event, _now: Instant, effects: list[Effect]
+) -> None:
+    """One step of a node's engine: the part of the rule that needs no memory of earlier ones."""
+    assert node.engine is not None
+    if node.engine.maintenance.word.on and any(type(effect) is FencePeer for effect in effects):
+        _violate(world, node, "switches the other node off")
+
+
+def _violate(world: World, node: Machine, what: str) -> None:
+    world.violate(f"maintenance: {node.name} {what}")
 
 
 def _offered(group: Group, engine: Engine) -> int | None:

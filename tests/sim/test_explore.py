@@ -14,6 +14,7 @@ from hafw.agent.journal import engine_hash
 from hafw_sim.explore import expand
 from hafw_sim.explore.acts import fault
 from hafw_sim.explore.canonical import _WRITERS, canonical
+from hafw_sim.explore.command_models import SMALL_COMMANDS
 from hafw_sim.explore.hunts import HUNTS, hunt
 from hafw_sim.explore.models import MODELS, SMALL
 from hafw_sim.explore.record import begin, save
@@ -28,6 +29,8 @@ from hafw_sim.sim_commands import sim
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hafw_sim.explore.acts import Act
+    from hafw_sim.explore.model import Model
     from hafw_sim.explore.search import Result
 
 ENOUGH_S = 300.0
@@ -70,7 +73,13 @@ SAMPLE = (
     "leased_taker_waits_for_nothing",
     "unknown_fence_counts",
     "proof_is_no_evidence",
+    "operator_without_name",
+    "shot_in_maintenance",
 )
+
+
+ORDERS = {model.name: replace(model, depth=5) for model in SMALL_COMMANDS}
+"""The beginning of each model of commands: long enough for a crash, its silence, and an order."""
 
 
 def _seen(result: Result) -> tuple[object, ...]:
@@ -162,6 +171,56 @@ def test_a_breach_of_contract_by_what_authority_rests_on_is_found(name: str) -> 
     assert result.finding is not None, str(result)
     assert "S2 " in result.finding.problem
     assert breach.kind in {each.kind for each in result.finding.schedule.decisions}
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ORDERS.values(), ids=ORDERS)
+def test_each_command_of_a_model_is_obeyed_in_some_run(model: Model) -> None:
+    result = Search(model, rest_every=0).run(ENOUGH_S)
+
+    assert not result.wrong, str(result)
+    assert set(result.counts.obeyed) == {_command(act) for act in model.acts} - {""}
+
+
+def _command(act: Act) -> str:
+    """The command of an act, as it is told; "" if it is none."""
+    if act.kind == "maintenance":
+        return "maintenance on" if act.args["on"] else "maintenance off"
+    vouched = " --peer-is-off" if act.args.get("vouches") else ""
+    return f"{act.args['verb']}{vouched}" if act.kind == "operator" else ""
+
+
+def test_the_commands_that_were_obeyed_are_told_with_the_result() -> None:
+    acts = (fault("operator", node="alpha", verb="standby"),)
+
+    result = Search(replace(ISOLATION, acts=acts)).run(ENOUGH_S)
+
+    assert result.counts.obeyed["standby"] > 0
+    assert f"obeyed: {result.counts.obeyed['standby']} standby; complete" in str(result)
+
+
+def test_a_hand_over_by_command_that_comes_too_early_is_found_under_a_lease() -> None:
+    with applied(MUTANTS["released_before_the_stop"]):
+        result = Search(SMALL["small-commands-lease"]).run(ENOUGH_S)
+
+    assert result.finding is not None, str(result)
+    assert "S2 beta starts group 1 as released" in result.finding.problem
+    assert result.finding.schedule.decisions[-1].kind == "operator"
+
+
+@pytest.mark.parametrize(
+    ("done", "true"), [("nothing", False), ("freeze", False), ("kill", False), ("crash", True)]
+)
+def test_a_person_says_that_the_other_node_is_off_only_when_it_is(done: str, true: object) -> None:
+    world = expand._unpack(expand.Expander(TINY["small-vouched-fence"], 0).initial().world)
+    if done != "nothing":
+        fault(done, node="alpha").do(world)
+
+    vouched = fault("operator", node="beta", verb="takeover", vouches=True)
+
+    assert vouched.makes_sense(world) is true
 
 
 # --- the canonical form -------------------------------------------------------------------------

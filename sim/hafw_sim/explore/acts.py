@@ -125,6 +125,16 @@ def _leaves_something(machine: Machine) -> bool:
     return machine.engine is not None or bool(machine.addresses)
 
 
+def _may_be_typed(world: World, args: Args) -> bool:
+    """Whether an agent hears it; and a person vouches only for what is so, as in random runs.
+
+    A machine that runs no agent and has no address is as good as off: nothing of it is left.
+    """
+    other = world.nodes[1 - NUMBERS[args["node"]]]
+    lie = args.get("vouches", False) and _leaves_something(other)
+    return _runs(world, args) and not lie
+
+
 def _is_on(machine: Machine) -> bool:
     return machine.engine is not None and maintenance.in_force(machine.engine)
 
@@ -184,7 +194,7 @@ _SENSE: Final[dict[str, Callable[[World, Args], bool]]] = {
     "operations": lambda world, args: world.weather.op_ns[1] != int(args["to_s"] * SECOND),
     "fate": _fate_differs,
     "service": lambda world, args: _machine(world, args).service_up is not args["up"],
-    "operator": _runs,
+    "operator": _may_be_typed,
     "maintenance": lambda world, args: (
         _runs(world, args) and _is_on(_machine(world, args)) is not args["on"]
     ),

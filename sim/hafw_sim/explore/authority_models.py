@@ -43,7 +43,7 @@ def _pair(protection: str) -> Pair:
     )
 
 
-_STORE: Final = (fault("store", up=False), repair("store", up=True))
+STORE: Final = (fault("store", up=False), repair("store", up=True))
 
 
 def _ways_to_the_store() -> Iterator[Act]:
@@ -62,7 +62,7 @@ def _slow_store() -> Iterator[Act]:
 _OLD_READS: Final = (fault("store_shows_old", old=True), repair("store_shows_old", old=False))
 
 
-_HANGS: Final = (
+HANGS: Final = (
     fault("fence_weather", hangs=1.0, to_s=_ANSWER_S),
     repair("fence_weather", to_s=_ANSWER_S),
 )
@@ -71,7 +71,7 @@ _HANGS: Final = (
 
 def _devices() -> Iterator[Act]:
     yield fault("fence_weather", failed=1.0, to_s=_ANSWER_S)
-    yield from _HANGS
+    yield from HANGS
 
 
 def _ways_to_devices() -> Iterator[Act]:
@@ -93,17 +93,21 @@ def _agents() -> Iterator[Act]:
         yield repair("boot", node=node)
 
 
-_BOOTS: Final = tuple(repair("boot", node=node) for node in NODES)
+BOOTS: Final = tuple(repair("boot", node=node) for node in NODES)
 
 
-def _model(
+def authority_model(
     name: str,
     text: str,
     protection: str,
     *acts: Iterable[Act],
     store_s: float = 0.0,
+    begin: Iterable[Act] = (),
 ) -> Model:
-    """`store_s`: how long the store takes; 0 is at once."""
+    """A model of an authority; `store_s`: how long the store takes; 0 is at once.
+
+    `begin`: what is so before the first tick.
+    """
     return Model(
         name=name,
         text=f"{text}; {protection}",
@@ -113,6 +117,7 @@ def _model(
         begin=(
             Decision(1 * MS, "store_weather", {"to_s": store_s}),
             Decision(1 * MS, "fence_weather", {"to_s": _ANSWER_S}),
+            *(Decision(1 * MS, act.kind, act.args) for act in begin),
         ),
         faults=2,
         at_once=1,
@@ -120,17 +125,17 @@ def _model(
 
 
 AUTHORITY: Final = (
-    _model(
+    authority_model(
         "lease",
         "links cut both ways or one way, killed agents, a store that is down or not reached",
         "leased",
         LINKS,
         _one_way_cuts(),
         _agents(),
-        _STORE,
+        STORE,
         _ways_to_the_store(),
     ),
-    _model(
+    authority_model(
         "late-lease",
         "answers of the store that are lost or old, requests that land after they were given up",
         "leased",
@@ -140,15 +145,15 @@ AUTHORITY: Final = (
         _OLD_READS,
         store_s=_ANSWER_S,
     ),
-    _model(
+    authority_model(
         "freeze-lease",
         "agents that stop anywhere, a store that is down",
         "leased",
         LINKS,
         freezes(),
-        _STORE,
+        STORE,
     ),
-    _model(
+    authority_model(
         "fence",
         "links cut, crashes, killed agents, devices that fail, hang or are not reached",
         "fenced",
@@ -157,29 +162,29 @@ AUTHORITY: Final = (
         _devices(),
         _ways_to_devices(),
     ),
-    _model(
+    authority_model(
         "fence-or-lease",
         "links cut, killed agents, a store that is down, devices that fail or hang",
         "fenced|leased",
         LINKS,
         _agents(),
-        _STORE,
+        STORE,
         _devices(),
     ),
-    _model(
+    authority_model(
         "fence-and-lease",
         "the same",
         "fenced+leased",
         LINKS,
         _agents(),
-        _STORE,
+        STORE,
         _devices(),
     ),
 )
 
 SMALL_AUTHORITY: Final = (
-    _model("small-lease", "lease only", "leased", LINKS, _ways_to_the_store(), _agents()),
-    _model("small-fence", "fence only", "fenced", LINKS, _HANGS, _BOOTS),
-    _model("small-fence-or-lease", "either", "fenced|leased", LINKS, _STORE, _BOOTS),
+    authority_model("small-lease", "lease only", "leased", LINKS, _ways_to_the_store(), _agents()),
+    authority_model("small-fence", "fence only", "fenced", LINKS, HANGS, BOOTS),
+    authority_model("small-fence-or-lease", "either", "fenced|leased", LINKS, STORE, BOOTS),
 )
 """Pieces of them, each searched in a minute or two."""

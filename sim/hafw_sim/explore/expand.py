@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from hafw_sim.calm import judge_shots
 from hafw_sim.explore.acts import choices
 from hafw_sim.explore.canonical import digest
+from hafw_sim.explore.obeyed import obeyed, under_way
 from hafw_sim.explore.rules import bounds
 from hafw_sim.play import Player
 from hafw_sim.schedule import Schedule
@@ -57,17 +60,22 @@ class Successor(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """How much was done: transitions, runs to rest, and pairs of worlds that share a form."""
+    """How much was done: transitions, runs to rest, and pairs of worlds that share a form.
+
+    `obeyed`: how many operators' commands were carried out, by name.
+    """
 
     transitions: int = 0
     rested: int = 0
     audited: int = 0
+    obeyed: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
         """Add what was done elsewhere."""
         self.transitions += other.transitions
         self.rested += other.rested
         self.audited += other.audited
+        self.obeyed += other.obeyed
 
 
 class FormError(Exception):
@@ -93,7 +101,7 @@ class Expander:
         """Both nodes boot, what the model begins with is done, and time goes by."""
         player = self._players["whole"]
         world = player.world
-        world.taps.clear()
+        world.taps[:] = [partial(judge_shots, world)]
         player.begin()
         for decision in self.model.begin:
             world.clockwork.at(decision.at_ns, partial(player.do, decision))
@@ -123,6 +131,7 @@ class Expander:
         """Each choice that a state permits: its number, the world after it, what was wrong."""
         model, player = self.model, self._players["whole"]
         before = _unpack(state.world)
+        pending = under_way(before)
         stuck = [node.number for node in before.nodes if self._frozen_too_long(node, before.now_ns)]
         sensible = {number for number, act in enumerate(model.acts) if act.makes_sense(before)}
         for number, choice in enumerate(self.choices):
@@ -134,18 +143,23 @@ class Expander:
                 continue
             player.world = world = _unpack(state.world)
             done = True
+            commands = dict(pending)
 
-            def play(choice: Choice = choice, world: World = world) -> None:
+            def play(
+                choice: Choice = choice, world: World = world, commands: dict[int, str] = commands
+            ) -> None:
                 nonlocal done
                 end_ns = world.now_ns + model.tick_ns
                 world.run_until(world.now_ns + model.before_ns)
                 done = choice.do(world)
                 if done:
+                    commands.update(under_way(world))
                     world.run_until(end_ns)
 
             player.attempt(play)
             if done and not any(world.nodes[number].frozen for number in stuck):
                 self.counts.transitions += 1
+                self.counts.obeyed.update(obeyed(world, commands))
                 violations = player.verdict().violations
                 _tidy(world)
                 yield number, world, violations[0] if violations else ""

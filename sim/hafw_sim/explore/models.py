@@ -2,7 +2,8 @@
 
 One rule: a model tries what belongs together, and no more than can be searched to the end.
 
-Here are those of silence, gates and commands; leases and fences are in `authority_models`.
+Here are those of silence, gates and commands; leases and fences are in `authority_models`, commands
+under these in `command_models`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.core.settings import MS, SECOND
 from hafw_sim.explore.acts import Act, fault, lone_loss, repair
 from hafw_sim.explore.authority_models import AUTHORITY, SMALL_AUTHORITY
+from hafw_sim.explore.command_models import COMMANDS, SMALL_COMMANDS
 from hafw_sim.explore.model import LINKS, NODES, Model, freezes, machines
 from hafw_sim.schedule import Decision, Pair
 
@@ -191,7 +193,7 @@ _FLAPPING: Final = Model(
     at_once=4,
     tick_ns=1 * SECOND,
 )
-MODELS: Final = {model.name: model for model in (*_ALL, *AUTHORITY, _FLAPPING)}
+MODELS: Final = {model.name: model for model in (*_ALL, *AUTHORITY, *COMMANDS, _FLAPPING)}
 
 
 def _small(
@@ -224,5 +226,5 @@ _SMALL: Final = (
     _small("commands", "reflected", _verbs("standby", "takeover"), machines()),
     _small("maintenance", "reflected", _maintenance(), LINKS, depth=24),
 )
-SMALL: Final = {model.name: model for model in (*_SMALL, *SMALL_AUTHORITY)}
+SMALL: Final = {model.name: model for model in (*_SMALL, *SMALL_AUTHORITY, *SMALL_COMMANDS)}
 """Pieces of the models, soon searched: for tests, and against mutants."""

@@ -25,7 +25,10 @@ SCHEMA: Final = "hafw.explore/1"
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of a model, or of a mutant in it. `depth`, `ticks_max`: in ticks."""
+    """What was seen of a model, or of a mutant in it. `depth`, `ticks_max`: in ticks.
+
+    `obeyed`: operators' commands that were carried out, by name.
+    """
 
     model: str
     bounds: str
@@ -40,6 +43,7 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     audited: int
     seconds: float
     finding: str = ""
+    obeyed: dict[str, int] = {}
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -100,6 +104,7 @@ def _searched(result: Result) -> Searched:
         rested=counts.rested,
         audited=counts.audited,
         seconds=round(result.seconds, 1),
+        obeyed=dict(sorted(counts.obeyed.items())),
         finding=result.finding.problem if result.finding is not None else result.form_error,
     )
 

@@ -75,8 +75,12 @@ class Result:
         return (
             f"{self.model.name}: {self.states:,} states, {self.counts.transitions:,} transitions, "
             f"depth {self.depth}, {rate:,.0f} states/s, {self.counts.rested:,} brought to rest, "
-            f"{self.counts.audited:,} forms audited; {self._ended()}"
+            f"{self.counts.audited:,} forms audited{self._obeyed()}; {self._ended()}"
         )
+
+    def _obeyed(self) -> str:
+        counted = sorted(self.counts.obeyed.items())
+        return ", obeyed: " + ", ".join(f"{n:,} {name}" for name, n in counted) if counted else ""
 
     def _ended(self) -> str:
         model = self.model
