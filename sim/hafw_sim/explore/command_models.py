@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LASTS_S: Final = 20.0
 """Maintenance that ends by itself does so after this: five ticks."""
-_WHILE: Final = 12
+_WHILE: Final = 16
 """Maintenance for good has no end, and what is left until it is told of again is in every state."""
 _OUT_OF_REACH: Final = tuple(fault("reach_fence", node=node, works=False) for node in NODES)
 """No device is reached, so without a person nothing is taken over."""
