@@ -21,7 +21,8 @@
 #endif
 
 /* How often what goes wrong may go wrong. A cut heals, an agent starts again, a machine boots, each
-   at any later time or never. The store answers, loses requests and replies as it likes. */
+   at any later time or never; one that boots without its disk (ROLLBACKS) has the number of an
+   earlier start. The store answers, loses requests and replies as it likes. */
 #ifndef CUTS
 #define CUTS 1
 #endif
@@ -33,6 +34,9 @@
 #endif
 #ifndef PAUSES
 #define PAUSES 0
+#endif
+#ifndef ROLLBACKS
+#define ROLLBACKS 0
 #endif
 
 /* [settings] deadtime D, hold H, lease_ttl W, lease_hold LH: H < D and LH < W, and one tick less
@@ -68,7 +72,11 @@ mtype up[2] = UP;
 bool held[2];       /* open, by an agent that runs */
 byte gate[2];       /* open for so long without one: the kernel's timeout, plus 1 */
 byte silence[2];    /* since the peer was heard, or since the start [Peer.silence_ns] */
+byte incarnation[2] = 1;  /* number of this start, or of the last one [Engine.incarnation] */
+byte knows[2];      /* number of the newest start of the peer that was heard [Peer.incarnation] */
+bool distrust[2];   /* the disk was lost: the number is that of an earlier start [Engine.distrust] */
 bool met[2];        /* heard by this start [Peer.met] */
+bool addressed[2];  /* the peer's last beat answered this start [Engine.addressed] */
 bool met_before[2]; /* heard since this machine booted [fencing.has_met] */
 bool bound[2];      /* the peer's last beat said that the lease binds it [GroupBeat.binds] */
 bool clear[2];      /* the peer's last beat said that it does not hold [Phase.CLEAR] */
@@ -79,10 +87,11 @@ byte proved[2] = H;    /* since a proof that the peer is off ended [Fencing.prov
 
 /* --- links: one beat each way per tick, lost only in a cut --- */
 byte cut;           /* bit i: what node i sends is lost */
-mtype beat[2] = NONE;  /* under way: OWN, or STALE: of a start that has ended */
+byte from[2];       /* a beat is under way, of the start with this number; 0: none */
+byte acked[2];      /* it answers the start with this number; 0: none */
 bool says_bound[2], says_clear[2];
-byte answers = H;      /* node 1's beat under way answers a beat of node 0 that is so old */
-byte arrived[2] = H;   /* age, by the sender's clock, of its newest beat that the other's start heard */
+byte answers = H;   /* node 1's beat under way answers a beat of node 0 that is so old */
+byte arrived[2] = H;  /* age, by the sender's clock, of its newest beat that was heard */
 
 /* --- the store: one record, changed by compare-and-set --- */
 byte holder = FREE;
@@ -98,10 +107,11 @@ bool order[2];      /* an order to switch the peer off, which may land at any ti
 byte readings[2];   /* 0: nothing runs [Fencing.op]; 1 + readings in a row that said off */
 bool off[2];        /* confirmed off, and not heard since [Fencing.off] */
 
-byte cuts = CUTS, crashes = CRASHES, shots = SHOTS, pauses = PAUSES, lag[2];
+byte cuts = CUTS, crashes = CRASHES, shots = SHOTS, pauses = PAUSES, rollbacks = ROLLBACKS, lag[2];
 
 #define IS_OPEN(n) ((held[n] && up[n] == UP) || gate[n] > 0)
-#define DEAD (silence[i] >= D)                            /* [takeover.due_ns] initdead is D here */
+/* [takeover.due_ns, Engine.trusted] initdead is D here */
+#define DEAD (silence[i] >= D && (!distrust[i] || met[i]))
 #define IN_HAND (renewed[i] < LH)                         /* [lease.in_hand] */
 
 /* [duties.hold_by_lease, hold_until] the holder's half */
@@ -116,14 +126,22 @@ byte cuts = CUTS, crashes = CRASHES, shots = SHOTS, pauses = PAUSES, lag[2];
 
 /* [takeover.view] which class binds a silent holder; who never heard it must fear a fence's proof */
 #ifdef BUG_UNHEARD_TAKES_BY_LEASE
-#define BOUND (!met[i] || bound[i])
+#define BOUND_UNHEARD true
 #else
+#define BOUND_UNHEARD (!FENCED)
+#endif
 #ifdef BUG_BINDS_IGNORED
-#define BOUND (met[i] || !FENCED)
+#define SAID_BOUND true
 #else
-#define BOUND ((met[i] && bound[i]) || (!met[i] && !FENCED))
+#define SAID_BOUND (bound[i])
 #endif
+/* [takeover._bound] what was said to an earlier start was said before that start was shot */
+#ifdef BUG_UNADDRESSED_WORD_BINDS
+#define SAID_TO_US true
+#else
+#define SAID_TO_US (addressed[i] || !FENCED)
 #endif
+#define BOUND (met[i] -> SAID_BOUND && SAID_TO_US : BOUND_UNHEARD)
 
 #ifdef BUG_SILENCE_NOT_NEEDED
 #define LEASE_ROUTE (LEASED && !BOTH && !off[i] && BOUND)
@@ -150,6 +168,19 @@ byte cuts = CUTS, crashes = CRASHES, shots = SHOTS, pauses = PAUSES, lag[2];
 #define CONFIRMED 3
 #endif
 
+/* Every start numbers its beats from 1, so what answers another one seems to answer any of ours. */
+#define ANY_AGE 0
+#ifdef BUG_ANSWER_TO_ANOTHER_START_IS_FRESH
+#define FRESH_OF(who, age) (who == 0 -> H : (who == incarnation[i] -> age : ANY_AGE))
+#else
+#define FRESH_OF(who, age) (who == incarnation[i] -> age : H)       /* [Engine.fresh] */
+#endif
+#ifdef BUG_ANSWER_TO_ANOTHER_START_IS_EVIDENCE
+#define EVIDENCE_OF(who, age) (who == 0 -> H : (who == incarnation[i] -> age : ANY_AGE))
+#else
+#define EVIDENCE_OF(who, age) (who == incarnation[i] -> age : H)    /* [hearing._acknowledged] */
+#endif
+
 #define LEAST(x, y) (x < y -> x : y)
 inline older(age, most) { if :: age < most -> age++ :: else fi }
 
@@ -170,11 +201,10 @@ inline write(whom, is_newest) {
 /* An agent is gone: nothing is left of what it knew, but the peer may have been heard. */
 inline forget(n) {
   held[n] = false; silence[n] = 0; met[n] = false; bound[n] = false; clear[n] = false;
+  distrust[n] = false; knows[n] = 0; addressed[n] = false;
   fresh[n] = H; promised[n] = H; renewed[n] = LH; proved[n] = H; arrived[0] = H; arrived[1] = H;
   seen[n] = false; watched[n] = 0; doubt[n] = false; ordered[n] = 0; readings[n] = 0; off[n] = false;
-  if :: late[n] == OWN -> late[n] = STALE :: else fi;
-  if :: beat[n] == OWN -> beat[n] = STALE :: else fi;
-  if :: n == 0 -> answers = H :: else fi
+  if :: late[n] == OWN -> late[n] = STALE :: else fi
 }
 
 inline lose_power(n) { forget(n); up[n] = OFF; gate[n] = 0; met_before[n] = false; lag[n] = 0 }
@@ -198,22 +228,24 @@ active [2] proctype node() {
      RIGHT(i) -> start() }   /* [takeover.released_to_us] node 0 is preferred; no offers */
 
   /* --- a beat arrives [hearing.beat_heard, Peer.hear] --- */
-  :: d_step { up[i] == UP && beat[j] != NONE && !(cut & (1 << j)) ->
+  :: d_step { up[i] == UP && from[j] != 0 && !(cut & (1 << j)) ->
      met[i] = true; met_before[i] = true; silence[i] = 0; bound[i] = says_bound[j];
-     if :: i == 0 -> clear[i] = says_clear[j]; fresh[i] = answers; answers = H :: else fi;
+     knows[i] = from[j]; addressed[i] = (acked[j] == incarnation[i]);
+     if :: i == 0 -> clear[i] = says_clear[j]; fresh[i] = FRESH_OF(acked[j], answers); answers = H
+        :: else fi;
 #ifdef BUG_DATED_BY_RECEIPT
-     if :: arrived[i] < H -> promised[i] = 0 :: else fi;
+     if :: EVIDENCE_OF(knows[j], arrived[i]) < H -> promised[i] = 0 :: else fi;
 #else
-     promised[i] = LEAST(promised[i], arrived[i]);                      /* [Peer.acknowledge] */
+     promised[i] = LEAST(promised[i], EVIDENCE_OF(knows[j], arrived[i]));   /* answered at once */
 #endif
-     if :: beat[j] == OWN -> arrived[j] = 0 :: else fi;
+     if :: up[j] == UP || up[j] == PAUSED -> arrived[j] = 0 :: else fi;
 #ifndef BUG_CLAIM_OUTLIVES_ITS_SILENCE
      if :: !held[i] -> renewed[i] = LH; ordered[i] = LH :: else fi;
 #else
      if :: !held[i] && seen[i] && !doubt[i] && holder == i -> forget_the_claim()  /* same step */
         :: else fi;
 #endif
-     beat[j] = NONE;
+     from[j] = 0; acked[j] = 0;
 #ifndef BUG_PROOF_OUTLIVES_A_BEAT
      if :: off[i] -> off[i] = false; proved[i] = 0 :: else fi;          /* [fencing.judge] */
 #endif
@@ -256,7 +288,8 @@ active [2] proctype node() {
      (!held[i] || !LEASED) && ((met_before[i] && !BOTH) || (WANTED && IN_HAND)) ->
      shots--; order[i] = true; readings[i] = 1 }       /* [fencing._may_shoot, _holder_defends] */
   :: d_step { order[i] -> order[i] = false; if :: up[j] != OFF -> lose_power(j) :: else fi }
-  :: atomic { up[i] == UP && readings[i] > 0 && readings[i] < CONFIRMED ->        /* one reading; it may err, not twice in a row */
+  :: atomic { up[i] == UP && readings[i] > 0 && readings[i] < CONFIRMED ->
+     /* one reading; it may err, not twice in a row */
      if
      :: up[j] == OFF && readings[i] < CONFIRMED -> readings[i]++
      :: up[j] != OFF -> readings[i] = 1
@@ -276,7 +309,9 @@ active [2] proctype node() {
   :: d_step { crashes > 0 && up[i] == UP -> crashes--; leave_to_the_gate(); forget(i); up[i] = DOWN }
   :: d_step { crashes > 0 && (up[i] == UP || up[i] == DOWN) -> crashes--; lose_power(i) }
   :: d_step { up[i] == OFF -> up[i] = BOOTING }      /* which takes longer than a beat */
-  :: d_step { up[i] == DOWN -> up[i] = UP; gate[i] = 0 }                /* [State.CLEANING] */
+  :: d_step { rollbacks > 0 && up[i] == OFF -> rollbacks--; distrust[i] = true; up[i] = BOOTING }
+  :: d_step { up[i] == DOWN -> up[i] = UP; gate[i] = 0;                 /* [State.CLEANING] */
+     if :: distrust[i] -> skip :: else -> incarnation[i]++ fi }         /* [Driver._new_engine] */
   :: d_step { pauses > 0 && up[i] == UP -> pauses--; up[i] = PAUSED }
   :: d_step { up[i] == PAUSED -> up[i] = UP; assert(!(IS_OPEN(i) && IS_OPEN(j))) }
   od
@@ -292,7 +327,8 @@ inline tick(n) {
      older(proved[n], H); older(arrived[n], H);
      if :: seen[n] && holder == 1 - n && !held[n] -> older(watched[n], W) :: else -> watched[n] = 0 fi;
      if :: doubt[n] -> older(ordered[n], LH) :: else -> ordered[n] = 0 fi;
-     beat[n] = OWN; says_clear[n] = !held[n];              /* [speaking.send_beats] */
+     from[n] = incarnation[n]; acked[n] = knows[n];        /* [speaking.beat] */
+     says_clear[n] = !held[n];
      if :: n == 1 -> answers = arrived[0] :: else fi;
 #ifdef BUG_PROOF_NOT_ANNOUNCED
      says_bound[n] = LEASED
@@ -310,13 +346,13 @@ inline tick(n) {
 #else
 #define TOLD (readings[0] < CONFIRMED && readings[1] < CONFIRMED)
 #endif
-#define GONE(n) (beat[n] == NONE || (cut & (1 << n)) || up[1 - n] != UP)
+#define GONE(n) (from[n] == 0 || (cut & (1 << n)) || up[1 - n] != UP)
 
 active proctype world() {
   byte n;
   do
   :: atomic { GONE(0) && GONE(1) && TOLD ->
-     beat[0] = NONE; beat[1] = NONE; answers = H; n = 0;
+     from[0] = 0; from[1] = 0; acked[0] = 0; acked[1] = 0; answers = H; n = 0;
      do
      :: n < 2 ->
         if
