@@ -77,6 +77,7 @@ def searched(options: str, where: Path, optimise: str = "-O1") -> str:
 
 
 @needs_spin
+@pytest.mark.timeout(DEADLINE_S)
 @pytest.mark.parametrize("protection", BOUNDS)
 def test_nothing_that_may_go_wrong_opens_a_group_twice(protection: str, tmp_path: Path) -> None:
     said = searched(BOUNDS[protection], tmp_path)
@@ -87,6 +88,7 @@ def test_nothing_that_may_go_wrong_opens_a_group_twice(protection: str, tmp_path
 
 
 @needs_spin
+@pytest.mark.timeout(DEADLINE_S)
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_deleted_rule_is_found(bug: str, tmp_path: Path) -> None:
     optimise = "-O1" if bug in LONG else "-O0"
