@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 import traceback
 from dataclasses import replace
@@ -56,6 +57,7 @@ from hafw.core.model import (
     Tick,
     WorkerChanged,
 )
+from hafw.core.reboot import LOTS, next_start
 from hafw.net.netlink import NetlinkError
 
 if TYPE_CHECKING:
@@ -133,7 +135,7 @@ class Driver:
         epochs = dict(state.epochs)
         for group, epoch, _certificate in state.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
-        incarnation = state.incarnation + 1
+        incarnation = next_start(state.incarnation, secrets.randbelow(LOTS))
         fresh = replace(state, incarnation=incarnation, epochs=tuple(epochs.items()), intents=())
         statefile.save(self._state_dir, fresh)
         if loaded.distrust:

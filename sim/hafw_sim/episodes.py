@@ -262,6 +262,7 @@ def _fence_weather(draw: Draw) -> Iterator[Episode]:
         "failed": draw.share(0.5),
         "hangs": draw.share(0.3),
         "to_s": draw.seconds(0.001, 1),
+        "back_s": draw.seconds(0.001, 5),
     }
     yield "fence_weather", weather, 0.0
     yield "fence_weather", {}, draw.seconds(1, 12)

@@ -303,11 +303,18 @@ def reach_fence(world: World, node: Node, works: bool) -> None:  # noqa: FBT001 
 
 
 @fault
-def fence_weather(world: World, failed: float = 0.0, hangs: float = 0.0, to_s: float = 0.5) -> None:
-    """How orders to fence devices fare: failed without effect, or never answered."""
+def fence_weather(
+    world: World,
+    failed: float = 0.0,
+    hangs: float = 0.0,
+    to_s: float = 0.5,
+    back_s: float = 0.01,
+) -> None:
+    """How orders to fence devices fare: failed without effect, never answered, or heard of late."""
     own = world.weather
     own.fence_failed, own.fence_hangs = failed, hangs
     own.fence_ns = (int(to_s * SECOND) // 5, int(to_s * SECOND))
+    own.fence_back_ns = (int(back_s * SECOND) // 10, int(back_s * SECOND))
 
 
 @fault

@@ -55,10 +55,10 @@ def settings_pair(  # noqa: PLR0913 - one argument per thing that pairs differ i
 
 
 def running_pair(
-    classes: Classes = Classes.REFLECTED, *, seed: int = 0, **options: object
+    classes: Classes = Classes.REFLECTED, *, seed: int = 0, lots: bool = True, **options: object
 ) -> World:
     """A world in which both nodes booted and each group is where it prefers to be."""
-    world = World(settings_pair(classes, **options), seed)  # type: ignore[arg-type]
+    world = World(settings_pair(classes, **options), seed, lots=lots)  # type: ignore[arg-type]
     world.boot(ALPHA)
     world.boot(BETA)
     world.run(2)

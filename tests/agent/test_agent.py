@@ -12,6 +12,7 @@ import pytest
 
 from hafw.agent.statefile import load, save
 from hafw.core.maintenance import LONGEST_MS
+from hafw.core.reboot import LOTS
 from hafw.core.wire import Codec
 from tests.agent.lone import NEW, OLD, STRANGER, Lone, lone
 from tests.net.hosts import isolated
@@ -143,10 +144,12 @@ def test_a_peer_that_remembers_a_later_start_raises_the_incarnation(tmp_path: Pa
     with lone(tmp_path) as scene:
         scene.start()
 
-        scene.send(scene.signed(scene.beat(1, acked_incarnation=40, acked_n=1)))
+        later = 40 * LOTS
 
-        scene.until(lambda: scene.answers() and scene.status()["nodes"][0]["incarnation"] == 41)
-        assert load(tmp_path / "state").state.incarnation == 41
+        scene.send(scene.signed(scene.beat(1, acked_incarnation=later, acked_n=1)))
+
+        scene.until(lambda: scene.answers() and scene.status()["nodes"][0]["incarnation"] > later)
+        assert load(tmp_path / "state").state.incarnation > later
 
 
 # --- files anew -------------------------------------------------------------------------------

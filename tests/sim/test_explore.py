@@ -39,7 +39,7 @@ TINY = {name: replace(model, faults=1, depth=12) for name, model in SMALL.items(
 ISOLATION = TINY["small-isolation"]
 ACCOUNTED = {
     "": {"clockwork", "kernels", "net", "nodes", "weather", "workers"}
-    | {"asked", "files", "resumed_ns", "devices", "store", "taps", "violations"},
+    | {"asked", "files", "resumed_ns", "devices", "store", "taps", "violations", "_lots"},
     "net": {"links", "to_ping", "from_ping", "ping_up", "ping_reflects", "service_lan", "doomed"}
     | {"_clockwork", "_weather", "answer", "deliver", "sent"},
     "workers": {"started", "recent", "stale_landings", "feed"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from hafw.core import fencing, group, takeover
+from hafw.core import fencing, group, reboot, takeover
 from hafw.core.duties import FENCE_RUNS, NEVER, Certificate
 from hafw.core.liveness import PeerState
 from hafw.core.model import OpEnded, Outcome
@@ -128,6 +128,14 @@ def proof_is_not_announced() -> list[Patch]:
         return said._replace(binds=self.settings.binds) if engine.fencing.off else said
 
     return [patch.object(group.Group, "beat", beat)]
+
+
+@seeded(
+    "no start of a node has the number of an earlier one, whatever its disk has forgotten",
+    "shot_node_that_lost_its_disk_is_not_who_was_answered",
+)
+def starts_are_only_counted() -> list[Patch]:
+    return [patch.object(reboot, "next_start", lambda last, _: last + 1)]
 
 
 @seeded(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 FENCED_OR_LEASED = Classes.FENCED | Classes.LEASED
 
 
-def _pair(classes: Classes = Classes.FENCED, **more: bool | int) -> World:
+def _pair(classes: Classes = Classes.FENCED, *, lots: bool = True, **more: bool | int) -> World:
     """Alpha is active."""
-    world = running_pair(classes, pings=0, **more)
+    world = running_pair(classes, pings=0, lots=lots, **more)
     world.run(30)
     return world
 
@@ -167,9 +167,9 @@ def lease_is_free_and_its_taker_heard_one_beat() -> list[str]:
     return _return_to_a_holder_by_a_shot(cut_before_s=0.0)
 
 
-def _held_by_a_shot() -> tuple[World, list[str]]:
+def _held_by_a_shot(*, lots: bool = True) -> tuple[World, list[str]]:
     """Beta holds because alpha was off, without the store; and what is wrong with that."""
-    world = _pair(FENCED_OR_LEASED)
+    world = _pair(FENCED_OR_LEASED, lots=lots)
     world.nodes[BETA].store_cut = True
     world.run(1)
     world.crash(ALPHA)
@@ -244,9 +244,10 @@ def shot_node_hears_its_shooter_before_the_answer_does() -> list[str]:
 def shot_node_that_lost_its_disk_believes_itself_addressed() -> list[str]:
     """Alpha returns with the number of the start that was shot: what beta says seems to answer it.
 
-    So beta, which holds because alpha was off, must say that nothing else binds it.
+    So beta, which holds because alpha was off, must say that nothing else binds it. (No two starts
+    of agents have the same number; this rule does not lean on that.)
     """
-    world, problems = _held_by_a_shot()
+    world, problems = _held_by_a_shot(lots=False)
     world.net.cut_links()
     world.run(1)
     world.lose_state(ALPHA)
@@ -261,6 +262,27 @@ def shot_node_that_lost_its_disk_believes_itself_addressed() -> list[str]:
     alpha.fence_cut = alpha.store_cut = False
     world.run(60)
     return problems + wrong(world, "alpha") + _started_by(world, "fenced") + _shots(world, 1)
+
+
+@story
+def shot_node_that_lost_its_disk_is_not_who_was_answered() -> list[str]:
+    """Alpha returns so early, and hears beta, while beta still waits to hear that it was off.
+
+    It has said as much as the start that was shot; beta answers that one, and holds nothing yet.
+    """
+    world = running_pair(Classes.FENCED, pings=0)
+    world.run(3)
+    world.nodes[ALPHA].fence_cut = True
+    world.weather.fence_back_ns = (50 * SECOND, 50 * SECOND)
+    world.net.cut_links()
+    world.run(18)
+    world.lose_state(ALPHA)
+    world.boot(ALPHA)
+    world.run(11)
+    world.net.mend_links()
+    world.net.cut_links(both=False, sender=ALPHA)
+    world.run(60)
+    return wrong(world, "beta") + _started_by(world, "fenced") + _shots(world, 1)
 
 
 @story

@@ -171,8 +171,9 @@ def a_refused_request_is_repeated_after_a_deadtime() -> list[str]:
 
 @story
 def shorter_times_wait_for_fresh_evidence() -> list[str]:
-    """The acknowledgement that would bring them into force is itself late."""
+    """The acknowledgement that would bring them into force is itself late, and all there is."""
     world = running_pair(Classes.BEST_EFFORT, pings=0)
+    world.net.service_lan = False
     world.weather.delay_ns = (200 * MS, 240 * MS)
     for number in (ALPHA, BETA):
         reload(world, number, QUICK)

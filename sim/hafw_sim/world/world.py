@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from hafw.core import reboot
 from hafw.core.effects import (
     Answer,
     Durable,
@@ -49,7 +50,6 @@ from hafw.core.model import (
     What,
     WorkerChanged,
 )
-from hafw.core.reboot import after_boot
 from hafw.core.settings import MS, SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world import seal
@@ -78,9 +78,17 @@ class World:
     """Two machines, their links, a ping node, and the checks that are made at every start."""
 
     def __init__(
-        self, settings: tuple[Settings, Settings], seed: int = 0, *, steady: bool = False
+        self,
+        settings: tuple[Settings, Settings],
+        seed: int = 0,
+        *,
+        steady: bool = False,
+        lots: bool = True,
     ) -> None:
-        """Build the world switched off; `boot` starts a node. `steady`: nothing is by chance."""
+        """Build the world switched off; `boot` starts a node. `steady`: nothing is by chance.
+
+        `lots` False: a start has the number of an earlier one where the disk has forgotten that.
+        """
         self.clockwork = Clockwork(seed, steady=steady)
         self.weather = Weather()
         self.nodes = tuple(
@@ -109,6 +117,7 @@ class World:
         self.devices.cut = self._cut_power
         self.taps: list[Tap] = []
         self.asked = 0
+        self._lots = lots and not steady
         self.resumed_ns: list[int] = []
 
     # --- time ---------------------------------------------------------------------------------
@@ -154,12 +163,13 @@ class World:
         node.up = True
         before = node.disk or Durable(0, (), ())
         distrust = "" if node.disk is not None else "the state file is missing"
-        incarnation = before.incarnation + 1
+        lot = self.clockwork.chance("lot").randrange(reboot.LOTS) if self._lots else 0
+        incarnation = reboot.next_start(before.incarnation, lot)
         epochs = dict(before.epochs)
         for group, epoch, _certificate in before.intents:
             epochs[group] = max(epochs.get(group, 0), epoch)
         if node.booted:
-            before = after_boot(before, node.clock_ns(self.now_ns))
+            before = reboot.after_boot(before, node.clock_ns(self.now_ns))
         node.booted = False
         known = tuple(epochs.items())
         self._save(node, replace(before, incarnation=incarnation, epochs=known, intents=()))
