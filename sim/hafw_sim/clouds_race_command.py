@@ -3,6 +3,8 @@
 Rule: it ends in one summary line on stderr, and with status 1 on a finding.
 """
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs: help stays quick
+
 from __future__ import annotations
 
 import sys
@@ -13,12 +15,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import click
 
-from hafw_sim.campaign_file import OtherEngine, save
-from hafw_sim.races_file import Lost, Raced, RacesFile, begin
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
+
+    from hafw_sim.races_file import Raced, RacesFile
 
 _RACES: Final = {
     "aws": "hafw_sim.clouds.ec2.races",
@@ -61,6 +62,9 @@ def race(  # noqa: PLR0913 - one argument per option
     was overtaken, and who says that it changed nothing has not. The mover `cloud-disk` is a disk,
     which goes to and fro as the engine lets it. The same seed is the same race.
     """
+    from hafw_sim.campaign_file import save
+    from hafw_sim.races_file import Raced
+
     races = _races_of(provider)
     known = tuple(races.RACES)
     if mover is not None and mover not in known:
@@ -95,6 +99,9 @@ def _races_of(provider: str) -> ModuleType:
 
 
 def _begun(file: Path, provider: str, *, faults: bool) -> RacesFile:
+    from hafw_sim.campaign_file import OtherEngine
+    from hafw_sim.races_file import begin
+
     try:
         return begin(file, provider, faults=faults)
     except OtherEngine as problem:
@@ -103,6 +110,8 @@ def _begun(file: Path, provider: str, *, faults: bool) -> RacesFile:
 
 def _race(track: _Track, name: str, seeds: list[int], raced: Raced, *, faults: bool) -> None:
     """Race a mover by these seeds, and tell what was not so."""
+    from hafw_sim.races_file import Lost
+
     began_s = time.monotonic()
     for seed in seeds:
         for wrong in track.race(seed, name, faults=faults):
