@@ -104,14 +104,20 @@ def begin(  # noqa: PLR0913 - what a campaign is made of
     if not path.exists():
         return fresh
     found = msgspec.json.decode(path.read_bytes(), type=CampaignFile)
-    for name in ("engine", "start", "liveness", "config"):
-        if getattr(found, name) != getattr(fresh, name):
-            raise OtherEngine(
-                f"{path} is of {name} {getattr(found, name) or 'none'}, this is "
-                f"{getattr(fresh, name) or 'none'}; name another file"
-            )
+    must_match(path, found, fresh, "engine", "start", "liveness", "config")
     found.wanted = max(found.wanted, wanted)
     return found
+
+
+def must_match(path: Path, found: msgspec.Struct, fresh: msgspec.Struct, *names: str) -> None:
+    """What is in the file must be of the same things as what is to be added. Raises OtherEngine."""
+    for name in names:
+        was, is_now = getattr(found, name), getattr(fresh, name)
+        if was != is_now:
+            raise OtherEngine(
+                f"{path} is of {name} {'none' if was == '' else was}, this is "
+                f"{'none' if is_now == '' else is_now}; name another file"
+            )
 
 
 def save(path: Path, content: msgspec.Struct) -> None:

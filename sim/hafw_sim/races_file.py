@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 import hafw
-from hafw_sim.campaign_file import OtherEngine, commit
+from hafw_sim.campaign_file import commit, must_match
 
 SCHEMA: Final = "hafw.races/1"
 
@@ -58,12 +58,7 @@ def begin(path: Path, provider: str, *, faults: bool) -> RacesFile:
     if not path.exists():
         return fresh
     found = msgspec.json.decode(path.read_bytes(), type=RacesFile)
-    for name in ("code", "provider", "faults"):
-        if getattr(found, name) != getattr(fresh, name):
-            raise OtherEngine(
-                f"{path} is of {name} {getattr(found, name)}, this is {getattr(fresh, name)}; "
-                "name another file"
-            )
+    must_match(path, found, fresh, "code", "provider", "faults")
     return found
 
 

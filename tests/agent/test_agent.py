@@ -152,6 +152,20 @@ def test_a_peer_that_remembers_a_later_start_raises_the_incarnation(tmp_path: Pa
         assert load(tmp_path / "state").state.incarnation > later
 
 
+@isolated
+def test_starts_that_know_of_no_earlier_one_are_told_apart(tmp_path: Path) -> None:
+    numbers = set()
+    with lone(tmp_path) as scene:
+        for name in ("one", "two", "three"):  # all equal once in 2**32
+            agent = scene.spawn(state=name, run=name)
+            scene.until(lambda name=name: load(tmp_path / name).state.incarnation > 0)  # type: ignore[misc]
+            agent.kill()
+            agent.wait(10)
+            numbers.add(load(tmp_path / name).state.incarnation)
+
+    assert len(numbers) > 1
+
+
 # --- files anew -------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 import hafw
 from hafw.agent.journal import engine_hash
-from hafw_sim.campaign_file import OtherEngine, commit, save
+from hafw_sim.campaign_file import OtherEngine, commit, must_match, save
 from hafw_sim.explore.hunts import HUNTS, hunt
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ def begin(path: Path) -> Record:
     if not path.exists():
         return fresh
     found = msgspec.json.decode(path.read_bytes(), type=Record)
-    if found.engine != fresh.engine:
-        raise OtherEngine(
-            f"{path} is of engine {found.engine}, this is {fresh.engine}; name another file"
-        )
+    must_match(path, found, fresh, "engine")
     return found
 
 
