@@ -10,6 +10,7 @@ import functools
 import itertools
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +20,11 @@ from hafw_sim.swarm import draw_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
 
     from hafw_sim.schedule import Pair
+
+    _PlayAll = Callable[[Callable[[range], "Result"], Iterator[range]], Iterator["Result"]]
 
 BATCH: Final = 8
 """Seeds per task: small enough that the cores end together, large enough to hide the transport."""
@@ -85,37 +89,51 @@ def campaign(  # noqa: PLR0913 - what a campaign is made of
     start: int,
     count: int,
     *,
+    chunk: int = 0,
     jobs: int = 0,
     dask: str = "",
     python: str = "",
     liveness: bool = False,
     pair: Pair | None = None,
     on_part: Callable[[Result], None] = lambda _: None,
-) -> Result:
-    """Play `count` seeds from `start` on. Raises NoCrew. `jobs`, `dask`, `python`: see `crew`.
+) -> Iterator[Result]:
+    """Play `count` seeds from `start` on: the result of each `chunk` (0: of all) in its turn.
 
-    `on_part` hears of each part as it comes in.
+    `jobs`, `dask`, `python`: see `crew`, which is the same for all chunks: a PyPy becomes fast
+    only after minutes. `on_part` hears of each part as it comes in. Raises NoCrew.
     """
-    total = Result()
     play_batch = functools.partial(run_seeds, liveness=liveness, pair=pair)
-    batches = _batches(start, count)
+    step = max(chunk or count, 1)
+    with _hands(jobs, dask, python) as play_all:
+        for begin in range(start, start + count, step):
+            end = min(begin + step, start + count)
+            total = Result()
+            for part in play_all(play_batch, _batches(begin, end)):
+                total.merge(part)
+                on_part(part)
+            yield total
+
+
+@contextmanager
+def _hands(jobs: int, dask: str, python: str) -> Iterator[_PlayAll]:
     if jobs == 1 and not dask and not python:
-        for part in map(play_batch, batches):
-            total.merge(part)
-            on_part(part)
-        return total
+        yield map
+        return
     with crew(jobs, dask, python) as (pool, hands):
-        running = {pool.submit(play_batch, batch) for batch in itertools.islice(batches, 2 * hands)}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                total.merge(future.result())
-                on_part(future.result())
-            refill = itertools.islice(batches, len(done))
-            running |= {pool.submit(play_batch, batch) for batch in refill}
-    return total
+        yield functools.partial(_as_they_end, pool, hands)
 
 
-def _batches(start: int, count: int) -> Iterator[range]:
-    for begin in range(start, start + count, BATCH):
-        yield range(begin, min(begin + BATCH, start + count))
+def _as_they_end(
+    pool: Executor, hands: int, play_batch: Callable[[range], Result], batches: Iterator[range]
+) -> Iterator[Result]:
+    running = {pool.submit(play_batch, batch) for batch in itertools.islice(batches, 2 * hands)}
+    while running:
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        yield from (future.result() for future in done)
+        refill = itertools.islice(batches, len(done))
+        running |= {pool.submit(play_batch, batch) for batch in refill}
+
+
+def _batches(start: int, end: int) -> Iterator[range]:
+    for begin in range(start, end, BATCH):
+        yield range(begin, min(begin + BATCH, end))

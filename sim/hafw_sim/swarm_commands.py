@@ -22,7 +22,7 @@ from hafw_sim.progress import progress
 from hafw_sim.run_commands import OUT, write_down
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hafw.config.model import Cluster
     from hafw_sim.campaign import Result
@@ -59,15 +59,18 @@ class Runs:
 
         return as_pair(self.cluster) if self.cluster is not None else None
 
-    def play(self, start: int, count: int, on_part: Callable[[Result], None]) -> Result:
-        """Play so many of them. Raises UsageError."""
+    def play(
+        self, start: int, count: int, on_part: Callable[[Result], None], chunk: int = 0
+    ) -> Iterator[Result]:
+        """Play so many of them: the result of each `chunk` (0: of all). Raises UsageError."""
         from hafw_sim.campaign import campaign
         from hafw_sim.crew import NoCrew
 
         try:
-            return campaign(
+            yield from campaign(
                 start,
                 count,
+                chunk=chunk,
                 jobs=self.jobs,
                 dask=self.dask,
                 python=self.python,
@@ -135,9 +138,13 @@ def _of_runs(seeds: int) -> Callable[[Callable[..., None]], Callable[..., None]]
             said = {name: given.pop(name) for name in names}
             command(_runs(config, **said), **given)
 
-        wrapped = click.option("--seeds", default=seeds, show_default=True, help="How many runs.")(
-            wrapped
-        )
+        wrapped = click.option(
+            "--seeds",
+            type=click.IntRange(min=1),
+            default=seeds,
+            show_default=True,
+            help="How many runs.",
+        )(wrapped)
         for option in reversed(_OPTIONS):
             wrapped = option(wrapped)
         return wrapped
@@ -174,7 +181,7 @@ def swarm(runs: Runs, *, out: Path) -> None:
     """
     began_s = time.monotonic()
     with progress(runs.seeds) as advance:
-        result = runs.play(runs.start, runs.seeds, lambda part: advance(part.seeds))
+        [result] = runs.play(runs.start, runs.seeds, lambda part: advance(part.seeds))
     elapsed_s = time.monotonic() - began_s
     for seed, violation in result.failed:
         click.echo(f"seed {seed}: {violation}")
@@ -215,7 +222,13 @@ def _keep(schedule: Schedule, seed: int, out: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_of_runs(10_000)
-@click.option("--chunk", default=200, show_default=True, help="The file is written so often.")
+@click.option(
+    "--chunk",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="The file is written after so many seeds.",
+)
 def campaign(runs: Runs, *, file: Path, chunk: int) -> None:
     """Run many seeds, and keep the record in FILE; run it again to go on.
 
@@ -226,12 +239,7 @@ def campaign(runs: Runs, *, file: Path, chunk: int) -> None:
     record = _begun(file, runs)
     with progress(record.wanted) as advance:
         advance(record.seeds)
-        while record.seeds < record.wanted:
-            count = min(chunk, record.wanted - record.seeds)
-            began_s = time.monotonic()
-            part = runs.play(runs.start + record.seeds, count, lambda part: advance(part.seeds))
-            record.add(part, time.monotonic() - began_s)
-            save(file, record)
+        _go_on(record, runs, file, chunk, lambda part: advance(part.seeds))
         if not record.mutants:
             kill_mutants(record, lambda _name: None)
             save(file, record)
@@ -243,6 +251,21 @@ def campaign(runs: Runs, *, file: Path, chunk: int) -> None:
         err=True,
     )
     sys.exit(1 if record.findings or record.nondeterministic or survived else 0)
+
+
+def _go_on(
+    record: CampaignFile, runs: Runs, file: Path, chunk: int, on_part: Callable[[Result], None]
+) -> None:
+    """Play what is left, and write the file after each chunk."""
+    from hafw_sim.campaign_file import save
+
+    began_s = time.monotonic()
+    left = record.wanted - record.seeds
+    for result in runs.play(runs.start + record.seeds, left, on_part, chunk):
+        ended_s = time.monotonic()
+        record.add(result, ended_s - began_s)
+        save(file, record)
+        began_s = ended_s
 
 
 def _begun(file: Path, runs: Runs) -> CampaignFile:

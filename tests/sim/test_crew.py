@@ -40,9 +40,9 @@ def a_cluster_with_one_worker_process() -> Iterator[str]:
 
 
 def test_a_dask_cluster_changes_nothing_of_the_result(dask: str) -> None:
-    alone = campaign(40, 20, jobs=1, liveness=True)
+    [alone] = campaign(40, 20, jobs=1, liveness=True)
 
-    spread = campaign(40, 20, dask=dask, liveness=True)
+    [spread] = campaign(40, 20, dask=dask, liveness=True)
 
     assert spread == alone
     assert spread.seeds == 20
@@ -60,7 +60,7 @@ def test_a_worker_with_another_engine_is_refused(dask: str) -> None:
         patch.object(crew, "engine_hash", _another_engine),
         pytest.raises(NoCrew, match="install the same hafw on every worker"),
     ):
-        campaign(0, 1, dask=dask)
+        list(campaign(0, 1, dask=dask))
 
 
 def test_a_scheduler_that_is_not_there_is_a_usage_error() -> None:
@@ -80,8 +80,8 @@ def test_without_the_extra_the_command_names_it() -> None:
 
 
 def test_another_python_changes_nothing_of_the_result() -> None:
-    alone = campaign(40, 20, jobs=1)
-    spread = campaign(40, 20, jobs=2, python=sys.executable)
+    [alone] = campaign(40, 20, jobs=1)
+    [spread] = campaign(40, 20, jobs=2, python=sys.executable)
 
     assert spread == alone
 

@@ -63,10 +63,18 @@ def test_the_same_seed_runs_the_same_whatever_the_hash_seed() -> None:
 
 
 def test_processes_change_nothing_of_the_result() -> None:
-    alone = campaign(100, 20, jobs=1)
-    shared = campaign(100, 20, jobs=2)
+    [alone] = campaign(100, 20, jobs=1)
+    [shared] = campaign(100, 20, jobs=2)
 
     assert shared == alone
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_chunks_are_those_seeds_in_their_turn_and_the_last_may_be_short(jobs: int) -> None:
+    chunks = list(campaign(100, 20, chunk=9, jobs=jobs))
+
+    assert [each.seeds for each in chunks] == [9, 9, 2]
+    assert chunks[2] == run_seeds([118, 119])
 
 
 def test_merging_does_not_depend_on_the_order() -> None:
