@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import hafw
 from hafw import core
@@ -28,8 +28,9 @@ SUFFIX: Final = ".hafwj"
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
 SEGMENTS_KEPT: Final = 16
 """64 MB in all: about a week at the default times."""
-FLUSH_S: Final = 5.0
-"""Steps that decide nothing wait this long before they are written."""
+FLUSH_S: Final = 30.0
+"""Steps that decide nothing wait this long before they are written; what decides takes them along.
+To wake a thread for a few beats costs an agent at rest as much as the beats do."""
 BUFFER_BYTES: Final = 1024 * 1024
 """More than this unwritten means that the disk does not keep up: it is lost."""
 RETRY_S: Final = 5.0
@@ -135,8 +136,7 @@ class Journal:
             self._fail(str(problem), records + self._unwritten)
         elif not self._failed:
             self.trouble = ""
-            if self._buffer and self._flush is None:
-                self._flush = self._loop.call_later(FLUSH_S, self._write)
+            self._write()  # what came meanwhile may have decided something
 
     def _fail(self, why: str, records: int) -> None:
         """So many records are gone; a new segment begins when it is time to try again."""
@@ -156,10 +156,17 @@ class Journal:
 
 def _append(path: Path, data: bytes, directory: Path) -> None:
     """Append, and delete the oldest segments. Raises OSError."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    fresh = not path.exists()
-    with path.open("ab") as file:
+    with _opened(path, directory) as file:
+        fresh = file.tell() == 0
         file.write(data)
     if fresh:
         for old in sorted(directory.glob("*" + SUFFIX))[:-SEGMENTS_KEPT]:
             old.unlink()
+
+
+def _opened(path: Path, directory: Path) -> BinaryIO:
+    try:
+        return path.open("ab")
+    except FileNotFoundError:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return path.open("ab")
