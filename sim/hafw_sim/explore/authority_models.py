@@ -96,17 +96,19 @@ def _agents() -> Iterator[Act]:
 BOOTS: Final = tuple(repair("boot", node=node) for node in NODES)
 
 
-def authority_model(
+def authority_model(  # noqa: PLR0913 - what such models differ in
     name: str,
     text: str,
     protection: str,
     *acts: Iterable[Act],
     store_s: float = 0.0,
     begin: Iterable[Act] = (),
+    faults: int = 2,
+    depth: int = 60,
 ) -> Model:
     """A model of an authority; `store_s`: how long the store takes; 0 is at once.
 
-    `begin`: what is so before the first tick.
+    `begin`: what is so before the first tick. `faults`, `depth`: see `Model`.
     """
     return Model(
         name=name,
@@ -119,8 +121,9 @@ def authority_model(
             Decision(1 * MS, "fence_weather", {"to_s": _ANSWER_S}),
             *(Decision(1 * MS, act.kind, act.args) for act in begin),
         ),
-        faults=2,
+        faults=faults,
         at_once=1,
+        depth=depth,
     )
 
 

@@ -6,7 +6,6 @@ wise, never about whether the other machine is off.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hafw_sim.explore.acts import Act, fault, repair
@@ -95,57 +94,47 @@ COMMANDS: Final = (
         _all(),
         STORE,
     ),
-    replace(
-        authority_model(
-            "vouched-lease",
-            "crashes, and takeovers on a person's word; links cut",
-            "leased",
-            LINKS,
-            _vouched(),
-        ),
+    authority_model(
+        "vouched-lease",
+        "crashes, and takeovers on a person's word; links cut",
+        "leased",
+        LINKS,
+        _vouched(),
         faults=3,
     ),
-    replace(
-        authority_model(
-            "vouched-fence",
-            "no device is reached, at first: crashes, and takeovers on a person's word; links cut",
-            "fenced",
-            LINKS,
-            _vouched(),
-            _IN_REACH,
-            begin=_OUT_OF_REACH,
-        ),
+    authority_model(
+        "vouched-fence",
+        "no device is reached, at first: crashes, and takeovers on a person's word; links cut",
+        "fenced",
+        LINKS,
+        _vouched(),
+        _IN_REACH,
+        begin=_OUT_OF_REACH,
         faults=3,
         depth=9,
     ),
-    replace(
-        authority_model(
-            "vouched-fence-or-lease",
-            "crashes, and takeovers on a person's word; links cut",
-            "fenced|leased",
-            LINKS,
-            _vouched(),
-        ),
+    authority_model(
+        "vouched-fence-or-lease",
+        "crashes, and takeovers on a person's word; links cut",
+        "fenced|leased",
+        LINKS,
+        _vouched(),
         faults=3,
     ),
-    replace(
-        authority_model(
-            "maintenance-lease",
-            "maintenance, for a time or for good; stops, crashes, links cut",
-            "leased",
-            LINKS,
-            _maintenance(),
-        ),
+    authority_model(
+        "maintenance-lease",
+        "maintenance, for a time or for good; stops, crashes, links cut",
+        "leased",
+        LINKS,
+        _maintenance(),
         depth=_WHILE,
     ),
-    replace(
-        authority_model(
-            "maintenance-fence",
-            "the same",
-            "fenced",
-            LINKS,
-            _maintenance(),
-        ),
+    authority_model(
+        "maintenance-fence",
+        "the same",
+        "fenced",
+        LINKS,
+        _maintenance(),
         depth=_WHILE,
     ),
 )
@@ -159,9 +148,8 @@ SMALL_COMMANDS: Final = (
     ),
     authority_model("small-vouched-lease", "a person's word", "leased", LINKS, _vouched()),
     authority_model("small-vouched-fence", "a person's word", "fenced", LINKS, _vouched()),
-    replace(
-        authority_model("small-maintenance-fence", "maintenance", "fenced", LINKS, _upgrade()),
-        depth=_WHILE,
+    authority_model(
+        "small-maintenance-fence", "maintenance", "fenced", LINKS, _upgrade(), depth=_WHILE
     ),
 )
 """Pieces of them."""
