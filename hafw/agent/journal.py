@@ -18,7 +18,7 @@ from hafw.core.journal import Header, Recorder
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hafw.core.effects import Effect
     from hafw.core.engine import Engine
@@ -39,9 +39,15 @@ RETRY_S: Final = 5.0
 
 def engine_hash() -> str:
     """A name for exactly this engine: what replays a journal must have the same."""
+    return source_hash(core.__path__)
+
+
+def source_hash(package: Iterable[str]) -> str:
+    """A name for exactly this code: all modules of the package with this `__path__`."""
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(Path(next(iter(core.__path__))).glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    root = Path(next(iter(package)))
+    for source in sorted(root.rglob("*.py")):
+        digest.update(str(source.relative_to(root)).encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
 
 

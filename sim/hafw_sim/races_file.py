@@ -5,15 +5,17 @@ One rule: a figure without its file does not count, and a file is continued only
 
 from __future__ import annotations
 
-import hashlib
 import platform
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 import hafw
+from hafw.agent.journal import source_hash
 from hafw_sim.campaign_file import commit, must_match
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA: Final = "hafw.races/1"
 
@@ -64,8 +66,4 @@ def begin(path: Path, provider: str, *, faults: bool) -> RacesFile:
 
 def code_hash() -> str:
     """A name for exactly this code of hafw: providers, and all that they use."""
-    digest = hashlib.blake2b(digest_size=8)
-    root = Path(next(iter(hafw.__path__)))
-    for source in sorted(root.rglob("*.py")):
-        digest.update(str(source.relative_to(root)).encode() + b"\0" + source.read_bytes())
-    return digest.hexdigest()
+    return source_hash(hafw.__path__)
