@@ -1,7 +1,7 @@
 """What must hold of a node in maintenance: it moves nothing by itself, and switches nobody off.
 
 One rule: who held a group last is what the node saw of holders, or had on its disk when it started;
-not what its engine says.
+not what its engine says. What comes late, twice or is replayed shows nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hafw.core.effects import Effect
     from hafw.core.engine import Engine
     from hafw.core.group import Group
-    from hafw.core.model import Event, GroupBeat, Instant
+    from hafw.core.model import Beat, Event, GroupBeat, Instant
     from hafw_sim.world import Machine, World
 
 BY_ORDER = "operator"
@@ -34,6 +34,7 @@ class Calm:
         self._engines: list[Engine | None] = [None, None]
         self._holders: list[dict[int, int]] = [{}, {}]
         self._said: list[tuple[GroupBeat, ...]] = [(), ()]
+        self._newest = [(0, 0), (0, 0)]
         self._states: list[dict[int, State]] = [{}, {}]
         self._begun: set[tuple[int, int]] = set()
 
@@ -43,9 +44,8 @@ class Calm:
         assert engine is not None
         if engine is not self._engines[number]:
             self._begin(node, engine)
-        if type(event) is BeatHeard and event.beat.groups is not self._said[number]:
-            self._said[number] = event.beat.groups
-            self._hear(engine, number, event.beat.groups)
+        if type(event) is BeatHeard:
+            self._hear(engine, number, event.beat)
         refused = any(type(effect) is Answer and effect.code for effect in effects)
         wanted = type(event) is OperatorAsked and event.verb in (Verb.TAKEOVER, Verb.FAILBACK)
         if wanted and not refused:
@@ -62,11 +62,19 @@ class Calm:
         self._engines[node.number] = engine
         self._holders[node.number] = {group: epoch % 2 for group, epoch in holds}
         self._said[node.number] = ()
+        self._newest[node.number] = 0, 0
         self._states[node.number] = {}
         self._begun = {begun for begun in self._begun if begun[0] != node.number}
 
-    def _hear(self, engine: Engine, number: int, said: tuple[GroupBeat, ...]) -> None:
-        for word in said:
+    def _hear(self, engine: Engine, number: int, beat: Beat) -> None:
+        newness = beat.incarnation, beat.n
+        if newness <= self._newest[number]:
+            return
+        self._newest[number] = newness
+        if beat.groups is self._said[number]:
+            return
+        self._said[number] = beat.groups
+        for word in beat.groups:
             group = engine.groups.get(word.id)
             if group is not None and word.phase in (Phase.STARTING, Phase.ACTIVE):
                 self._holders[number][word.id] = 1 - number
@@ -119,7 +127,8 @@ class Calm:
         if holder == node.number:
             self.returned += 1
         else:
-            self._violate(node, f"starts group {group.id}, which {holder} held last")
+            who = "nobody" if holder is None else self._world.nodes[holder].name
+            self._violate(node, f"starts group {group.id}, which {who} held last")
 
     def _judge_offer(self, node: Machine, event: Event, group: Group) -> None:
         before = self._states[node.number].get(group.id)

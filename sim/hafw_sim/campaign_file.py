@@ -16,9 +16,12 @@ import msgspec
 import hafw
 from hafw.agent.journal import engine_hash
 from hafw_sim.campaign import Result
+from hafw_sim.play import play
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hafw_sim.schedule import Schedule
 
 SCHEMA: Final = "hafw.campaign/1"
 
@@ -37,7 +40,8 @@ class Finding(msgspec.Struct, frozen=True):
 class CampaignFile(msgspec.Struct, kw_only=True):
     """The content of a file. `seeds` of `wanted` are done, from `start` on.
 
-    `config`: hash of the cluster file whose pair was simulated; '' for drawn pairs.
+    `config`: hash of the cluster file whose pair was simulated; '' for drawn pairs. `settled`: what
+    an earlier simulator found, and the present one does not find in the same engine.
     """
 
     schema: str = SCHEMA
@@ -54,6 +58,7 @@ class CampaignFile(msgspec.Struct, kw_only=True):
     simulated_h: float = 0.0
     events: int = 0
     findings: list[Finding] = []
+    settled: list[Finding] = []
     nondeterministic: list[int] = []
     never_seen: list[str] = []
     seen: dict[str, int] = {}
@@ -83,6 +88,13 @@ class CampaignFile(msgspec.Struct, kw_only=True):
         self.faults = dict(sorted(total.faults.items()))
         self.transitions = sorted(total.coverage)
         self.overlap_best_effort_s = round(self.overlap_best_effort_s + result.both_ns / 1e9, 3)
+
+    def settle(self, schedule: Callable[[int], Schedule]) -> None:
+        """Play what was found again: in the same engine, what is gone was never the engine's."""
+        found, self.findings = self.findings, []
+        for each in found:
+            still = play(schedule(each.seed)).violations
+            (self.findings if still else self.settled).append(each)
 
 
 def begin(  # noqa: PLR0913 - what a campaign is made of

@@ -6,15 +6,17 @@ One rule: an agent knows what it read; a file that was changed since is nothing 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from hafw.core.model import Reconfigured
+from hafw.core.model import Reconfigured, Verb
 from hafw.core.settings import MAX_GROUPS, SECOND, Timing
 from hafw_sim.vocabulary import NUMBERS, Node, fault
 from hafw_sim.world import World  # noqa: TC001 - the types of the faults are read at run time
 from hafw_sim.world.files import with_best_effort, with_one_more
 
 if TYPE_CHECKING:
+    from hafw.core.engine import Engine
     from hafw_sim.world import Machine
 
 Choice = Literal["as is", "yes", "no"]
@@ -77,7 +79,15 @@ def agree(world: World) -> None:
         if machine.engine is None or machine.paused or machine.frozen:
             continue  # it reads the file when it starts
         if _needs_restart(world, machine):
-            world.kill_agent(machine.number)
-            world.boot(machine.number)
+            world.ask(machine.number, Verb.STOP)
+            _start_once_stopped(world, machine, machine.engine)
         elif machine.settings != world.files.read(machine.number):
             reload(world, machine.name)
+
+
+def _start_once_stopped(world: World, machine: Machine, stopping: Engine) -> None:
+    """`hafw stop` and then `hafw start`, as an agent says that refuses a file."""
+    if machine.engine is None:
+        world.boot(machine.number)
+    elif machine.engine is stopping:
+        world.clockwork.after(SECOND, partial(_start_once_stopped, world, machine, stopping))

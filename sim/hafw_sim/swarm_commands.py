@@ -256,9 +256,10 @@ def campaign(runs: Runs, *, file: Path, chunk: int) -> None:
 def _go_on(
     record: CampaignFile, runs: Runs, file: Path, chunk: int, on_part: Callable[[Result], None]
 ) -> None:
-    """Play what is left, and write the file after each chunk."""
+    """Play what was found again and then what is left, and write the file after each chunk."""
     from hafw_sim.campaign_file import save
 
+    record.settle(runs.schedule)
     began_s = time.monotonic()
     left = record.wanted - record.seeds
     for result in runs.play(runs.start + record.seeds, left, on_part, chunk):

@@ -40,7 +40,7 @@ CUT: Done = (10.0, "cut_links", {})
 @pytest.mark.parametrize(
     ("mutant", "done", "protection", "complaint"),
     [
-        ("taken_on_silence", (CRASH,), "reflected", "beta starts group 1, which 0 held last"),
+        ("taken_on_silence", (CRASH,), "reflected", "beta starts group 1, which alpha held last"),
         ("shot_in_maintenance", (CUT,), "fenced", "alpha switches the other node off"),
         ("given_in_maintenance", (SERVICE,), "reflected", "alpha gives group 1 away"),
         ("stop_hands_over", (STOP,), "reflected", "alpha gives group 1 away"),
@@ -65,3 +65,19 @@ def test_a_person_may_order_what_is_forbidden_to_the_engine() -> None:
     back: Done = (40.0, "operator", {"node": "alpha", "verb": "failback"})
 
     assert played(order, back) == []
+
+
+@pytest.mark.parametrize("path", [0, -1])
+def test_what_the_former_holder_said_shows_nothing_when_it_comes_again(path: int) -> None:
+    """It died, the other was ordered to take, and is the last holder when its right has ended."""
+    given: Done = (2.0, "operator", {"node": "alpha", "verb": "standby"})
+    dies: Done = (10.0, "crash", {"node": "beta"})
+    vouched: Done = (25.0, "operator", {"node": "alpha", "verb": "takeover", "vouches": True})
+    again: list[Done] = [
+        (26.0, "replay", {"node": "beta", "path": path, "age": age}) for age in range(40, -1, -1)
+    ]
+    alone: Done = (27.0, "ping_node", {"up": False})
+    back: Done = (50.0, "boot", {"node": "beta"})
+    done = (given, dies, vouched, *again, alone, back)
+
+    assert played(*done, protection="reflected|best-effort") == []

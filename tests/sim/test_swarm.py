@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -13,10 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from hafw.agent.journal import engine_hash
+from hafw.core.settings import SECOND
 from hafw_sim.campaign import Result, campaign, run_seeds
-from hafw_sim.campaign_file import begin, save
+from hafw_sim.campaign_file import Finding, begin, save
 from hafw_sim.mutants import MUTANTS, applied, corpus
 from hafw_sim.play import play
+from hafw_sim.schedule import Decision, Pair, Schedule
 from hafw_sim.schedule_file import load
 from hafw_sim.shrink import failure, shrink
 from hafw_sim.sim_commands import sim
@@ -149,6 +152,22 @@ def test_a_campaign_is_continued_from_its_file(tmp_path: Path) -> None:
     assert record["seeds"] == record["wanted"] == 5
     assert record["findings"] == []
     assert sum(record["faults"].values()) == sum(run_seeds(range(5)).faults.values())
+
+
+def test_what_is_not_found_again_when_a_campaign_goes_on_is_settled(tmp_path: Path) -> None:
+    quiet = Schedule(Pair(), (), 60 * SECOND)
+    moves = (
+        Decision(5 * SECOND, "maintenance", {"node": "alpha", "on": True}),
+        Decision(10 * SECOND, "crash", {"node": "alpha"}),
+    )
+    record = begin(tmp_path / "campaign.json", 0, 2, liveness=False)
+    record.findings = [Finding(0, "S2 once"), Finding(1, "S2 as ever")]
+
+    with applied(MUTANTS["taken_on_silence"]):
+        record.settle([quiet, replace(quiet, decisions=moves)].__getitem__)
+
+    assert record.settled == [Finding(0, "S2 once")]
+    assert record.findings == [Finding(1, "S2 as ever")]
 
 
 def test_a_campaign_is_not_continued_by_another_engine(tmp_path: Path) -> None:
