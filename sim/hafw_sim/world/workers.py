@@ -142,6 +142,11 @@ class Workers:
         machine.starting.clear()
         machine.in_doubt.clear()
 
+    def count_anew(self, machine: Machine) -> None:
+        """An agent is started by somebody: its starts are counted from none (L2)."""
+        for place in [each for each in self.recent if each[0] == machine.number]:
+            del self.recent[place]
+
     def _fate(self, machine: Machine, op: Op) -> tuple[Outcome, bool]:
         """What will be said of an operation, and whether it has its effect."""
         weather = self._weather

@@ -158,6 +158,10 @@ class World:
 
         `worker` False: its worker does not become warm, until `workers.find` says so.
         """
+        self.workers.count_anew(self.nodes[number])
+        self._boot(number, worker=worker)
+
+    def _boot(self, number: int, *, worker: bool) -> None:
         node = self.nodes[number]
         assert node.engine is None, f"{node.name} runs already"
         node.up = True
@@ -394,7 +398,7 @@ class World:
     def _restart(self, node: Machine, engine: Engine | None) -> None:
         if node.engine is engine:
             self.kill_agent(node.number)
-            self.boot(node.number)
+            self._boot(node.number, worker=True)  # by itself: it may spin in this as well
 
     def _write(self, node: Machine) -> None:
         """Write the newest state, one at a time, as the agent does."""
