@@ -336,13 +336,13 @@ def disk(world: World, full: bool = False, fsync_s: float = 0.001) -> None:  # n
 @fault
 def lose_state(world: World, node: Node) -> None:
     """The state file is gone or torn."""
-    world.lose_state(NUMBERS[node])
+    world.disks.lose(world.nodes[NUMBERS[node]])
 
 
 @fault
 def roll_back_state(world: World, node: Node, writes: int) -> None:
     """The state file is an old one."""
-    world.roll_back_state(NUMBERS[node], writes)
+    world.disks.roll_back(world.nodes[NUMBERS[node]], writes)
 
 
 @fault

@@ -39,7 +39,7 @@ TINY = {name: replace(model, faults=1, depth=12) for name, model in SMALL.items(
 ISOLATION = TINY["small-isolation"]
 ACCOUNTED = {
     "": {"clockwork", "kernels", "net", "nodes", "weather", "workers"}
-    | {"asked", "files", "resumed_ns", "devices", "store", "taps", "violations", "_lots"},
+    | {"asked", "files", "resumed_ns", "devices", "disks", "store", "taps", "violations", "_lots"},
     "net": {"links", "to_ping", "from_ping", "ping_up", "ping_reflects", "service_lan", "doomed"}
     | {"_clockwork", "_weather", "answer", "deliver", "sent"},
     "workers": {"started", "recent", "stale_landings", "feed"}
@@ -56,6 +56,7 @@ ACCOUNTED = {
     "kernels": {"_clockwork", "_machines", "_spans", "both_ns", "frozen_within", "overlaps"},
     "store": {"up", "readings", "shown"} | {"_clockwork", "_weather", "feed", "late_landings"},
     "devices": {"_clockwork", "_weather", "cut", "feed", "shots"},
+    "disks": {"_clockwork", "_weather", "feed"},
     "clockwork": {"_heap", "_seq", "_streams", "events", "now_ns", "seed", "steady", "watch"},
 }
 """Attributes of what a walk knows by name; no model changes the files, or leaves

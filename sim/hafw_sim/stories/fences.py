@@ -250,7 +250,7 @@ def shot_node_that_lost_its_disk_believes_itself_addressed() -> list[str]:
     world, problems = _held_by_a_shot(lots=False)
     world.net.cut_links()
     world.run(1)
-    world.lose_state(ALPHA)
+    world.disks.lose(world.nodes[ALPHA])
     alpha = world.nodes[ALPHA]
     alpha.fence_cut = alpha.store_cut = True
     world.boot(ALPHA)
@@ -276,7 +276,7 @@ def shot_node_that_lost_its_disk_is_not_who_was_answered() -> list[str]:
     world.weather.fence_back_ns = (50 * SECOND, 50 * SECOND)
     world.net.cut_links()
     world.run(18)
-    world.lose_state(ALPHA)
+    world.disks.lose(world.nodes[ALPHA])
     world.boot(ALPHA)
     world.run(11)
     world.net.mend_links()

@@ -42,8 +42,6 @@ from hafw.core.model import (
     OperatorAsked,
     OpId,
     Outcome,
-    Persisted,
-    PersistFailed,
     ServiceChanged,
     Tick,
     Verb,
@@ -55,6 +53,7 @@ from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world import seal
 from hafw_sim.world.clockwork import Clockwork
 from hafw_sim.world.device import Devices
+from hafw_sim.world.disks import Disks
 from hafw_sim.world.files import Files
 from hafw_sim.world.kernel import Kernels
 from hafw_sim.world.machine import Machine
@@ -113,7 +112,9 @@ class World:
             pair,
             self.violate,
         )
-        self.workers.feed = self.store.feed = self.devices.feed = self.feed
+        self.disks = Disks(self.clockwork, self.weather)
+        for room in (self.workers, self.store, self.devices, self.disks):
+            room.feed = self.feed
         self.devices.cut = self._cut_power
         self.taps: list[Tap] = []
         self.asked = 0
@@ -176,7 +177,7 @@ class World:
             before = reboot.after_boot(before, node.clock_ns(self.now_ns))
         node.booted = False
         known = tuple(epochs.items())
-        self._save(node, replace(before, incarnation=incarnation, epochs=known, intents=()))
+        self.disks.save(node, replace(before, incarnation=incarnation, epochs=known, intents=()))
         node.settings = self.files.read(number)
         self.kernels.know(node.settings)
         node.codec = Codec(node.settings.cluster_id, number, (KEY,), seal.mac)
@@ -220,11 +221,7 @@ class World:
         node.unfinished.clear()
         node.asking.clear()
         node.fencing = None
-        if landed is None:
-            landed = self.clockwork.coin("disk")
-        if node.writing is not None and landed:
-            self._save(node, node.writing)
-        node.writing = node.unwritten = None
+        self.disks.die(node, landed=landed)
 
     def crash(self, number: int, *, landed: bool | None = None) -> None:
         """The whole machine is gone. `landed`: see `kill_agent`."""
@@ -374,8 +371,7 @@ class World:
             case FencePeer(op):
                 self.devices.order(node, op, self.nodes[1 - node.number])
             case Persist():
-                node.unwritten = effect
-                self._write(node)
+                self.disks.write(node, effect)
             case Note():
                 node.notes.append((self.now_ns, effect))
             case Answer(request):
@@ -392,39 +388,13 @@ class World:
 
     def _reincarnate(self, node: Machine, incarnation: int) -> None:
         state = node.disk or Durable(0, (), ())
-        self._save(node, replace(state, incarnation=incarnation))
+        self.disks.save(node, replace(state, incarnation=incarnation))
         self.clockwork.after(0, partial(self._restart, node, node.engine))
 
     def _restart(self, node: Machine, engine: Engine | None) -> None:
         if node.engine is engine:
             self.kill_agent(node.number)
             self._boot(node.number, worker=True)  # by itself: it may spin in this as well
-
-    def _write(self, node: Machine) -> None:
-        """Write the newest state, one at a time, as the agent does."""
-        if node.writing is not None or node.unwritten is None:
-            return
-        order, node.unwritten = node.unwritten, None
-        node.writing = order.state
-        written = partial(self._written, node, node.engine, order)
-        self.clockwork.after(self.clockwork.between("disk", self.weather.fsync_ns), written)
-
-    def _written(self, node: Machine, engine: Engine | None, order: Persist) -> None:
-        if node.engine is not engine:
-            return
-        node.writing = None
-        if self.weather.disk_full:
-            self.feed(node, PersistFailed(order.token, "no space left on device"))
-        else:
-            self._save(node, order.state)
-            self.feed(node, Persisted(order.token))
-        self._write(node)
-
-    @staticmethod
-    def _save(node: Machine, state: Durable) -> None:
-        if node.disk is not None:
-            node.history.append(node.disk)
-        node.disk = state
 
     # --- what the network brings --------------------------------------------------------------
 
@@ -478,16 +448,6 @@ class World:
         node = self.nodes[number]
         node.notice = what
         self.feed(node, NoticeCame(what))
-
-    def lose_state(self, number: int) -> None:
-        """The state file of a node is gone, or torn: its next start finds none."""
-        self.nodes[number].disk = None
-
-    def roll_back_state(self, number: int, writes: int) -> None:
-        """The state file of a node is as it was so many writes ago: a restored snapshot."""
-        node = self.nodes[number]
-        if node.history:
-            node.disk = node.history[max(len(node.history) - writes, 0)]
 
     # --- what to look at ----------------------------------------------------------------------
 
