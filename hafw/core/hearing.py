@@ -33,6 +33,7 @@ def beat_heard(path: int, beat: Beat, engine: Engine) -> None:
         _peer_restarted(before, silence_ns, engine)
     if verdict not in (Heard.NEW, Heard.RESTARTED):
         return
+    speaking.speak_along(engine)
     _acknowledged(beat, engine)
     maintenance.heard(beat.maintenance, engine)
     for group in engine.groups.values():

@@ -109,7 +109,8 @@ class Settings:
     `fence_delay_ns`: the node that did not serve waits so long before it switches the other off;
     `fence_budget_ns`: what that may take. `gate_absolute` is true where the kernel's gate takes an
     absolute deadline. `tick_ns` is the tick of this node's kernel: the gate shuts by so much too
-    late.
+    late. `one_rhythm`: both nodes' beats come together (see `speaking`); models that look at whole
+    times alone do without.
     """
 
     cluster_id: bytes
@@ -127,6 +128,7 @@ class Settings:
     gate_absolute: bool = False
     tick_ns: int = 0
     ping_switchover: bool = True
+    one_rhythm: bool = True
 
     peer: int = field(init=False)
     """The other node's number."""

@@ -43,7 +43,8 @@ class Pair:
 
     `members`: the groups one by one; `groups`, `protection` and `auto_failback` then say nothing.
     `seed` is that of the weather; a `steady` world leaves nothing to chance: everything takes as
-    long as it may. `rates_ppm`: how wrong each node's clocks run. `tick_ns`: of the kernels.
+    long as it may, and each node beats by its own clock. `rates_ppm`: how wrong each node's clocks
+    run. `tick_ns`: of the kernels.
     """
 
     protection: str = "reflected"
@@ -101,6 +102,7 @@ class Pair:
             fence_budget_ns=self.fence_budget_ns,
             tick_ns=self.tick_ns,
             ping_switchover=self.ping_switchover,
+            one_rhythm=not self.steady,
         )
         alpha = sealed(alpha)
         return alpha, replace(alpha, node=1)

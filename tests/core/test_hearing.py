@@ -77,6 +77,7 @@ def test_an_acknowledgement_counts_if_it_is_of_the_incarnation_that_is_known(
 ) -> None:
     world = running_pair()
     world.net.cut_links()
+    world.net.cut_ping(ALPHA)
     world.run(1.5)
     engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
     before_ns = engine.peer.heard_ns
@@ -92,6 +93,7 @@ def test_an_acknowledgement_counts_if_it_is_of_the_incarnation_that_is_known(
 def test_what_an_earlier_incarnation_sent_is_no_evidence_for_this_one() -> None:
     world = running_pair()
     world.net.cut_links()
+    world.net.cut_ping(ALPHA)
     world.run(1.5)
     engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
     before_ns = engine.peer.heard_ns

@@ -114,7 +114,7 @@ def reply_to_the_claim_is_lost() -> list[str]:
     """The claim was written, nobody said so: a reading shows it, and it counts from its sending."""
     world = leased_pair()
     world.crash(ALPHA)
-    world.run(20)
+    world.run(19)
     world.weather.store_unanswered = 1.0
     world.run(6)
     problems = wrong(world, None)

@@ -1,0 +1,136 @@
+"""When a node says what it says: both in one rhythm, and never less often than by its own clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.core import reload
+from hafw.core.effects import SendBeat, SendEcho
+from hafw.core.model import REFLECTED_PATH, BeatHeard, Tick
+from hafw.core.settings import MS
+from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
+from hafw_sim.world import World
+
+if TYPE_CHECKING:
+    from hafw.core.effects import Effect
+    from hafw.core.engine import Engine
+    from hafw.core.model import Event
+
+LINK = 0
+
+
+def engine_of(world: World, number: int) -> Engine:
+    engine = world.nodes[number].engine
+    assert engine is not None
+    return engine
+
+
+def interval_ns(engine: Engine) -> int:
+    return reload.echo_interval_ns(engine)
+
+
+def step(world: World, number: int, event: Event) -> list[Effect]:
+    return engine_of(world, number).step(event, world.nodes[number].instant(world.now_ns))
+
+
+def a_new_beat(world: World, number: int, path: int = LINK) -> BeatHeard:
+    """The peer's next beat, as this node is about to hear it."""
+    beat = engine_of(world, number).peer.beat
+    assert beat is not None
+    return BeatHeard(path, beat._replace(n=beat.n + 1))
+
+
+def speaks(effects: list[Effect]) -> bool:
+    """Whether it says what it says by its own clock: echoes are sent with nothing else."""
+    return any(isinstance(each, SendEcho) for each in effects)
+
+
+def due_in(world: World, number: int, after_ns: int) -> None:
+    """Have the node's next beat come so long from now."""
+    engine = engine_of(world, number)
+    engine.next_echo_ns = world.nodes[number].instant(world.now_ns).boot_ns + after_ns
+
+
+# --- the second node speaks along -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [LINK, REFLECTED_PATH])
+def test_what_the_second_node_would_say_soon_it_says_when_it_hears_the_first(path: int) -> None:
+    world = running_pair()
+    due_in(world, BETA, interval_ns(engine_of(world, BETA)) // 4)
+
+    effects = step(world, BETA, a_new_beat(world, BETA, path))
+
+    assert speaks(effects)
+    assert sum(isinstance(each, SendBeat) and not each.beat.is_ack for each in effects) == 3
+
+
+def test_what_it_would_say_later_it_does_not_say_yet() -> None:
+    world = running_pair()
+    due_in(world, BETA, interval_ns(engine_of(world, BETA)) // 4 + 1)
+
+    assert not speaks(step(world, BETA, a_new_beat(world, BETA)))
+
+
+def test_the_first_node_keeps_its_own_time() -> None:
+    world = running_pair()
+    due_in(world, ALPHA, 1)
+
+    assert not speaks(step(world, ALPHA, a_new_beat(world, ALPHA)))
+
+
+def test_what_was_heard_before_prompts_nobody() -> None:
+    world = running_pair()
+    due_in(world, BETA, 1)
+    beat = engine_of(world, BETA).peer.beat
+    assert beat is not None
+
+    assert not speaks(step(world, BETA, BeatHeard(LINK, beat)))
+
+
+def test_a_full_interval_follows_what_was_said_along() -> None:
+    world = running_pair()
+    due_in(world, BETA, MS)
+
+    step(world, BETA, a_new_beat(world, BETA))
+
+    beta = engine_of(world, BETA)
+    assert beta.next_echo_ns == beta.now_ns + interval_ns(beta)
+
+
+def test_the_first_node_speaks_oftener_than_the_second_would() -> None:
+    world = running_pair()
+    for number in (ALPHA, BETA):
+        due_in(world, number, 0)
+        step(world, number, Tick())
+
+    alpha, beta = engine_of(world, ALPHA), engine_of(world, BETA)
+
+    assert alpha.next_echo_ns - alpha.now_ns == interval_ns(alpha) - interval_ns(alpha) // 16
+    assert beta.next_echo_ns - beta.now_ns == interval_ns(beta)
+
+
+@pytest.mark.parametrize("rate_ppm", [-10_000, 0, 10_000])
+@pytest.mark.parametrize("eighths", range(8))
+def test_wherever_they_began_both_speak_at_once_before_long(eighths: int, rate_ppm: int) -> None:
+    world = World(settings_pair(), seed=0)
+    world.nodes[BETA].rate_ppm = rate_ppm
+    world.boot(ALPHA)
+    world.boot(BETA)
+    world.run(2)
+    beta = engine_of(world, BETA)
+    beta.next_echo_ns += eighths * interval_ns(beta) // 8
+
+    world.run(20)
+
+    for _ in range(10):
+        world.run(0.5)
+        assert abs(spoke_ns(world, ALPHA) - spoke_ns(world, BETA)) < 5 * MS
+
+
+def spoke_ns(world: World, number: int) -> int:
+    """When the node spoke last, in the time of the world."""
+    sent = engine_of(world, number).sent
+    return world.nodes[number].world_ns(sent.sent_ns(sent.newest_n))
