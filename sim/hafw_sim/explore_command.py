@@ -93,14 +93,18 @@ def _save(file: Path | None, record: Record | None, result: Result) -> None:
 
 def _hunt(file: Path | None, record: Record | None) -> list[str]:
     """Hunt the mutants for the record; returns those that no search found."""
+    from hafw_sim.explore.hunts import HUNTS
     from hafw_sim.explore.record import save
 
     if file is None or record is None:
         return []
-    survived = record.add_mutants()
-    save(file, record)
-    click.echo(f"{len(record.mutants)} mutants, {len(survived)} never found: {file}")
-    return survived
+    with progress(len(HUNTS)) as advance:
+        advance(len(record.mutants))
+        for _ in record.add_mutants():
+            advance(1)
+            save(file, record)
+    click.echo(f"{len(record.mutants)} mutants, {len(record.survived)} never found: {file}")
+    return record.survived
 
 
 def search_all(models: Iterable[Model], budget_s: float, jobs: int) -> Iterator[Result]:

@@ -16,6 +16,7 @@ from hafw_sim.campaign_file import OtherEngine, commit, must_match, save
 from hafw_sim.explore.hunts import HUNTS, hunt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from hafw_sim.explore.model import Model
@@ -68,11 +69,16 @@ class Record(msgspec.Struct, kw_only=True):
         seen = self.models.get(model.name)
         return seen is None or not seen.complete or seen.bounds != model.bounds
 
-    def add_mutants(self) -> list[str]:
-        """Hunt each mutant, unless that was done; returns those that were never found."""
+    def add_mutants(self) -> Iterator[str]:
+        """Hunt each mutant, unless that was done; its name, once what was seen of it is here."""
         for name in HUNTS:
             if name not in self.mutants:
                 self.mutants[name] = _searched(hunt(name))
+                yield name
+
+    @property
+    def survived(self) -> list[str]:
+        """The mutants that were hunted and not found."""
         return [name for name, seen in self.mutants.items() if not seen.finding]
 
 
