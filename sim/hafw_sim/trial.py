@@ -19,6 +19,7 @@ from hafw.config.lines import Lines
 from hafw.config.problems import Place, Report
 from hafw.config.table import Table
 from hafw.core.settings import SECOND
+from hafw_sim.faults.vocabulary import Refused, check
 from hafw_sim.play import Player
 from hafw_sim.report.recording import NOBODY
 from hafw_sim.report.run import watched
@@ -26,7 +27,6 @@ from hafw_sim.report.text import plain
 from hafw_sim.scenarios.reading import NODES, read_pair
 from hafw_sim.schedule import Decision, Schedule
 from hafw_sim.schedule_file import encode
-from hafw_sim.vocabulary import Refused, check
 
 if TYPE_CHECKING:
     from hafw_sim.report.run import Run

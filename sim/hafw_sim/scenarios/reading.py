@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hafw.config.table import Table
+    from hafw_sim.faults.vocabulary import Fault
     from hafw_sim.schedule import Value
-    from hafw_sim.vocabulary import Fault
 
 LONGEST_NS: Final = 24 * 3_600 * SECOND
 """A simulated day: more is a campaign, not a scenario."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from hafw.core.model import Reconfigured, Verb
 from hafw.core.settings import MAX_GROUPS, SECOND, Timing
-from hafw_sim.vocabulary import NUMBERS, Node, fault
+from hafw_sim.faults.vocabulary import NUMBERS, Node, fault
 from hafw_sim.world import World  # noqa: TC001 - the types of the faults are read at run time
 from hafw_sim.world.files import with_best_effort, with_one_more
 
