@@ -5,13 +5,16 @@ One rule: a file is taken whole or not at all, and its keys with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hafw.config import Cluster, Protection, load, load_keys
 from hafw.core.wire import Key
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_RESOURCES: Final = "resources of group"
 
 
 def read(config: Path) -> tuple[Cluster, tuple[Key, ...]]:
@@ -26,13 +29,15 @@ def refusal(now: Cluster, new: Cluster) -> str:
     changed += [what for what in _fixed(new) if what not in _fixed(now)]
     if not changed:
         return ""
-    listed = ", ".join(changed)
-    return f"a running agent cannot change: {listed}; use hafw stop and hafw start on both nodes"
+    remedy = "hafw stop on both nodes, then hafw start"  # else they would not understand each other
+    if all(what.startswith(_RESOURCES) for what in changed):
+        remedy = "hafw stop and hafw start, on one node after the other"
+    return f"a running agent cannot change: {', '.join(changed)}; use {remedy}"
 
 
 def _fixed(cluster: Cluster) -> dict[str, object]:
     """What the sockets, the gate and the worker were made from."""
-    groups = {f"resources of group {group.id}": group.resources for group in cluster.groups}
+    groups = {f"{_RESOURCES} {group.id}": group.resources for group in cluster.groups}
     return {
         "cluster id": cluster.id,
         "port": cluster.port,

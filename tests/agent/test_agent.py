@@ -224,7 +224,7 @@ def test_a_file_that_changes_what_is_fixed_is_refused_by_name(tmp_path: Path) ->
 
         assert (answer["ok"], answer["code"]) == (False, CONFIG)
         assert answer["message"] == (
-            "a running agent cannot change: port; use hafw stop and hafw start on both nodes"
+            "a running agent cannot change: port; use hafw stop on both nodes, then hafw start"
         )
 
 

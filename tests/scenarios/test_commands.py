@@ -298,7 +298,7 @@ def test_a_reload_cannot_change_addresses(scene: Scene) -> None:
     done = scene.pair.hafw("alpha", "reload")
 
     assert done.returncode == CONFIG
-    assert "hafw stop and hafw start" in done.stderr
+    assert "use hafw stop and hafw start, on one node after the other" in done.stderr
     scene.owned_by("alpha")
 
 
