@@ -2,6 +2,9 @@
 
 One rule: in every step, what has lapsed is judged before anything is read. A frozen agent that
 thaws therefore lets go first, then drains its sockets, and only then judges the peer's silence.
+
+What was heard before and comes by one more link changes nothing; as long as nothing is due either,
+such a step ends at once. With two links that is two steps in five.
 """
 
 from __future__ import annotations
@@ -121,6 +124,7 @@ class Engine:
         self.returning: dict[int, int] = {}
         self.conflicts: set[int] = set()
         self._effects: list[Effect] = []
+        self._due_ns = self.now_ns
         self.news = True
         self.next_echo_ns = self.now_ns
         self.next_link_ns = self.now_ns
@@ -138,15 +142,21 @@ class Engine:
         """Take in one event at `now`; returns what must be done, in this order."""
         self._effects = []
         self._notice_pause(now)
+        if type(event) is BeatHeard and self._is_old_news(event):
+            return self._effects
         for group in self.groups.values():
             group.judge_right(self)
             arming.update(group, self)
         self._handle(event)
         self._settle()
+        self._due_ns = self._next_due_ns()
         return self._effects
 
     def deadline(self) -> int:
         """Step again no later than this (BOOTTIME ns), with a `Tick` if nothing else comes."""
+        return self._due_ns
+
+    def _next_due_ns(self) -> int:
         due = min(self.next_echo_ns, self.peer.next_judgement_ns(self.settings))
         for group in self.groups.values():
             due = min(due, group.next_ns(self), handover.next_ns(group, self))
@@ -166,6 +176,10 @@ class Engine:
         return engine
 
     # --- events -------------------------------------------------------------------------------
+
+    def _is_old_news(self, event: BeatHeard) -> bool:
+        """Whether nothing is due (after a pause something is), and this was heard before."""
+        return self.now_ns < self._due_ns and hearing.is_old_news(event.path, event.beat, self)
 
     def _notice_pause(self, now: Instant) -> None:
         """A step that comes far later than asked for means that this process did not run."""

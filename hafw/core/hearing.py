@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     from hafw.core.model import Beat, GroupBeat
 
 
+def is_old_news(path: int, beat: Beat, engine: Engine) -> bool:
+    """Whether a beat says only what was heard by another link, or was acknowledged before.
+
+    That its link works is taken down. By the reflecting path even an old word is evidence.
+    """
+    peer = engine.peer
+    if beat.incarnation != peer.incarnation or not engine.addressed():
+        return False
+    if beat.is_ack:
+        ours = beat.acked_incarnation == engine.incarnation
+        known = ours and beat.acked_n <= engine.sent.newest_n
+        return known and engine.sent.sent_ns(beat.acked_n) <= peer.heard_ns
+    if path == REFLECTED_PATH or beat.n != peer.n:
+        return False
+    peer.hear(path, beat, engine.now_ns, engine.settings)
+    return True
+
+
 def beat_heard(path: int, beat: Beat, engine: Engine) -> None:
     """An authenticated beat of the peer arrived by `path`."""
     if beat.is_ack:

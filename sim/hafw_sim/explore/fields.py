@@ -246,6 +246,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "pauses": nothing,
         "returning": _returning,
         "_effects": nothing,
+        "_due_ns": nothing,
         "next_echo_ns": aged("beat"),
         "next_link_ns": aged("beat"),
         "spoken": nothing,
