@@ -30,6 +30,7 @@ _REST: Final = {
     "pss_mib": "PSS, MiB",
     "rss_mib": "RSS, MiB",
     "cpu_percent": "processor, % of a core",
+    "awake_percent": "… while memory is kept awake",
     "wakeups_per_s": "wake-ups per second",
 }
 _SOAK: Final = {
@@ -158,10 +159,14 @@ def _ms(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= _FINE or value == 0 else f"{value:.1f}"
 
 
+def _plain(figures: dict[str, float], key: str) -> str:
+    return f"{figures[key]:g}" if key in figures else _ABSENT
+
+
 def _rest(result: dict[str, Any]) -> list[Sheet]:
     head = ("", "node", *_REST.values())
     rows = [
-        (f"{name} {part}", place, *(f"{figures[key]:g}" for key in _REST))
+        (f"{name} {part}", place, *(_plain(figures, key) for key in _REST))
         for name, parts in result["rest"].items()
         for part, places in parts.items()
         for place, figures in places.items()

@@ -1,4 +1,4 @@
-"""What a peer costs while nothing happens.
+"""What a peer costs while nothing happens: on a quiet machine, and on one whose memory is awake.
 
 Rule: nobody watches and no client asks meanwhile; the times are those that most people run with.
 """
@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from bench import usage
+from bench.awake import memory_awake
 from bench.bed import NAMES, laid, until
 from hafw.core.settings import Timing
 from hafw_sim.lab.topology import VIP
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bench.bed import Pace
     from bench.peer import Peer
     from bench.usage import Usage
+    from hafw_sim.lab.lab import Lab
 
 TIMING: Final = Timing()
 """keepalive 1 s, deadtime 10 s."""
@@ -27,7 +29,7 @@ Cost = dict[str, dict[str, dict[str, float]]]
 
 
 def at_rest(peer: Peer, pace: Pace) -> Cost:
-    """Start both nodes and measure each of the peer's parts for `pace.rest_s`."""
+    """Start both nodes and measure each of the peer's parts for `pace.rest_s`, twice."""
     with laid(peer, TIMING) as (lab, deployed):
         for name in NAMES:
             deployed.start(name)
@@ -39,18 +41,31 @@ def at_rest(peer: Peer, pace: Pace) -> Cost:
         )
         time.sleep(pace.settle_s)
         owner = client.who_answers(str(VIP))
-        before = {name: _by_part(peer, usage.of_machine(lab.node(name))) for name in NAMES}
-        began_s = time.monotonic()
-        time.sleep(pace.rest_s)
-        elapsed_s = time.monotonic() - began_s
-        after = {name: _by_part(peer, usage.of_machine(lab.node(name))) for name in NAMES}
+        quiet = _spend(peer, lab, pace.rest_s)
+        with memory_awake():
+            awake = _spend(peer, lab, pace.rest_s)
     found: Cost = {}
     for name in NAMES:
         place = "owner" if name == owner else "standby"
-        for part, now in after[name].items():
-            was = before[name][part]
-            found.setdefault(part, {})[place] = _figures(was, now, elapsed_s)
+        for part, figures in quiet[name].items():
+            beside = {"awake_percent": awake[name][part]["cpu_percent"]}
+            found.setdefault(part, {})[place] = figures | beside
     return found
+
+
+def _spend(peer: Peer, lab: Lab, seconds: float) -> dict[str, dict[str, dict[str, float]]]:
+    """What each node's parts of the peer cost, for so long from now."""
+    before = {name: _by_part(peer, usage.of_machine(lab.node(name))) for name in NAMES}
+    began_s = time.monotonic()
+    time.sleep(seconds)
+    elapsed_s = time.monotonic() - began_s
+    after = {name: _by_part(peer, usage.of_machine(lab.node(name))) for name in NAMES}
+    return {
+        name: {
+            part: _figures(before[name][part], now, elapsed_s) for part, now in after[name].items()
+        }
+        for name in NAMES
+    }
 
 
 def _by_part(peer: Peer, processes: dict[str, Usage]) -> dict[str, Usage]:
