@@ -229,6 +229,16 @@ class Group:
             self.gate_ns = until_ns
             engine.emit(HoldGate(self.id, until_ns))
 
+    def rebind(self, settings: GroupSettings, engine: Engine) -> None:
+        """Other settings bind this node from now on: its kernel learns of it before the peer does.
+
+        What it was told before may last longer than the peer will wait, or for good.
+        """
+        self.settings = settings
+        self.gate_ns = NEVER
+        if self.state is State.ACTIVE:
+            self.renew_gate(engine)
+
     # --- start --------------------------------------------------------------------------------
 
     def start(self, certificate: Certificate, engine: Engine) -> None:

@@ -2,7 +2,8 @@
 
 One rule: what binds a node changes only when both have the same file, the peer has acknowledged
 what will bind this node from then on, and the evidence at hand bears it. Until then the old
-settings are obeyed, the weaker of both announced, and beats keep the faster of both rhythms.
+settings are obeyed, the weaker of both announced, and beats keep the faster of both rhythms. Then
+the gate is moved first, and what binds now is announced after that.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def run(engine: Engine) -> None:
         return
     engine.settings, engine.coming = coming, None
     for group in engine.groups.values():
-        group.settings = coming.group(group.id)
+        group.rebind(coming.group(group.id), engine)
     engine.next_echo_ns = min(engine.next_echo_ns, engine.now_ns + coming.beat_ns)
     engine.next_link_ns = min(engine.next_link_ns, engine.now_ns + coming.timing.keepalive_ns)
     engine.changed()

@@ -249,6 +249,19 @@ def test_a_changed_timing_takes_effect_by_reload(scene: Scene) -> None:
     scene.never_on_both()
 
 
+def test_shorter_times_bind_the_kernel_too_when_the_agent_is_killed(scene: Scene) -> None:
+    """Under the longer times it was told to keep the address open for seconds."""
+    rewrite(scene, 'deadtime = "10s"', 'deadtime = "1s"')
+    rewrite(scene, 'warntime = "2s"', 'warntime = "200ms"')
+    reload_both(scene)
+    scene.pair.until(scene.pair.steady, "beta to be armed", PATIENCE_S)
+
+    scene.pair.agents["alpha"].kill()
+
+    scene.watch.await_answer(VIP, now_ns(), AT_ONCE_S, "beta")
+    scene.never_on_both()
+
+
 def test_a_hangup_reloads_too(scene: Scene) -> None:
     rewrite(scene, 'keepalive = "100ms"', 'keepalive = "150ms"')
 

@@ -21,7 +21,7 @@ from hafw.core import (
     takeover,
 )
 from hafw.core.model import Outcome, Phase
-from hafw.core.settings import Settings
+from hafw.core.settings import GroupSettings, Settings
 from hafw.core.states import State
 from hafw_sim.mutants import Patch, seeded
 
@@ -50,6 +50,17 @@ def reload_announces_the_old() -> list[Patch]:
         return group_.settings.binds, engine_.settings.shut_ns
 
     return [patch.object(reload, "announced", announced)]
+
+
+@seeded(
+    "reload: the gate is moved before what binds now is announced",
+    "owner_is_killed_just_after_shorter_times_are_in_force",
+)
+def reload_keeps_the_gate() -> list[Patch]:
+    def rebind(self: group.Group, settings: GroupSettings, _engine: engine.Engine) -> None:
+        self.settings = settings
+
+    return [patch.object(group.Group, "rebind", rebind)]
 
 
 @seeded(

@@ -115,6 +115,31 @@ def shorter_times_on_both_nodes_close_no_address() -> list[str]:
     return problems
 
 
+def _killed_once_in_force(world: World, classes: Classes) -> list[str]:
+    """Both nodes are given the file; within a second of its being in force alpha's agent dies."""
+    for number in (BETA, ALPHA):
+        reload(world, number, QUICK, classes)
+    world.run(1)
+    in_force = all(
+        node.engine is not None and node.engine.settings.timing == QUICK for node in world.nodes
+    )
+    world.kill_agent(ALPHA)
+    world.run(3)
+    return wrong(world, "beta") + ([] if in_force else ["the moment was missed"])
+
+
+@story
+def owner_is_killed_just_after_shorter_times_are_in_force() -> list[str]:
+    """What its kernel was told under the longer times would outlast what beta waits now."""
+    return _killed_once_in_force(running_pair(), Classes.REFLECTED)
+
+
+@story
+def owner_is_killed_just_after_a_class_binds_it() -> list[str]:
+    """Its kernel was told to keep the address open for good."""
+    return _killed_once_in_force(running_pair(Classes.NONE), Classes.BEST_EFFORT)
+
+
 @story
 def a_class_that_is_given_up_binds_until_the_other_knows() -> list[str]:
     """Alpha stops obeying best-effort in the moment in which it loses beta and the ping node."""
