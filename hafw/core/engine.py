@@ -143,6 +143,7 @@ class Engine:
         self._effects = []
         self._notice_pause(now)
         if type(event) is BeatHeard and self._is_old_news(event):
+            self._handle(event)
             return self._effects
         for group in self.groups.values():
             group.judge_right(self)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def is_old_news(path: int, beat: Beat, engine: Engine) -> bool:
     """Whether a beat says only what was heard by another link, or was acknowledged before.
 
-    That its link works is taken down. By the reflecting path even an old word is evidence.
+    By the reflecting path even an old word is evidence.
     """
     peer = engine.peer
     if beat.incarnation != peer.incarnation or not engine.addressed():
@@ -31,10 +31,7 @@ def is_old_news(path: int, beat: Beat, engine: Engine) -> bool:
         ours = beat.acked_incarnation == engine.incarnation
         known = ours and beat.acked_n <= engine.sent.newest_n
         return known and engine.sent.sent_ns(beat.acked_n) <= peer.heard_ns
-    if path == REFLECTED_PATH or beat.n != peer.n:
-        return False
-    peer.hear(path, beat, engine.now_ns, engine.settings)
-    return True
+    return path != REFLECTED_PATH and beat.n == peer.n
 
 
 def beat_heard(path: int, beat: Beat, engine: Engine) -> None:

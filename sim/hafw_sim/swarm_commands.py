@@ -259,7 +259,9 @@ def _go_on(
     """Play what was found again and then what is left, and write the file after each chunk."""
     from hafw_sim.campaign_file import save
 
-    record.settle(runs.schedule)
+    if record.findings:
+        record.settle(runs.schedule)
+        save(file, record)
     began_s = time.monotonic()
     left = record.wanted - record.seeds
     for result in runs.play(runs.start + record.seeds, left, on_part, chunk):

@@ -69,8 +69,7 @@ class Scene:
 
 @pytest.fixture(name="play")
 def plays_a_scene(tmp_path: Path) -> Play:
-    engine = running_pair().nodes[ALPHA].engine
-    assert engine is not None
+    engine = running_pair().engine(ALPHA)
 
     def play(act: Act) -> None:
         async def scene() -> None:

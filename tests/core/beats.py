@@ -1,12 +1,15 @@
-"""A heartbeat as node 0 sends it while it holds group 3; tests change what they are about."""
+"""A heartbeat as node 0 sends it while it holds group 3, or as one was heard; tests change it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hafw.core.maintenance import Word
 from hafw.core.model import Ask, Beat, GroupBeat, Phase, Refusal
 from hafw.core.settings import Classes
+
+if TYPE_CHECKING:
+    from hafw_sim.world import World
 
 GROUP: Final = GroupBeat(
     id=3,
@@ -37,3 +40,10 @@ BEAT: Final = Beat(
     groups=(GROUP,),
     maintenance=Word(),
 )
+
+
+def newest(world: World, number: int) -> Beat:
+    """The newest beat of the other node that a node has heard."""
+    beat = world.engine(number).peer.beat
+    assert beat is not None
+    return beat

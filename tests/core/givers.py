@@ -22,8 +22,7 @@ DEADTIME_NS: Final = 10 * SECOND
 
 def parts(world: World, number: int) -> tuple[Group, Engine]:
     """The engine of a node, and its first group."""
-    engine = world.nodes[number].engine
-    assert engine is not None
+    engine = world.engine(number)
     return engine.groups[1], engine
 
 

@@ -43,8 +43,7 @@ def leased(number: int) -> tuple[World, Group, Lease, Engine]:
     """A running pair whose lease alpha holds and both have read; one of the nodes, at rest."""
     world = running_pair(Classes.LEASED, pings=0)
     world.run(30)
-    engine = world.nodes[number].engine
-    assert engine is not None
+    engine = world.engine(number)
     group = engine.groups[1]
     assert group.lease is not None
     engine._effects = []

@@ -23,8 +23,7 @@ def fenced(
     """One node of a running pair in which alpha serves, at rest."""
     world = running_pair(classes, pings=0, **options)  # type: ignore[arg-type]
     world.run(10)
-    engine = world.nodes[number].engine
-    assert engine is not None
+    engine = world.engine(number)
     engine._effects = []
     return engine.fencing, engine.groups[1], engine
 

@@ -40,8 +40,7 @@ def standby(
 
 
 def parts(world: World, number: int = BETA) -> tuple[Group, Engine]:
-    engine = world.nodes[number].engine
-    assert engine is not None
+    engine = world.engine(number)
     engine._effects = []
     return engine.groups[1], engine
 

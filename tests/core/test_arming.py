@@ -23,8 +23,7 @@ WANT = 9
 
 def reflected(number: int, classes: Classes = Classes.REFLECTED) -> tuple[Group, Engine]:
     """One node of a running pair in which alpha holds and beta is armed."""
-    engine = running_pair(classes).nodes[number].engine
-    assert engine is not None
+    engine = running_pair(classes).engine(number)
     engine.news = False
     return engine.groups[1], engine
 
@@ -239,8 +238,7 @@ def silent() -> tuple[Group, Engine]:
     world = running_pair()
     world.crash(BETA)
     world.run(9)
-    engine = world.nodes[ALPHA].engine
-    assert engine is not None
+    engine = world.engine(ALPHA)
     group = engine.groups[1]
     while engine.peer.silence_ns(engine.now_ns) < engine.settings.timing.deadtime_ns:
         world.run(0.1)

@@ -13,6 +13,7 @@ from hafw.core.model import REFLECTED_PATH, BeatHeard, GroupBeat, OpKind, Phase,
 from hafw.core.settings import SECOND, Timing
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
+from tests.core.beats import newest
 
 if TYPE_CHECKING:
     from hafw.core.effects import Effect
@@ -24,23 +25,10 @@ if TYPE_CHECKING:
 LINK = 0
 
 
-def engine_of(world: World, number: int) -> Engine:
-    engine = world.nodes[number].engine
-    assert engine is not None
-    return engine
-
-
-def newest(world: World, number: int) -> Beat:
-    """The newest beat of the other node that a node has heard."""
-    beat = engine_of(world, number).peer.beat
-    assert beat is not None
-    return beat
-
-
 def hear(world: World, number: int, beat: Beat, path: int = LINK) -> list[Effect]:
     """A node hears a beat now; what its engine orders."""
     now = world.nodes[number].instant(world.now_ns)
-    return engine_of(world, number).step(BeatHeard(path, beat), now)
+    return world.engine(number).step(BeatHeard(path, beat), now)
 
 
 def acks(effects: list[Effect]) -> int:
@@ -79,7 +67,7 @@ def test_an_acknowledgement_counts_if_it_is_of_the_incarnation_that_is_known(
     world.net.cut_links()
     world.net.cut_ping(ALPHA)
     world.run(1.5)
-    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    engine, beat = world.engine(ALPHA), newest(world, ALPHA)
     before_ns = engine.peer.heard_ns
     ack = beat._replace(
         is_ack=True, incarnation=beat.incarnation + later, acked_n=engine.sent.newest_n
@@ -95,7 +83,7 @@ def test_what_an_earlier_incarnation_sent_is_no_evidence_for_this_one() -> None:
     world.net.cut_links()
     world.net.cut_ping(ALPHA)
     world.run(1.5)
-    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    engine, beat = world.engine(ALPHA), newest(world, ALPHA)
     before_ns = engine.peer.heard_ns
 
     hear(
@@ -116,7 +104,7 @@ def test_who_is_told_of_what_it_has_not_done_yet_begins_a_new_incarnation(
     later: int, more: int
 ) -> None:
     world = running_pair()
-    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    engine, beat = world.engine(ALPHA), newest(world, ALPHA)
     told = beat._replace(
         n=beat.n + 1,
         acked_incarnation=engine.incarnation + later,
@@ -138,14 +126,14 @@ DEADTIME_NS = 10 * SECOND
 
 def restarted(world: World, before: dict[int, GroupBeat], silence_ns: int = 0) -> Engine:
     """Beta learns that alpha's agent was started again, and what alpha had said before."""
-    engine = engine_of(world, BETA)
+    engine = world.engine(BETA)
     hearing._peer_restarted(before, silence_ns, engine)
     return engine
 
 
 def test_what_was_granted_and_answered_to_the_start_before_counts_no_longer() -> None:
     world = running_pair()
-    group = engine_of(world, BETA).groups[1]
+    group = world.engine(BETA).groups[1]
     group.granted_no, group.reply_no, group.refusal = 3, 4, Refusal.BUSY
 
     restarted(world, {})
@@ -166,7 +154,7 @@ def test_a_group_returns_to_the_agent_that_held_it_and_is_back_within_deadtime(
     phase: Phase, silence_ns: int, *, returns: bool
 ) -> None:
     world = running_pair()
-    word = engine_of(world, BETA).peer.groups[1]._replace(phase=phase)
+    word = world.engine(BETA).peer.groups[1]._replace(phase=phase)
 
     engine = restarted(world, {1: word}, silence_ns)
 
@@ -182,7 +170,7 @@ def test_where_deadtime_is_longer_than_an_offer_a_group_may_return_for_as_long()
     slow = Timing(keepalive_ns=3 * SECOND, deadtime_ns=30 * SECOND, initdead_ns=60 * SECOND)
     world = running_pair(timing=slow)
 
-    engine = restarted(world, dict(engine_of(world, BETA).peer.groups))
+    engine = restarted(world, dict(world.engine(BETA).peer.groups))
 
     assert engine.returning == {1: engine.now_ns + 30 * SECOND}
 
@@ -190,7 +178,7 @@ def test_where_deadtime_is_longer_than_an_offer_a_group_may_return_for_as_long()
 @pytest.mark.parametrize("known", [True, False])
 def test_a_restart_is_told_where_there_was_a_start_before(*, known: bool) -> None:
     world = running_pair()
-    engine = engine_of(world, BETA)
+    engine = world.engine(BETA)
     engine._effects = []
 
     restarted(world, dict(engine.peer.groups) if known else {})
@@ -204,7 +192,7 @@ def test_a_restart_is_told_where_there_was_a_start_before(*, known: bool) -> Non
 
 def holder(world: World) -> tuple[Group, Engine, GroupBeat]:
     """The owner's group, its engine, and a word of the other, as if it held the group too."""
-    engine = engine_of(world, ALPHA)
+    engine = world.engine(ALPHA)
     group = engine.groups[1]
     word = engine.peer.groups[1]._replace(phase=Phase.ACTIVE, epoch=group.held_epoch)
     return group, engine, word
@@ -212,7 +200,7 @@ def holder(world: World) -> tuple[Group, Engine, GroupBeat]:
 
 def compared(world: World, group: Group, word: GroupBeat) -> list[Effect]:
     """What comes of a comparison, and nothing else."""
-    engine = engine_of(world, ALPHA)
+    engine = world.engine(ALPHA)
     before = len(engine._effects)
     hearing._compare_epochs(group, word, engine)
     return engine._effects[before:]

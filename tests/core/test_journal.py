@@ -74,8 +74,7 @@ def test_quiet_hours_take_little_room() -> None:
 
 def test_a_record_that_is_cut_off_ends_the_segment() -> None:
     world = running_pair()
-    engine = world.nodes[ALPHA].engine
-    assert engine is not None
+    engine = world.engine(ALPHA)
     begun = Instant(1_000, 1_000)
     record, _ = Recorder(begun).record(Tick(), Instant(5_000, 5_000), [])
     whole = header_of(engine) + record

@@ -39,8 +39,7 @@ def ordered(group: Group, engine: Engine) -> ReadLease | SwapLease | None:
 
 
 def test_a_group_without_a_lease_asks_nothing_of_a_store() -> None:
-    engine = running_pair().nodes[ALPHA].engine
-    assert engine is not None
+    engine = running_pair().engine(ALPHA)
 
     assert ordered(engine.groups[1], engine) is None
     assert lease_of.next_ns(engine.groups[1], engine) == FOREVER

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 def node(number: int = ALPHA) -> Engine:
     """One node of a running pair at rest: alpha holds the group."""
-    engine = running_pair().nodes[number].engine
-    assert engine is not None
+    engine = running_pair().engine(number)
     engine._effects, engine.news = [], False
     return engine
 

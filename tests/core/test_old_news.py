@@ -12,6 +12,7 @@ from hafw.core.model import REFLECTED_PATH, BeatHeard
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.play import play
 from hafw_sim.swarm import draw_schedule
+from tests.core.beats import newest
 
 if TYPE_CHECKING:
     from hafw.core.effects import Effect
@@ -76,21 +77,9 @@ def test_it_leaves_out_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> No
 # --- what is old news -------------------------------------------------------------------------
 
 
-def engine_of(world: World, number: int) -> Engine:
-    engine = world.nodes[number].engine
-    assert engine is not None
-    return engine
-
-
-def newest(world: World, number: int) -> Beat:
-    beat = engine_of(world, number).peer.beat
-    assert beat is not None
-    return beat
-
-
 def at_once(world: World, number: int, path: int, beat: Beat) -> bool:
     """Whether a node that hears this now, before anything is due, ends its step at once."""
-    engine = engine_of(world, number)
+    engine = world.engine(number)
     engine.now = world.nodes[number].instant(world.now_ns)
     engine.now_ns = engine.now.boot_ns
     assert engine.now_ns < engine.deadline()
@@ -131,7 +120,7 @@ def test_one_of_another_start_is_not(world: World) -> None:
 
 
 def test_nothing_is_as_long_as_the_peer_answers_an_earlier_start(world: World) -> None:
-    engine, beat = engine_of(world, BETA), newest(world, BETA)
+    engine, beat = world.engine(BETA), newest(world, BETA)
     engine.peer.beat = old = beat._replace(acked_incarnation=engine.incarnation - 1)
 
     assert not at_once(world, BETA, OTHER_LINK, old)
@@ -141,7 +130,7 @@ def test_nothing_is_as_long_as_the_peer_answers_an_earlier_start(world: World) -
 def test_an_acknowledgement_is_if_it_was_given_before(
     world: World, later: int, *, is_old: bool
 ) -> None:
-    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    engine, beat = world.engine(ALPHA), newest(world, ALPHA)
     world.net.cut_links()
     world.net.cut_ping(ALPHA)
     world.run(1)
@@ -157,7 +146,7 @@ def test_an_acknowledgement_is_if_it_was_given_before(
 
 
 def test_one_of_a_beat_that_was_never_sent_is_not(world: World) -> None:
-    engine, beat = engine_of(world, ALPHA), newest(world, ALPHA)
+    engine, beat = world.engine(ALPHA), newest(world, ALPHA)
 
     ack = beat._replace(is_ack=True, acked_n=engine.sent.newest_n + 1)
 
@@ -165,7 +154,7 @@ def test_one_of_a_beat_that_was_never_sent_is_not(world: World) -> None:
 
 
 def test_what_is_due_is_done_whatever_is_heard(world: World) -> None:
-    engine = engine_of(world, BETA)
+    engine = world.engine(BETA)
     late_ns = world.now_ns + engine.deadline() - engine.now_ns
 
     effects = engine.step(
@@ -176,7 +165,7 @@ def test_what_is_due_is_done_whatever_is_heard(world: World) -> None:
 
 
 def test_that_a_link_works_is_taken_down(world: World) -> None:
-    engine = engine_of(world, BETA)
+    engine = world.engine(BETA)
     engine.peer.path_n[OTHER_LINK] -= 1
 
     now = world.nodes[BETA].instant(world.now_ns)

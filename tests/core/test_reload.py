@@ -33,8 +33,7 @@ def test_the_gate_is_moved_before_the_shorter_bound_is_announced() -> None:
     [(now, effects)] = steps
     *_, (moved, held) = [(at, it) for at, it in enumerate(effects) if isinstance(it, HoldGate)]
     announced = next(at for at, it in enumerate(effects) if isinstance(it, SendBeat))
-    engine = world.nodes[ALPHA].engine
-    assert engine is not None
+    engine = world.engine(ALPHA)
     assert held.until_ns is not None
     assert held.until_ns - now.boot_ns <= engine.settings.hold_ns
     assert moved < announced

@@ -12,6 +12,7 @@ from hafw.core.model import REFLECTED_PATH, BeatHeard, Tick
 from hafw.core.settings import MS
 from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
 from hafw_sim.world import World
+from tests.core.beats import newest
 
 if TYPE_CHECKING:
     from hafw.core.effects import Effect
@@ -21,24 +22,17 @@ if TYPE_CHECKING:
 LINK = 0
 
 
-def engine_of(world: World, number: int) -> Engine:
-    engine = world.nodes[number].engine
-    assert engine is not None
-    return engine
-
-
 def interval_ns(engine: Engine) -> int:
     return reload.echo_interval_ns(engine)
 
 
 def step(world: World, number: int, event: Event) -> list[Effect]:
-    return engine_of(world, number).step(event, world.nodes[number].instant(world.now_ns))
+    return world.engine(number).step(event, world.nodes[number].instant(world.now_ns))
 
 
 def a_new_beat(world: World, number: int, path: int = LINK) -> BeatHeard:
     """The peer's next beat, as this node is about to hear it."""
-    beat = engine_of(world, number).peer.beat
-    assert beat is not None
+    beat = newest(world, number)
     return BeatHeard(path, beat._replace(n=beat.n + 1))
 
 
@@ -49,7 +43,7 @@ def speaks(effects: list[Effect]) -> bool:
 
 def due_in(world: World, number: int, after_ns: int) -> None:
     """Have the node's next beat come so long from now."""
-    engine = engine_of(world, number)
+    engine = world.engine(number)
     engine.next_echo_ns = world.nodes[number].instant(world.now_ns).boot_ns + after_ns
 
 
@@ -59,7 +53,7 @@ def due_in(world: World, number: int, after_ns: int) -> None:
 @pytest.mark.parametrize("path", [LINK, REFLECTED_PATH])
 def test_what_the_second_node_would_say_soon_it_says_when_it_hears_the_first(path: int) -> None:
     world = running_pair()
-    due_in(world, BETA, interval_ns(engine_of(world, BETA)) // 4)
+    due_in(world, BETA, interval_ns(world.engine(BETA)) // 4)
 
     effects = step(world, BETA, a_new_beat(world, BETA, path))
 
@@ -69,7 +63,7 @@ def test_what_the_second_node_would_say_soon_it_says_when_it_hears_the_first(pat
 
 def test_what_it_would_say_later_it_does_not_say_yet() -> None:
     world = running_pair()
-    due_in(world, BETA, interval_ns(engine_of(world, BETA)) // 4 + 1)
+    due_in(world, BETA, interval_ns(world.engine(BETA)) // 4 + 1)
 
     assert not speaks(step(world, BETA, a_new_beat(world, BETA)))
 
@@ -84,10 +78,8 @@ def test_the_first_node_keeps_its_own_time() -> None:
 def test_what_was_heard_before_prompts_nobody() -> None:
     world = running_pair()
     due_in(world, BETA, 1)
-    beat = engine_of(world, BETA).peer.beat
-    assert beat is not None
 
-    assert not speaks(step(world, BETA, BeatHeard(LINK, beat)))
+    assert not speaks(step(world, BETA, BeatHeard(LINK, newest(world, BETA))))
 
 
 def test_a_full_interval_follows_what_was_said_along() -> None:
@@ -96,7 +88,7 @@ def test_a_full_interval_follows_what_was_said_along() -> None:
 
     step(world, BETA, a_new_beat(world, BETA))
 
-    beta = engine_of(world, BETA)
+    beta = world.engine(BETA)
     assert beta.next_echo_ns == beta.now_ns + interval_ns(beta)
 
 
@@ -106,7 +98,7 @@ def test_the_first_node_speaks_oftener_than_the_second_would() -> None:
         due_in(world, number, 0)
         step(world, number, Tick())
 
-    alpha, beta = engine_of(world, ALPHA), engine_of(world, BETA)
+    alpha, beta = world.engine(ALPHA), world.engine(BETA)
 
     assert alpha.next_echo_ns - alpha.now_ns == interval_ns(alpha) - interval_ns(alpha) // 16
     assert beta.next_echo_ns - beta.now_ns == interval_ns(beta)
@@ -120,7 +112,7 @@ def test_wherever_they_began_both_speak_at_once_before_long(eighths: int, rate_p
     world.boot(ALPHA)
     world.boot(BETA)
     world.run(2)
-    beta = engine_of(world, BETA)
+    beta = world.engine(BETA)
     beta.next_echo_ns += eighths * interval_ns(beta) // 8
 
     world.run(20)
@@ -132,5 +124,5 @@ def test_wherever_they_began_both_speak_at_once_before_long(eighths: int, rate_p
 
 def spoke_ns(world: World, number: int) -> int:
     """When the node spoke last, in the time of the world."""
-    sent = engine_of(world, number).sent
+    sent = world.engine(number).sent
     return world.nodes[number].world_ns(sent.sent_ns(sent.newest_n))

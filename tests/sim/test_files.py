@@ -26,8 +26,7 @@ SLOWER = {"keepalive_s": 2.0, "warntime_s": 10.0, "deadtime_s": 20.0, "initdead_
 
 def test_a_changed_file_is_in_force_when_both_nodes_have_it() -> None:
     trial = Trial(Pair())
-    engine = trial.world.nodes[0].engine
-    assert engine is not None
+    engine = trial.world.engine(0)
 
     trial.do("edit", node="alpha", **SLOWER)
     trial.do("reload", node="alpha")
@@ -46,8 +45,7 @@ def test_an_agent_knows_nothing_of_a_file_that_it_has_not_read() -> None:
     trial.do("edit", node="alpha", best_effort="yes")
     trial.run("5s")
 
-    engine = trial.world.nodes[0].engine
-    assert engine is not None
+    engine = trial.world.engine(0)
     assert not engine.settings.groups[0].best_effort
 
 

@@ -170,6 +170,19 @@ def test_what_is_not_found_again_when_a_campaign_goes_on_is_settled(tmp_path: Pa
     assert record.findings == [Finding(1, "S2 as ever")]
 
 
+def test_a_campaign_that_is_over_settles_what_it_found_and_keeps_that(tmp_path: Path) -> None:
+    file = tmp_path / "campaign.json"
+    record = begin(file, 0, 1, liveness=False)
+    record.seeds, record.findings = 1, [Finding(0, "S2 once")]
+    record.mutants = {"each": "killed"}
+    save(file, record)
+
+    done = CliRunner().invoke(sim, ["campaign", str(file), "--seeds", "1", "--jobs", "1"])
+
+    assert done.exit_code == 0, done.output
+    assert json.loads(file.read_text())["settled"] == [{"seed": 0, "violation": "S2 once"}]
+
+
 def test_a_campaign_is_not_continued_by_another_engine(tmp_path: Path) -> None:
     file = tmp_path / "campaign.json"
     save(file, begin(file, 0, 1, liveness=False))

@@ -39,8 +39,7 @@ def offer_is_taken_and_let_go_before_its_maker_knows() -> list[str]:
     """Beta takes what alpha offers, and must stop at once; to alpha the offer still stands."""
     world = running_pair(Classes.BEST_EFFORT, links=1)
     world.ask(ALPHA, Verb.STANDBY)
-    alpha = world.nodes[ALPHA].engine
-    assert alpha is not None
+    alpha = world.engine(ALPHA)
     while not alpha.groups[1].offer_no:
         world.run(0.000_1)
         assert world.now_ns < 5 * SECOND, "alpha never offered it"
@@ -67,8 +66,7 @@ def an_offer_that_is_given_back_is_not_taken() -> list[str]:
             world.ask(ALPHA, Verb.MAINTENANCE_ON)
             world.run(1)
         world.ask(BETA, Verb.STANDBY)
-        beta = world.nodes[BETA].engine
-        assert beta is not None
+        beta = world.engine(BETA)
         while not beta.groups[1].offer_no:
             world.run(0.000_1)
             assert world.now_ns < 5 * SECOND, "beta never offered it"
@@ -245,8 +243,7 @@ def ended_operation_of_another_name_changes_nothing() -> list[str]:
     world.run(1)
     world.forge_success(ALPHA)
     world.run(0.1)
-    engine = world.nodes[ALPHA].engine
-    assert engine is not None
+    engine = world.engine(ALPHA)
     early = [] if engine.groups[1].held else ["alpha believed an answer to another question"]
     world.run(20)
     return early + wrong(world, "beta")

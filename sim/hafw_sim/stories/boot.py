@@ -111,8 +111,7 @@ def rolled_back_state_is_noticed() -> list[str]:
     world.run(1)
     world.boot(BETA)
     world.run(3)
-    engine = world.nodes[BETA].engine
-    assert engine is not None
+    engine = world.engine(BETA)
     stuck = [] if engine.incarnation > 4 else ["it goes on under an old incarnation"]  # noqa: PLR2004
     world.crash(ALPHA)
     world.run(12)

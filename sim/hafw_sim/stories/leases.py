@@ -137,8 +137,7 @@ def replies_to_all_swaps_are_lost() -> list[str]:
 def renewal_that_is_answered_late() -> list[str]:
     """It counts from its sending, not from the answer."""
     world = leased_pair()
-    engine = world.nodes[ALPHA].engine
-    assert engine is not None
+    engine = world.engine(ALPHA)
     lease = engine.groups[1].lease
     assert lease is not None
     world.net.cut_links()

@@ -10,7 +10,6 @@ from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong
 
 if TYPE_CHECKING:
-    from hafw.core.engine import Engine
     from hafw_sim.world import World
 
 TEN_MINUTES_MS: Final = 600_000
@@ -31,14 +30,8 @@ def _expect(world: World, number: int, request: int, code: int, text: str = "") 
     return [f"answered {answer}, not {code} with {text!r}"]
 
 
-def _engine(world: World, number: int) -> Engine:
-    engine = world.nodes[number].engine
-    assert engine is not None
-    return engine
-
-
 def _on(world: World, number: int, *, on: bool) -> list[str]:
-    found = _engine(world, number).maintenance.word.on
+    found = world.engine(number).maintenance.word.on
     return [] if found is on else [f"{world.nodes[number].name}: maintenance is {found}"]
 
 
@@ -63,7 +56,7 @@ def nothing_is_taken_in_maintenance() -> list[str]:
         world = paused_pair(classes=classes)
         world.crash(ALPHA)
         world.run(120)
-        said = _engine(world, BETA).groups[1].blocked_why
+        said = world.engine(BETA).groups[1].blocked_why
         found = wrong(world, None)
         if "maintenance" not in said:
             found.append(f"blocked for another reason: {said}")
@@ -363,7 +356,7 @@ def the_newest_word_wins_after_a_cut() -> list[str]:
         world.run(1)
         world.net.heal()
         world.run(30)
-        words = [_engine(world, number).maintenance.word for number in (ALPHA, BETA)]
+        words = [world.engine(number).maintenance.word for number in (ALPHA, BETA)]
         if words[0] != words[1]:
             problems.append(f"they do not agree: {words}")
     return problems
@@ -426,7 +419,7 @@ def a_restart_does_not_make_it_longer_nor_a_boot_shorter() -> list[str]:
 def an_agent_too_old_for_maintenance_is_told_of() -> list[str]:
     """The other node's beats say nothing of it: the order is refused with the reason."""
     world = running_pair()
-    said = _engine(world, ALPHA)
+    said = world.engine(ALPHA)
     assert said.peer.beat is not None
     said.peer.beat = said.peer.beat._replace(maintenance=None)
     request = world.ask(ALPHA, Verb.MAINTENANCE_ON)

@@ -105,8 +105,7 @@ def shorter_times_on_both_nodes_close_no_address() -> list[str]:
         world.run(3.3)
         reload(world, second, QUICK)
         world.run(30)
-        engine = world.nodes[ALPHA].engine
-        assert engine is not None
+        engine = world.engine(ALPHA)
         problems += wrong(world, "alpha")
         problems += ["the right ended"] if engine.right_endings else []
         world.crash(ALPHA)

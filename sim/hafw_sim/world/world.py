@@ -451,6 +451,12 @@ class World:
 
     # --- what to look at ----------------------------------------------------------------------
 
+    def engine(self, number: int) -> Engine:
+        """The engine of a node whose agent runs."""
+        engine = self.nodes[number].engine
+        assert engine is not None, f"no agent runs on {self.nodes[number].name}"
+        return engine
+
     def owner(self, group: int) -> str | None:
         """Who answers for the group's address: a name, None, or "both"."""
         owners = [node.name for node in self.nodes if self.kernels.serves(node, group)]
