@@ -371,7 +371,8 @@ class Driver:
         if why:
             self.note("worker.trouble", f"the worker is replaced: {why}")
         if not up or self.guard is None or self.guard.armed:  # else nothing may be taken yet
-            self.step(WorkerChanged(up))
+            cold = self.supervisor.cold if up else {}
+            self.step(WorkerChanged(up, tuple(cold.items())))
         if up:
             self._notices.begin()
 

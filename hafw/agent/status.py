@@ -11,7 +11,7 @@ from hafw.config import Vip
 from hafw.config.engine import forced_of, with_force
 from hafw.config.explain import assumptions
 from hafw.config.storage import FENCE_IT, risk_of
-from hafw.core import maintenance
+from hafw.core import fitness, maintenance
 from hafw.core.blocking import unblock_hint
 from hafw.core.duties import FOREVER, NEVER, protection
 from hafw.core.handover import FAILBACKS_MAX
@@ -324,12 +324,17 @@ def _host_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
 def _group_warnings(group: Group, engine: Engine) -> Iterator[tuple[str, str]]:
     """What is wrong with a group, and what to do about it."""
     if group.state is State.BLOCKED:
-        yield f"group {group.id} is blocked: {group.blocked_why}", unblock_hint(engine)
+        hint = unblock_hint(group, engine) or "hafw precheck may say more"
+        yield f"group {group.id} is blocked: {group.blocked_why}", hint
     peer, word = engine.settings.names[engine.settings.peer], engine.peer_word(group)
     if not group.service_up:
         yield f"the service interface of group {group.id} is down here", "see cable and switch"
+    elif group.id in engine.cold and group.state is not State.BLOCKED:
+        what = "could not be taken here again" if group.held else "cannot be taken here"
+        yield f"group {group.id} {what}: {engine.cold[group.id]}", "hafw precheck may say more"
     elif group.state is State.STANDBY and engine.worker_up and not group.willing(engine):
-        yield f"group {group.id} cannot run here: {engine.why_unwilling(group)}", "see hafw events"
+        why = fitness.why_unwilling(group, engine)
+        yield f"group {group.id} cannot run here: {why}", "see hafw events"
     if engine.now_ns - group.rival_ns < RIVAL_SHOWN_NS:
         yield (
             f"somebody else announces an address of group {group.id}",

@@ -37,6 +37,8 @@ RESPAWN_S: Final = (0.0, 0.2, 1.0, 2.0, 5.0)
 """Pauses before the next attempts; the last repeats."""
 WARM_S: Final = 30.0
 """A worker that is not warm by then is replaced (cloud SDKs take up to 10 s without .pyc files)."""
+AGAIN_S: Final = RESPAWN_S[-1]
+"""How often it tries again to prepare for a group for which it could not."""
 SLACK_S: Final = 0.05
 """A worker that ended an order at its deadline has this long to say so."""
 GRACE_S: Final = 2.0
@@ -60,7 +62,9 @@ class Supervisor:
         on_reply: Callable[[Reply], None],
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """`on_change(up, why)` when it becomes warm or is given up; `on_reply` once for each order.
+        """`on_change(up, why)` when it becomes warm or is given up, or other groups are `cold`.
+
+        `on_reply` once for each order.
 
         Both are called by the loop, never from within a call of this object. `command` is given the
         number of the worker's end of a socketpair as its last word.
@@ -78,9 +82,11 @@ class Supervisor:
         self._awaited: dict[int, asyncio.TimerHandle] = {}
         self._overdue: dict[int, asyncio.TimerHandle] = {}
         self._warming: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._attempt = 0
         self._stopping = False
         self.warm = False
+        self.cold: dict[int, str] = {}
         self.trouble = "starting"
         self.restarts = -1
 
@@ -137,7 +143,8 @@ class Supervisor:
 
     def _end(self, why: str) -> None:
         was_warm, self.warm, self.trouble = self.warm, False, why
-        for timer in (*self._awaited.values(), *self._overdue.values(), self._warming):
+        timers = (*self._awaited.values(), *self._overdue.values(), self._warming, self._again)
+        for timer in timers:
             if timer is not None:
                 timer.cancel()
         orphans, self._awaited, self._overdue = list(self._awaited), {}, {}
@@ -219,11 +226,20 @@ class Supervisor:
         if reply.outcome is not Outcome.OK:
             self._replace(reply.detail)
             return
+        was_cold, self.cold = self.cold, reply.cold
+        if self.cold:
+            self._again = self._loop.call_later(AGAIN_S, self._warm_again)
         if self._warming is not None:
             self._warming.cancel()
             self._warming = None
             self.warm, self.trouble, self._attempt = True, "", 0
-            self._on_change(True, "")  # noqa: FBT003 - a callback's flag
+        elif self.cold == was_cold:
+            return
+        self._on_change(True, "")  # noqa: FBT003 - a callback's flag
+
+    def _warm_again(self) -> None:
+        """Let the worker try again what it could not prepare for."""
+        self._write(frame(self._hello.part(self.cold)))
 
     # --- the channel --------------------------------------------------------------------------
 

@@ -43,7 +43,8 @@ def block(group: Group, refusals: list[str], engine: Engine) -> None:
     group.blocked_why = why
     if group.state is not State.BLOCKED:
         group._become(State.BLOCKED, engine)  # noqa: SLF001 - one machine in two modules
-    engine.note("group.blocked", group.id, f"blocked: {why}. {unblock_hint(engine)}")
+    hint = unblock_hint(group, engine)
+    engine.note("group.blocked", group.id, f"blocked: {why}. {hint}" if hint else f"blocked: {why}")
 
 
 def unblock(group: Group, engine: Engine) -> None:
@@ -53,11 +54,11 @@ def unblock(group: Group, engine: Engine) -> None:
         group._become(State.STANDBY, engine)  # noqa: SLF001 - one machine in two modules
 
 
-def unblock_hint(engine: Engine) -> str:
-    """The exact commands that end a block."""
+def unblock_hint(group: Group, engine: Engine) -> str:
+    """The exact commands that end a block; "": none, as long as this node cannot run the group."""
     paused = maintenance.in_force(engine)
     hints = [maintenance.ENDS_IT] if paused else []
-    if not (paused and engine.peer.alive()):
+    if group.willing(engine) and not (paused and engine.peer.alive()):
         hints.append(vouching_hint(engine))
     return ". ".join(hints)
 

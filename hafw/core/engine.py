@@ -15,6 +15,7 @@ from hafw.core import (
     announcing,
     arming,
     fencing,
+    fitness,
     handover,
     hearing,
     lease,
@@ -114,6 +115,7 @@ class Engine:
         self.requests: list[operator.Request] = []
         self.worker_up = False
         self.worker_ns = self.now_ns
+        self.cold: dict[int, str] = {}
         self.notice = ""
         self.leaving = False
         self.leaving_ns = NEVER
@@ -213,8 +215,8 @@ class Engine:
                 self._durable_token = max(self._durable_token, token)
             case PersistFailed(token, why):
                 self._persist_failed(token, why)
-            case ServiceChanged(group_id, up):
-                self._service_changed(self.groups[group_id], up=up)
+            case ServiceChanged():
+                fitness.service_changed(event, self)
             case NeighbourHeard(since_ns):
                 self.neighbour_ns = max(self.neighbour_ns, since_ns)
             case AddressLost(group_id, index):
@@ -223,15 +225,10 @@ class Engine:
                 announcing.rival_heard(self.groups[group_id], who, self)
             case GateFailed(group_id, why):
                 self.groups[group_id].let_go(f"the gate could not be set: {why}", self)
-            case WorkerChanged(up):
-                self.worker_up, self.worker_ns = up, self.now_ns
-                self.note(
-                    "worker.up" if up else "worker.down",
-                    0,
-                    "the worker is warm" if up else "the worker is gone",
-                )
+            case WorkerChanged():
+                fitness.worker_changed(event, self)
             case NoticeCame(what):
-                self._noticed(what)
+                fitness.notice_came(what, self)
             case Reconfigured(settings):
                 reload.begin(settings, self)
             case OperatorAsked():
@@ -244,24 +241,6 @@ class Engine:
         maintenance.not_durable(token, self)
         self._persist_retry_ns = self.now_ns + PERSIST_RETRY_NS
         self.note("state.not_durable", 0, f"nothing new is acquired: {why}")
-
-    def _service_changed(self, group: Group, *, up: bool) -> None:
-        if group.service_up != up:
-            group.service_up = up
-            word = "up" if up else "down"
-            self.note("service." + word, group.id, f"the service interface is {word}")
-            self.changed()
-            if up:
-                announcing.again(group, self)
-
-    def _noticed(self, what: str) -> None:
-        if what != self.notice:
-            self.notice = what
-            text = (
-                f"this machine is to be disturbed: {what}" if what else "nothing is announced now"
-            )
-            self.note("machine.notice", 0, text)
-            self.changed()
 
     # --- what follows -------------------------------------------------------------------------
 
@@ -421,21 +400,6 @@ class Engine:
     def should_return(self, group: Group) -> bool:
         """The peer's agent was restarted while it held the group: the group should not move."""
         return self.now_ns < self.returning.get(group.id, NEVER)
-
-    def why_unwilling(self, group: Group) -> str:
-        """Why this node would not run a group now."""
-        if not self.worker_up:
-            return "the worker is not up"
-        if not group.service_up:
-            return "the service interface is down"
-        if self.leaving:
-            return "this agent is stopping"
-        if group.held_off:
-            return "an operator released it here; hafw takeover ends that"
-        if self.now_ns < group.unwilling_ns:
-            seconds = (group.unwilling_ns - self.now_ns) // SECOND + 1
-            return f"a start failed here; next try in {seconds} s, or at hafw takeover"
-        return "it is ready"
 
     def group_started(self, group: Group) -> None:
         """A group became active."""

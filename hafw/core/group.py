@@ -408,6 +408,7 @@ class Group:
         return (
             self.service_up
             and engine.worker_up
+            and self.id not in engine.cold
             and not engine.leaving
             and not self.held_off
             and engine.now_ns >= self.unwilling_ns

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import maintenance
+from hafw.core import fitness, maintenance
 from hafw.core.duties import FOREVER, Certificate
 from hafw.core.group import HOLD_DOWN_MAX_NS, Group
 from hafw.core.model import Ask, Phase, Refusal
@@ -69,7 +69,7 @@ def run(group: Group, engine: Engine) -> None:
 def obstacle(group: Group, what: Ask, engine: Engine) -> str | None:
     """Why the other node cannot be asked now to take a group, or to give it; None: it can."""
     if what is Ask.GIVE_IT and not group.willing(engine):
-        return engine.why_unwilling(group)
+        return fitness.why_unwilling(group, engine)
     word = engine.peer_word(group)
     if word is None or not engine.fresh():
         return "the other node is silent or does not hear this one"

@@ -257,9 +257,14 @@ class GateFailed(NamedTuple):
 
 
 class WorkerChanged(NamedTuple):
-    """The worker is up and warm, or gone."""
+    """The worker is up and warm, or gone.
+
+    `cold`: groups (and why) that it could not prepare for; this node holds on to one, and takes
+    none.
+    """
 
     up: bool
+    cold: tuple[tuple[int, str], ...] = ()
 
 
 class NoticeCame(NamedTuple):

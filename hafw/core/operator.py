@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import blocking, handover, lease, maintenance, takeover
+from hafw.core import blocking, fitness, handover, lease, maintenance, takeover
 from hafw.core.duties import FOREVER, NEVER, Certificate
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb, What
 from hafw.core.settings import SECOND
@@ -173,7 +173,7 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
         return f"the lease store does not answer ({group.lease.trouble}). {takeover.NO_STORE}"
     if not group.could_hold(Certificate.OPERATOR, engine, won=group.lease is not None):
         return takeover.ISOLATED
-    return None if group.willing(engine) else engine.why_unwilling(group)
+    return None if group.willing(engine) else fitness.why_unwilling(group, engine)
 
 
 def _fetch(group: Group, event: OperatorAsked, engine: Engine) -> None:

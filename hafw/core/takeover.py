@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hafw.core import blocking, fencing, lease, maintenance
+from hafw.core import blocking, fencing, fitness, lease, maintenance
 from hafw.core.duties import (
     DUTIES,
     FENCE_RUNS,
@@ -221,7 +221,7 @@ def _obstacle(group: Group, engine: Engine) -> str:
     if maintenance.forbids_start(group, engine):
         return maintenance.why(engine)
     if not group.willing(engine):
-        return "this node cannot run it: " + engine.why_unwilling(group)
+        return "this node cannot run it: " + fitness.why_unwilling(group, engine)
     return ""
 
 

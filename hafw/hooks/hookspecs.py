@@ -87,8 +87,9 @@ class VipReceipt:
 def hafw_warm(requests: tuple[VipRequest, ...]) -> None:
     """Prepare what a takeover would need: imports, credentials, connections, sockets.
 
-    Called once when the worker starts, before the node may hold anything. Raises `ProviderError`
-    (the node then is not ready, and says why).
+    Called with all of a provider when the worker starts, before the node may hold anything. Raises
+    `ProviderError`: it is called for the VIPs of one group at a time then, and again every few
+    seconds for a group for which it raises, which this node meanwhile does not take, and says why.
     """
 
 

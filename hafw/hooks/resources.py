@@ -67,8 +67,8 @@ class ResourceObservation:
 def hafw_resource_warm(requests: tuple[ResourceRequest, ...]) -> None:
     """Prepare what a start would need: imports, credentials, connections.
 
-    Called once when the worker starts, with all that this plugin has in the cluster file, before
-    the node may hold anything. Raises `ProviderError` (the node then is not ready, and says why).
+    Called and called again as `hafw_warm` is, with all that this plugin has in the cluster file or
+    with what one group has. Raises `ProviderError`: this node does not take it then, and says why.
     """
 
 

@@ -24,7 +24,7 @@ from hafw.hooks.errors import ProviderError, UnknownOutcome
 from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, VipRequest
 from hafw.hooks.registry import Registry
 from hafw.net.clock import boot_ns
-from hafw.worker import fencing, leases, notices, resources
+from hafw.worker import fencing, leases, notices, resources, warming
 from hafw.worker.protocol import (
     READY,
     AnyOrder,
@@ -81,10 +81,13 @@ class Worker:
             ThreadPoolExecutor(THREADS) as requests,
         ):
             for message in messages:
-                order = msgspec.msgpack.decode(message, type=AnyOrder | Rouse)
+                order = msgspec.msgpack.decode(message, type=AnyOrder | Rouse | Hello)
                 match order:
                     case Rouse():
                         changes.submit(self._rouse)
+                        continue
+                    case Hello():
+                        requests.submit(self._warm_again, order)
                         continue
                     case Order():
                         pool = changes
@@ -102,11 +105,9 @@ class Worker:
     def _warm(self, hello: Hello) -> Reply:
         try:
             self._registry = Registry(hello.plugins)
-            for name in hello.plugins:
-                theirs = tuple(_request(order) for order in hello.vips if order.provider == name)
-                self._vips[name] = theirs
-                self._registry.prepare(name, "hafw_warm", requests=theirs)
-                resources.warm(hello.resources, name, self._registry)
+            cold = warming.prepare(hello, self._registry)
+            if cold and cold.keys() >= hello.groups():
+                return Reply(READY, Outcome.FAILED_NO_EFFECT, next(iter(cold.values())))
             for lease in hello.leases:
                 leases.warm(lease, self._registry)
             if hello.fence is not None:
@@ -116,9 +117,14 @@ class Worker:
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
             traceback.print_exc()
             return Reply(READY, Outcome.FAILED_NO_EFFECT, _unforeseen(problem))
+        for name in hello.plugins:
+            self._vips[name] = warming.vips_of(hello, name)
         gc.collect()
         gc.freeze()
-        return Reply(READY, Outcome.OK)
+        return Reply(READY, Outcome.OK, cold=cold)
+
+    def _warm_again(self, hello: Hello) -> None:
+        self._reply(Reply(READY, Outcome.OK, cold=warming.prepare(hello, self._registry)))
 
     def _rouse(self) -> None:
         """Wake up; what is in trouble now says so when it is given an order."""
@@ -159,7 +165,7 @@ class Worker:
 
     def _change(self, order: Order) -> Reply:
         _check_time(order.hook, order.vip.deadline_ns)
-        value = self._registry.call(order.provider, order.hook, request=_request(order))
+        value = self._registry.call(order.provider, order.hook, request=warming.request(order))
         if not isinstance(value, _ANSWERS.get(order.hook, ())):
             wrong = f"{order.hook} of {order.provider} answered a {type(value).__name__}"
             return Reply(order.number, Outcome.UNKNOWN, wrong)
@@ -169,7 +175,8 @@ class Worker:
         return Reply(order.number, Outcome.OK, value.detail)
 
     def _reply(self, reply: Reply) -> None:
-        reply = msgspec.structs.replace(reply, detail=_sendable(reply.detail))
+        cold = {group: _sendable(why) for group, why in reply.cold.items()}
+        reply = msgspec.structs.replace(reply, detail=_sendable(reply.detail), cold=cold)
         with self._send_lock:
             self._channel.sendall(frame(reply))
 
@@ -213,10 +220,6 @@ def _observed(order: Order, seen: VipObservation) -> Reply:
         why = answers if seen.holder is Holder.PEER else seen.who or str(seen.holder)
         return Reply(order.number, Outcome.FAILED_NO_EFFECT, why)
     return Reply(order.number, Outcome.OK, seen.who)
-
-
-def _request(order: Order) -> VipRequest:
-    return VipRequest(**msgspec.structs.asdict(order.vip))
 
 
 def main() -> None:

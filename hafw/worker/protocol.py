@@ -6,11 +6,14 @@ One rule: a frame is at most 4 MiB; a longer or torn one ends the conversation.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hafw.core.model import Outcome  # noqa: TC001 - msgspec needs it at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 MAX_FRAME: Final = 4 * 1024 * 1024
 """The largest cluster's `Hello` is three quarters of it."""
@@ -140,6 +143,7 @@ class Reply(msgspec.Struct, frozen=True):
     """How order `number` ended; `detail` says why, or who was seen.
 
     `reading`: the lease as it is now. `conflict`: a swap was refused, as the lease had changed.
+    `cold`: why each group that could not be prepared for could not, in what answers a `Hello`.
     """
 
     number: int
@@ -147,13 +151,17 @@ class Reply(msgspec.Struct, frozen=True):
     detail: str = ""
     reading: LeaseReading | None = None
     conflict: bool = False
+    cold: dict[int, str] = {}
 
 
 AnyOrder = Order | ResourceOrder | LeaseOrder | FenceOrder | NoticeOrder
 
 
-class Hello(msgspec.Struct, frozen=True):
-    """The first frame to a worker: what to load and to warm."""
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """The first frame to a worker: what to load and to warm.
+
+    A later one has what it could not prepare for, to be tried again.
+    """
 
     plugins: tuple[str, ...]
     vips: tuple[Order, ...]
@@ -161,11 +169,25 @@ class Hello(msgspec.Struct, frozen=True):
     leases: tuple[LeaseOrder, ...] = ()
     fence: FenceOrder | None = None
 
+    def groups(self) -> set[int]:
+        """The groups that have something to be prepared for."""
+        return {order.vip.group for order in self.vips} | {
+            order.resource.group for order in self.resources
+        }
+
+    def part(self, groups: Container[int]) -> Hello:
+        """What these groups have, and nothing else."""
+        return Hello(
+            self.plugins,
+            tuple(order for order in self.vips if order.vip.group in groups),
+            tuple(order for order in self.resources if order.resource.group in groups),
+        )
+
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def frame(message: AnyOrder | Rouse | Reply | Hello) -> bytes:
+def frame(message: AnyOrder | Rouse | Hello | Reply) -> bytes:
     """The bytes that carry a message."""
     body = _encode(message)
     assert len(body) <= MAX_FRAME, "a message of ours never is that long"

@@ -2,106 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.agent import clock, supervisor
-from hafw.agent.supervisor import COMMAND, Supervisor
-from hafw.config.options import MAX_CHARS, MAX_LISTED
+from hafw.agent import supervisor
 from hafw.core.model import Outcome
-from hafw.worker.protocol import MAX_FRAME, Hello, Order, Reply, Vip, frame
+from hafw.worker.protocol import Hello, Reply, frame
+from tests.agent.workers import PATIENCE_S, Bench, install_trial, with_worker
 from tests.hooks.plugins import AUDIT, PROVIDER, install
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
-
-T = TypeVar("T")
-
-SOON_S: Final = 0.3
-"""A deadline in these tests: ample for a hook that does nothing."""
-PATIENCE_S: Final = 20.0
 
 
 @pytest.fixture(autouse=True)
-def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The trial provider is installed, and a worker that hangs is soon replaced."""
-    install(tmp_path, monkeypatch)
-    monkeypatch.setattr(supervisor, "GRACE_S", 0.2)
-    monkeypatch.setattr(supervisor, "RESPAWN_S", (0.0,))
-    return iter([None])
-
-
-class Bench:
-    """A supervisor in a running loop, and all that it tells."""
-
-    def __init__(self, hello: Hello, command: Sequence[str]) -> None:
-        self.changes: asyncio.Queue[tuple[bool, str]] = asyncio.Queue()
-        self.replies: asyncio.Queue[Reply] = asyncio.Queue()
-        self.supervisor = Supervisor(
-            asyncio.get_running_loop(),
-            hello,
-            lambda up, why: self.changes.put_nowait((up, why)),
-            self.replies.put_nowait,
-            command,
-        )
-
-    def orders(  # noqa: PLR0913 - one argument for each part of an order
-        self,
-        address: str,
-        *,
-        number: int = 1,
-        hook: str = "hafw_vip_attach",
-        interface: str = "eth0",
-        deadline_s: float = SOON_S,
-        provider: str = PROVIDER,
-    ) -> None:
-        deadline_ns = clock.boot_ns() + int(deadline_s * 1e9)
-        vip = Vip("c1", 1, 7, address, interface, deadline_ns)
-        self.supervisor.order(Order(number, provider, hook, vip), deadline_ns)
-
-    async def reply(self) -> Reply:
-        async with asyncio.timeout(PATIENCE_S):
-            return await self.replies.get()
-
-    async def change(self) -> tuple[bool, str]:
-        async with asyncio.timeout(PATIENCE_S):
-            return await self.changes.get()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not condition():  # noqa: ASYNC110 - nobody tells of this
-                await asyncio.sleep(0.01)
-
-    async def warm(self) -> None:
-        assert await self.change() == (True, "")
-
-
-def with_worker(
-    scene: Callable[[Bench], Awaitable[T]],
-    *,
-    warms: str = "10.1.1.111",
-    plugins: tuple[str, ...] = (PROVIDER,),
-    command: Sequence[str] = COMMAND,
-) -> T:
-    """Run a scene with a started supervisor."""
-
-    async def run() -> T:
-        vip = Vip("c1", 1, 0, warms, "eth0", 0)
-        bench = Bench(Hello(plugins, (Order(0, plugins[0], "hafw_warm", vip),)), command)
-        bench.supervisor.start()
-        try:
-            return await scene(bench)
-        finally:
-            bench.supervisor.stop()
-
-    return asyncio.run(run())
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_trial(tmp_path, monkeypatch)
 
 
 def ending_of(address: str, **order: object) -> Reply:
@@ -407,71 +328,3 @@ def test_a_worker_that_does_not_warm_up_in_time_is_replaced(
 
     program = "import time; time.sleep(3600)"
     assert with_worker(scene, command=(sys.executable, "-c", program)) == "it was not warm in time"
-
-
-# --- what it loads ----------------------------------------------------------------------------
-
-
-def trouble_of(plugins: tuple[str, ...], warms: str = "10.1.1.111") -> str:
-    """Why the worker does not become warm."""
-
-    async def scene(bench: Bench) -> str:
-        await bench.until(lambda: bench.supervisor.trouble != "starting")
-        return bench.supervisor.trouble
-
-    return with_worker(scene, plugins=plugins, warms=warms)
-
-
-def test_a_plugin_that_is_not_installed_is_named_with_those_that_are() -> None:
-    trouble = trouble_of(("nonesuch",))
-
-    assert trouble.startswith('no plugin named "nonesuch" is installed (installed: ')
-    assert "trial" in trouble
-
-
-def test_a_plugin_that_cannot_be_imported_is_named_with_its_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    install(other, monkeypatch, "broken", "import a_package_that_is_missing")
-
-    trouble = trouble_of(("broken",))
-
-    assert trouble.startswith(
-        'the plugin "broken" (hafw_plugin_broken (hafw-broken 1.0)) cannot be loaded: '
-        "ModuleNotFoundError: No module named 'a_package_that_is_missing'"
-    )
-
-
-def test_a_provider_that_is_not_ready_says_why() -> None:
-    assert trouble_of((PROVIDER,), warms="cold") == "there is no eth7"
-
-
-def test_the_largest_clusters_greeting_fits_into_a_frame() -> None:
-    vips = tuple(
-        Order(
-            0,
-            "onprem",
-            "hafw_warm",
-            Vip(
-                "0" * 32,
-                255,
-                2**63,
-                "2001:db8:1111:2222:3333:4444:5555:6666",
-                "x" * 15,
-                2**63,
-                9,
-                op=f"1/{2**63}/{2**63}/{2**63}",
-                certificate="best-effort",
-                nodes=("n" * 64, "m" * 64),
-                options={
-                    **{f"each{number}": ("v" * MAX_CHARS, "w" * MAX_CHARS) for number in range(4)},
-                    "listed": ("l" * MAX_CHARS,) * MAX_LISTED,
-                },
-            ),
-        )
-        for _ in range(20 * 64)
-    )
-
-    assert len(frame(Hello(("onprem",), vips))) < MAX_FRAME

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import handover
+from hafw.core import fitness, handover
 from hafw.core.duties import FOREVER, Certificate
 from hafw.core.effects import Note
 from hafw.core.handover import (
@@ -109,7 +109,7 @@ def test_who_could_not_run_a_group_does_not_ask_for_it() -> None:
     world.set_service(BETA, up=False)
     group, engine = parts(world, BETA)
 
-    assert handover.obstacle(group, Ask.GIVE_IT, engine) == engine.why_unwilling(group)
+    assert handover.obstacle(group, Ask.GIVE_IT, engine) == fitness.why_unwilling(group, engine)
 
 
 def test_a_node_that_is_cut_off_is_not_asked() -> None:

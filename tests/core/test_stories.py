@@ -25,9 +25,11 @@ OF_A_GROUP: Final = {
     "group": {
         "active",
         "blocked",
+        "cold",
         "conflict",
         "offer_withdrawn",
         "offered",
+        "prepared",
         "right_ended",
         "start_failed",
         "starting",

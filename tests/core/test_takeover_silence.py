@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import blocking, takeover
+from hafw.core import blocking, fitness, takeover
 from hafw.core.duties import (
     FENCE_RUNS,
     FOREVER,
@@ -77,7 +77,7 @@ def test_who_could_not_run_it_is_blocked_and_says_why() -> None:
     takeover.consider(group, engine)
 
     assert group.state is State.BLOCKED
-    assert engine.why_unwilling(group) in group.blocked_why
+    assert fitness.why_unwilling(group, engine) in group.blocked_why
 
 
 def test_what_no_certificate_gives_is_blocked() -> None:
@@ -132,8 +132,8 @@ def test_what_only_a_person_can_move_says_how() -> None:
     blocking.block(group, ["a", "b"], engine)
 
     blocked = [e.text for e in engine._effects if isinstance(e, Note)]
-    assert blocked == [f"blocked: a; b. {blocking.unblock_hint(engine)}"]
-    assert "hafw takeover --force --peer-is-off alpha" in blocking.unblock_hint(engine)
+    assert blocked == [f"blocked: a; b. {blocking.unblock_hint(group, engine)}"]
+    assert "hafw takeover --force --peer-is-off alpha" in blocking.unblock_hint(group, engine)
 
 
 @pytest.mark.parametrize("why", [LEASE_RUNS, LEASE_NOT_OURS, FENCE_RUNS])

@@ -47,6 +47,8 @@ def hafw_warm(requests):
     for request in requests:
         if request.address.startswith("cold"):
             raise Misconfigured("there is no eth7")
+        if request.address == "needs" and not os.path.exists(request.interface):
+            raise Misconfigured(f"there is no {request.interface}")
 
 
 @hookimpl

@@ -116,7 +116,7 @@ def test_a_run_with_a_changed_file_comes_back_from_its_schedule() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_file_is_never_changed_on_both_nodes_at_once(seed: int) -> None:
-    changing = [kind for kind in WITHIN if kind.__name__ in ("_new_file", "_new_group")]
+    changing = [kind for kind in WITHIN if kind.__name__ in ("new_file", "new_group")]
 
     for kind in changing:
         drawn = list(kind(Draw(seed, Pair())))

@@ -194,6 +194,7 @@ _SENSE: Final[dict[str, Callable[[World, Args], bool]]] = {
     "operations": lambda world, args: world.weather.op_ns[1] != int(args["to_s"] * SECOND),
     "fate": _fate_differs,
     "service": lambda world, args: _machine(world, args).service_up is not args["up"],
+    "prepared": lambda world, args: (args["group"] in _machine(world, args).cold) is args["works"],
     "operator": _may_be_typed,
     "maintenance": lambda world, args: (
         _runs(world, args) and _is_on(_machine(world, args)) is not args["on"]

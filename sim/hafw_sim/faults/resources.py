@@ -99,3 +99,10 @@ def gate_fails(world: World, node: Node, group: int) -> None:
 def service(world: World, node: Node, up: bool) -> None:  # noqa: FBT001 - a fault's argument
     """The service interface of the node."""
     world.set_service(NUMBERS[node], up=up)
+
+
+@fault
+def prepared(world: World, node: Node, group: int, works: bool) -> None:  # noqa: FBT001 - a fault's argument
+    """Whether the node can prepare what a group needs, such as its place in a cloud."""
+    if group in {each.id for each in world.nodes[NUMBERS[node]].settings.groups}:
+        world.workers.prepare(world.nodes[NUMBERS[node]], group, works=works)

@@ -40,6 +40,8 @@ def make_whole(world: World) -> None:
         machine.freeze_at = ""
         if machine.frozen and not machine.paused:
             world.thaw(machine.number)
+        for group in sorted(machine.cold):
+            world.workers.prepare(machine, group, works=True)
         world.set_service(machine.number, up=True)
         if machine.engine is None and not machine.paused:
             world.boot(machine.number)

@@ -90,5 +90,5 @@ def corpus() -> list[Path]:
     return sorted((Path(__file__).parents[2] / "corpus").glob("*.hasim.jsonl"))
 
 
-for _module in ("certificates", "leases", "fences", "conduct", "maintenance"):
+for _module in ("certificates", "leases", "fences", "conduct", "preparing", "maintenance"):
     import_module(f"hafw_sim.mutants.{_module}")

@@ -35,6 +35,7 @@ def machine_fact(node: Machine) -> Fact:
         words.append("no worker")
     if not node.service_up:
         words.append("service interface down")
+    words += [f"group {group} not prepared" for group in sorted(node.cold)]
     if node.slow_ns:
         words.append(f"slow by {round_duration(node.slow_ns)}")
     if node.fates:

@@ -45,6 +45,7 @@ for _module in (
     "boot",
     "commands",
     "notices",
+    "preparing",
     "reloading",
     "leases",
     "stores",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hafw.core.model import ServiceChanged, Verb, What
+from hafw.core.model import Verb, What
 from hafw.core.settings import Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong
@@ -112,7 +112,7 @@ def a_standby_that_one_group_cannot_follow_moves_nothing() -> list[str]:
     world = running_pair(groups=2)
     world.ask(ALPHA, Verb.TAKEOVER)
     world.run(1)
-    world.feed(world.nodes[BETA], ServiceChanged(2, up=False))
+    world.workers.prepare(world.nodes[BETA], 2, works=False)
     world.run(1)
     request = world.ask(ALPHA, Verb.STANDBY)
     world.run(1)

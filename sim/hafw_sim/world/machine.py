@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hafw.core.effects import Durable
-from hafw.core.model import Instant
+from hafw.core.model import Instant, WorkerChanged
 
 if TYPE_CHECKING:
     from functools import partial
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hafw.core.wire import Codec
 
 PPM = 1_000_000
+COLD = "simulated: it cannot be prepared"
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Machine:
     in which it was frozen.
     `freeze_at`: the place within the next opening or renewal of a gate at which it will be frozen.
     `in_doubt`: stops that were ordered and are not confirmed.
+    `cold`: groups that the worker cannot prepare for.
     `asking`: requests to the lease store, which cannot be reached while `store_cut`.
     `fencing`: the order to the other machine's fence device, which cannot be reached while
     `fence_cut`. `booted`: no agent was started since the machine was.
@@ -80,6 +82,7 @@ class Machine:
     service_up: bool = True
     notice: str = ""
     worker_up: bool = True
+    cold: set[int] = field(default_factory=set)
     # what people see
     notes: list[tuple[int, Note]] = field(default_factory=list)
     answers: dict[int, Answer] = field(default_factory=dict)
@@ -103,6 +106,12 @@ class Machine:
         """Both clocks at world time `now_ns`."""
         boot_ns = self.clock_ns(now_ns)
         return Instant(boot_ns, boot_ns - self.suspended_ns)
+
+    def worker_news(self) -> WorkerChanged:
+        """How the worker is now."""
+        if not self.worker_up:
+            return WorkerChanged(up=False)
+        return WorkerChanged(up=True, cold=tuple((group, COLD) for group in sorted(self.cold)))
 
     def holds(self, group: int) -> bool:
         """Whether an address of the group is on this machine, and the machine answers at all."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import Certificate
-from hafw.core.model import OpEnded, OpKind, Outcome, WorkerChanged
+from hafw.core.model import OpEnded, OpKind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +117,7 @@ class Workers:
         in_doubt = set(machine.in_doubt)
         self.die(machine, landed=landed)
         machine.in_doubt = in_doubt
-        self.feed(machine, WorkerChanged(up=False))
+        self.feed(machine, machine.worker_news())
         for op in orphans:
             self.feed(machine, OpEnded(op.id, Outcome.UNKNOWN, "simulated: the worker died"))
         self._store.lose_worker(machine)
@@ -127,7 +127,16 @@ class Workers:
         """There is a warm worker again."""
         if not machine.worker_up:
             machine.worker_up = True
-            self.feed(machine, WorkerChanged(up=True))
+            self.feed(machine, machine.worker_news())
+
+    def prepare(self, machine: Machine, group: int, *, works: bool) -> None:
+        """What a group needs cannot be prepared on this machine any more, or can again."""
+        if works:
+            machine.cold.discard(group)
+        else:
+            machine.cold.add(group)
+        if machine.worker_up:
+            self.feed(machine, machine.worker_news())
 
     def die(self, machine: Machine, *, landed: bool | None = None) -> None:
         """The worker dies: each of its operations has had its effect by now, or never will.

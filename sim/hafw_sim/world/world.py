@@ -46,7 +46,6 @@ from hafw.core.model import (
     Tick,
     Verb,
     What,
-    WorkerChanged,
 )
 from hafw.core.settings import MS, SECOND
 from hafw.core.wire import Codec, DroppedError, Echo, Key
@@ -203,7 +202,7 @@ class World:
                 self.feed(node, ServiceChanged(group_settings.id, up=False))
         if node.notice:
             self.feed(node, NoticeCame(node.notice))
-        self.feed(node, WorkerChanged(up=True) if worker else Tick())
+        self.feed(node, node.worker_news() if worker else Tick())
         if not node.settings.pings:
             self._listen(node, node.engine)
 

@@ -1,0 +1,54 @@
+"""Lets the plugins prepare for what the groups need, before this node may take one.
+
+One rule: what ails one group keeps no other from being taken.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hafw.hooks.errors import ProviderError
+from hafw.hooks.hookspecs import VipRequest
+from hafw.worker import resources
+
+if TYPE_CHECKING:
+    from hafw.hooks.registry import Registry
+    from hafw.worker.protocol import Hello, Order
+
+
+def prepare(hello: Hello, registry: Registry) -> dict[int, str]:
+    """Prepare for all groups. Returns why, for each for which that cannot be done.
+
+    All at once, so that an API that does not answer is waited for once; by group if that fails.
+    """
+    if not _trouble(hello, registry):
+        return {}
+    troubles = {group: _trouble(hello.part({group}), registry) for group in sorted(hello.groups())}
+    return {group: why for group, why in troubles.items() if why}
+
+
+def vips_of(hello: Hello, provider: str) -> tuple[VipRequest, ...]:
+    """The VIPs of one provider."""
+    return tuple(request(order) for order in hello.vips if order.provider == provider)
+
+
+def request(order: Order) -> VipRequest:
+    """What a plugin is told of a VIP."""
+    return VipRequest(**msgspec.structs.asdict(order.vip))
+
+
+def _trouble(hello: Hello, registry: Registry) -> str:
+    """Why its resources cannot be prepared for, or ""."""
+    try:
+        for name in hello.plugins:
+            registry.prepare(name, "hafw_warm", requests=vips_of(hello, name))
+            resources.warm(hello.resources, name, registry)
+    except ProviderError as problem:
+        return str(problem) or type(problem).__name__
+    except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything
+        traceback.print_exc()
+        return f"{type(problem).__name__}: {problem}"
+    return ""

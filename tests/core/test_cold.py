@@ -1,0 +1,76 @@
+"""What an engine makes of a worker that could not prepare for one of two groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hafw.core import blocking, fitness
+from hafw.core.handover import AGREE_NS
+from hafw.core.model import WorkerChanged
+from hafw_sim.pairs import ALPHA, running_pair
+
+if TYPE_CHECKING:
+    from hafw_sim.world import World
+
+COLD = WorkerChanged(up=True, cold=((2, "there is no route"),))
+WARM = WorkerChanged(up=True)
+
+
+def notes_of(world: World, *events: WorkerChanged) -> list[tuple[str, int, str]]:
+    """What alpha says while it is told this."""
+    alpha = world.nodes[ALPHA]
+    before = len(alpha.notes)
+    for event in events:
+        world.feed(alpha, event)
+    return [(note.name, note.group, note.text) for _, note in alpha.notes[before:]]
+
+
+def test_what_is_cold_is_told_once_and_when_it_ends() -> None:
+    assert notes_of(running_pair(groups=2), COLD, COLD, WARM, WARM) == [
+        ("group.cold", 2, "it cannot be taken here: there is no route"),
+        ("group.prepared", 2, "it can be taken here again"),
+    ]
+
+
+def test_another_reason_is_told_as_well() -> None:
+    other = WorkerChanged(up=True, cold=((2, "a permission is missing"),))
+
+    assert [text for *_, text in notes_of(running_pair(groups=2), COLD, other)] == [
+        "it cannot be taken here: there is no route",
+        "it cannot be taken here: a permission is missing",
+    ]
+
+
+def test_a_worker_that_goes_says_nothing_of_what_it_could_not_prepare_for() -> None:
+    names = [name for name, *_ in notes_of(running_pair(groups=2), COLD, WorkerChanged(up=False))]
+
+    assert names == ["group.cold", "worker.down"]
+
+
+def test_the_reason_is_what_an_operator_is_told() -> None:
+    world = running_pair(groups=2)
+    world.feed(world.nodes[ALPHA], COLD)
+    engine = world.engine(ALPHA)
+
+    assert fitness.why_unwilling(engine.groups[2], engine) == "there is no route"
+    assert fitness.why_unwilling(engine.groups[1], engine) == "it is ready"
+
+
+def test_news_of_what_is_cold_is_no_news_of_how_long_the_worker_is_lost() -> None:
+    world = running_pair(groups=2)
+    alpha, engine = world.nodes[ALPHA], world.engine(ALPHA)
+    world.feed(alpha, WorkerChanged(up=False))
+    lost_ns = engine.now_ns
+    world.run(AGREE_NS / 2e9)
+    world.feed(alpha, WorkerChanged(up=False))
+
+    assert engine.worker_ns == lost_ns
+
+
+def test_no_command_is_named_that_would_take_what_cannot_be_taken_here() -> None:
+    world = running_pair(groups=2)
+    world.feed(world.nodes[ALPHA], COLD)
+    engine = world.engine(ALPHA)
+
+    assert blocking.unblock_hint(engine.groups[2], engine) == ""
+    assert "hafw takeover --force" in blocking.unblock_hint(engine.groups[1], engine)
