@@ -93,11 +93,11 @@ def test_merging_does_not_depend_on_the_order() -> None:
 
 def test_a_bug_is_found_and_cut_down_to_the_two_faults_that_matter() -> None:
     with applied(MUTANTS["reflected_holder_never_lets_go"]):
-        found = next(seed for seed in range(128, 131) if failure(draw_schedule(seed)) == "S2")
+        found = next(seed for seed in range(259, 262) if failure(draw_schedule(seed)) == "S2")
         smallest = shrink(draw_schedule(found))
 
         assert failure(smallest) == "S2"
-        assert len(smallest.decisions) <= 3
+        assert len(smallest.decisions) == 2
 
     assert play(smallest).violations == []
 
@@ -105,7 +105,7 @@ def test_a_bug_is_found_and_cut_down_to_the_two_faults_that_matter() -> None:
 def test_the_command_writes_what_it_finds_and_ends_with_status_1(tmp_path: Path) -> None:
     with applied(MUTANTS["reflected_holder_never_lets_go"]):
         done = CliRunner().invoke(
-            sim, ["swarm", "--start", "128", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]
+            sim, ["swarm", "--start", "260", "--seeds", "2", "--jobs", "1", "--out", str(tmp_path)]
         )
         schedule = next(tmp_path.glob("*.hasim.jsonl"))
         again = CliRunner().invoke(sim, ["replay", str(schedule)])
