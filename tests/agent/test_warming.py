@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Final
@@ -155,6 +157,24 @@ def test_what_a_group_lacked_is_looked_for_again_until_it_is_there(
 
     hello = needing(tmp_path / "here", tmp_path / "late")
     assert with_hello(scene, hello) == ({}, 0)
+
+
+def test_a_new_worker_is_greeted_with_all_groups_whatever_the_old_one_lacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "AGAIN_S", 0.1)
+    monkeypatch.setattr(supervisor, "RESPAWN_S", (0.3,))  # the old one's next try would be before
+    (tmp_path / "here").touch()
+
+    async def scene(bench: Bench) -> int:
+        await bench.warm()
+        assert bench.supervisor.pid is not None
+        os.kill(bench.supervisor.pid, signal.SIGKILL)
+        assert await bench.change() == (False, "it died")
+        await bench.warm()
+        return bench.supervisor.restarts
+
+    assert with_hello(scene, needing(tmp_path / "here", tmp_path / "missing")) == 1
 
 
 @isolated

@@ -1,4 +1,4 @@
-"""What an engine makes of a worker that could not prepare for one of two groups."""
+"""What an engine makes of a worker that cannot prepare for a group, and of its interfaces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hafw.core import blocking, fitness
 from hafw.core.handover import AGREE_NS
-from hafw.core.model import WorkerChanged
+from hafw.core.model import Event, ServiceChanged, WorkerChanged
 from hafw_sim.pairs import ALPHA, running_pair
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ COLD = WorkerChanged(up=True, cold=((2, "there is no route"),))
 WARM = WorkerChanged(up=True)
 
 
-def notes_of(world: World, *events: WorkerChanged) -> list[tuple[str, int, str]]:
+def notes_of(world: World, *events: Event) -> list[tuple[str, int, str]]:
     """What alpha says while it is told this."""
     alpha = world.nodes[ALPHA]
     before = len(alpha.notes)
@@ -74,3 +74,23 @@ def test_no_command_is_named_that_would_take_what_cannot_be_taken_here() -> None
 
     assert blocking.unblock_hint(engine.groups[2], engine) == ""
     assert "hafw takeover --force" in blocking.unblock_hint(engine.groups[1], engine)
+
+
+def test_an_interface_is_told_of_when_it_changes() -> None:
+    down, up = ServiceChanged(2, up=False), ServiceChanged(2, up=True)
+
+    assert notes_of(running_pair(groups=2), up, down, down, up) == [
+        ("service.down", 2, "the service interface is down"),
+        ("service.up", 2, "the service interface is up"),
+    ]
+
+
+def test_an_owner_whose_interface_comes_back_says_again_that_it_has_the_address() -> None:
+    world = running_pair()
+    world.run(10)
+    alpha, group = world.nodes[ALPHA], world.engine(ALPHA).groups[1]
+    world.feed(alpha, ServiceChanged(1, up=False))
+    before_ns = group.announced_ns
+    world.feed(alpha, ServiceChanged(1, up=True))
+
+    assert before_ns < group.announced_ns == world.engine(ALPHA).now_ns
