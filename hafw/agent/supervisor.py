@@ -62,12 +62,11 @@ class Supervisor:
         on_reply: Callable[[Reply], None],
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """`on_change(up, why)` when it becomes warm or is given up, or other groups are `cold`.
+        """`on_change(up, why)` when it becomes warm, tried what is `cold` again, or is given up.
 
-        `on_reply` once for each order.
-
-        Both are called by the loop, never from within a call of this object. `command` is given the
-        number of the worker's end of a socketpair as its last word.
+        `on_reply` once for each order. Both are called by the loop, never from within a call of
+        this object. `command` is given the number of the worker's end of a socketpair as its last
+        word.
         """
         self._loop = loop
         self._hello = hello
@@ -226,15 +225,13 @@ class Supervisor:
         if reply.outcome is not Outcome.OK:
             self._replace(reply.detail)
             return
-        was_cold, self.cold = self.cold, reply.cold
+        self.cold = reply.cold
         if self.cold:
             self._again = self._loop.call_later(AGAIN_S, self._warm_again)
         if self._warming is not None:
             self._warming.cancel()
             self._warming = None
             self.warm, self.trouble, self._attempt = True, "", 0
-        elif self.cold == was_cold:
-            return
         self._on_change(True, "")  # noqa: FBT003 - a callback's flag
 
     def _warm_again(self) -> None:
