@@ -136,6 +136,7 @@ class Engine:
         self._token = 0
         self._durable_token = 0
         self._persist_retry_ns = NEVER
+        self._not_durable = ""
         self._was = PeerState.UNKNOWN
 
     # --- the contract -------------------------------------------------------------------------
@@ -213,6 +214,7 @@ class Engine:
                     lease.told(group, event, self)
             case Persisted(token):
                 self._durable_token = max(self._durable_token, token)
+                self._not_durable = ""
             case PersistFailed(token, why):
                 self._persist_failed(token, why)
             case ServiceChanged():
@@ -240,7 +242,9 @@ class Engine:
                 group.intent = None
         maintenance.not_durable(token, self)
         self._persist_retry_ns = self.now_ns + PERSIST_RETRY_NS
-        self.note("state.not_durable", 0, f"nothing new is acquired: {why}")
+        if why != self._not_durable:
+            self.note("state.not_durable", 0, f"nothing new is acquired: {why}")
+        self._not_durable = why
 
     # --- what follows -------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ def notice_came(what: str, engine: Engine) -> None:
 
 
 def why_unwilling(group: Group, engine: Engine) -> str:
-    """Why this node would not run a group now."""
+    """Why this node would not run a group now; the same words as long as it is the same."""
     if not engine.worker_up:
         return "the worker is not up"
     if group.id in engine.cold:
@@ -72,7 +72,7 @@ def why_unwilling(group: Group, engine: Engine) -> str:
         return "this agent is stopping"
     if group.held_off:
         return "an operator released it here; hafw takeover ends that"
-    if engine.now_ns < group.unwilling_ns:
-        seconds = (group.unwilling_ns - engine.now_ns) // SECOND + 1
-        return f"a start failed here; next try in {seconds} s, or at hafw takeover"
+    if engine.now_ns < group.unwilling_ns:  # no countdown: each new reason is told to people
+        seconds = group.hold_down_ns() // SECOND
+        return f"a start failed here; next try {seconds} s after that, or at hafw takeover"
     return "it is ready"

@@ -346,13 +346,16 @@ class Group:
             self._start_next(engine)
             return
         self.failures += 1
-        hold_down_ns = min(START_HOLD_DOWN_NS << min(self.failures - 1, 7), HOLD_DOWN_MAX_NS)
-        self.unwilling_ns = engine.now_ns + hold_down_ns
+        self.unwilling_ns = engine.now_ns + self.hold_down_ns()
         self.ask_failed = f"start failed: {event.detail}"
         # The other node gets its chance, or, in maintenance, what it gave by order.
         self.surrender = self.from_peer or not maintenance.forbids_moves(engine)
         engine.note("group.start_failed", self.id, f"start failed: {event.detail}")
         self.let_go(f"start failed: {event.detail}", engine)
+
+    def hold_down_ns(self) -> int:
+        """How long nothing is started here by itself after the last failure: ever longer."""
+        return min(START_HOLD_DOWN_NS << min(self.failures - 1, 7), HOLD_DOWN_MAX_NS)
 
     def _stop_ended(self, event: OpEnded, engine: Engine) -> None:
         if event.outcome is Outcome.OK:

@@ -80,6 +80,19 @@ def test_who_could_not_run_it_is_blocked_and_says_why() -> None:
     assert fitness.why_unwilling(group, engine) in group.blocked_why
 
 
+def test_a_start_that_failed_is_told_once_until_the_next_try() -> None:
+    group, engine = dead()
+    group.failures = 3
+    group.unwilling_ns = engine.now_ns + group.hold_down_ns()
+
+    for _ in range(4):
+        takeover.consider(group, engine)
+        engine.now_ns += SECOND - 1
+
+    assert notes(engine) == ["group.blocked"]
+    assert "a start failed here; next try 4 s after that" in group.blocked_why
+
+
 def test_what_no_certificate_gives_is_blocked() -> None:
     group, engine = dead()
     group.armed = False
