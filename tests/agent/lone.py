@@ -6,6 +6,7 @@ Rule: the agent is the program that an operator starts; it is asked as an operat
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -28,7 +30,6 @@ from tests.net.hosts import INTERFACE, VIP, Host, ip4, lan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 ALPHA, BETA, GATEWAY, STRANGER = 100, 101, 1, 66
 PORT: Final = 7410
@@ -124,6 +125,12 @@ class Lone:
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    def kill_worker(self) -> None:
+        """Kill the agent's worker (-9)."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
 
     def log(self, run: str = "run") -> str:
         return (self.directory / f"{run}.log").read_text()

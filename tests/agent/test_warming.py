@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hafw.agent import supervisor
-from hafw.config import Group
+from hafw.config import Cluster, Group
 from hafw.config import Vip as VipOfFile
 from hafw.config.options import MAX_CHARS, MAX_LISTED
 from hafw.core.model import Outcome
@@ -133,6 +133,21 @@ def test_what_one_group_lacks_keeps_no_other_from_being_taken(tmp_path: Path) ->
     assert with_hello(scene, hello) == Reply(1, Outcome.OK)
 
 
+def test_why_a_group_cannot_be_taken_may_be_of_any_length_and_in_any_letters() -> None:
+    async def scene(bench: Bench) -> dict[int, str]:
+        await bench.warm()
+        return bench.supervisor.cold
+
+    kinds = ("10.1.1.111", "odd-text", "huge-text")
+    vips = [Vip("c1", group, 0, kind, "eth0", 0) for group, kind in enumerate(kinds, start=1)]
+    orders = tuple(Order(0, PROVIDER, "hafw_warm", vip) for vip in vips)
+    cold = with_hello(scene, Hello((PROVIDER,), orders))
+
+    assert cold[2] == "caf?"
+    assert cold[3].startswith("xxx")
+    assert len(cold[3]) < 5_000
+
+
 def test_what_every_group_lacks_is_the_workers_trouble(tmp_path: Path) -> None:
     async def scene(bench: Bench) -> str:
         await bench.until(lambda: bench.supervisor.restarts >= 1)
@@ -184,10 +199,7 @@ def test_an_agent_takes_the_group_that_it_could_prepare_for_and_the_other_as_soo
     install(tmp_path, monkeypatch, "picky", PICKY)
     missing = tmp_path / "missing"
     with lone(tmp_path) as scene:
-        address = IPv4Interface("10.1.1.112/24")
-        vip = VipOfFile(provider="picky", address=address, interfaces=(INTERFACE, INTERFACE))
-        other = Group(id=4, preferred=0, resources=(vip,))
-        scene.write(replace(scene.cluster, groups=(*scene.cluster.groups, other)))
+        scene.write(with_picky_group(scene.cluster))
         scene.start(NEEDED=str(missing))
 
         scene.until(lambda: states(scene)[3] == "active")
@@ -200,6 +212,32 @@ def test_an_agent_takes_the_group_that_it_could_prepare_for_and_the_other_as_soo
         missing.touch()
         scene.until(lambda: states(scene)[4] == "active")
         assert "group 4" not in scene.warnings()
+
+
+@isolated
+def test_an_owner_that_lacks_something_when_its_worker_is_replaced_says_so_and_serves_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "picky", PICKY)
+    needed = tmp_path / "needed"
+    needed.touch()
+    with lone(tmp_path) as scene:
+        scene.write(with_picky_group(scene.cluster))
+        scene.start(NEEDED=str(needed))
+        scene.until(lambda: states(scene) == {3: "active", 4: "active"})
+
+        needed.unlink()
+        scene.kill_worker()
+
+        scene.until(lambda: "group 4 could not be taken here again: there is" in scene.warnings())
+        assert states(scene) == {3: "active", 4: "active"}
+
+
+def with_picky_group(cluster: Cluster) -> Cluster:
+    """And a group, 4, that cannot be prepared for without a certain file."""
+    address = IPv4Interface("10.1.1.112/24")
+    vip = VipOfFile(provider="picky", address=address, interfaces=(INTERFACE, INTERFACE))
+    return replace(cluster, groups=(*cluster.groups, Group(id=4, preferred=0, resources=(vip,))))
 
 
 def states(scene: Lone) -> dict[int, str]:

@@ -153,6 +153,14 @@ def test_one_of_a_beat_that_was_never_sent_is_not(world: World) -> None:
     assert not at_once(world, ALPHA, LINK, ack)
 
 
+def test_one_of_another_start_of_this_node_is_not(world: World) -> None:
+    beat = newest(world, ALPHA)
+
+    ack = beat._replace(is_ack=True, acked_incarnation=beat.acked_incarnation - 1)
+
+    assert not at_once(world, ALPHA, LINK, ack)
+
+
 def test_what_is_due_is_done_whatever_is_heard(world: World) -> None:
     engine = world.engine(BETA)
     late_ns = world.now_ns + engine.deadline() - engine.now_ns

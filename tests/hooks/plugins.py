@@ -49,6 +49,8 @@ def hafw_warm(requests):
             raise Misconfigured("there is no eth7")
         if request.address == "needs" and not os.path.exists(request.interface):
             raise Misconfigured(f"there is no {request.interface}")
+        if request.address in RAISED:
+            raise RAISED[request.address]
 
 
 @hookimpl
