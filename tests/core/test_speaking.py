@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,20 @@ def test_the_first_node_speaks_oftener_than_the_second_would() -> None:
 
     assert alpha.next_echo_ns - alpha.now_ns == interval_ns(alpha) - interval_ns(alpha) // 16
     assert beta.next_echo_ns - beta.now_ns == interval_ns(beta)
+
+
+def test_without_one_rhythm_each_keeps_its_own_time() -> None:
+    world = running_pair()
+    for number in (ALPHA, BETA):
+        engine = world.engine(number)
+        engine.settings = replace(engine.settings, one_rhythm=False)
+        due_in(world, number, 0)
+        step(world, number, Tick())
+
+        assert engine.next_echo_ns - engine.now_ns == interval_ns(engine)
+
+    due_in(world, BETA, 1)
+    assert not speaks(step(world, BETA, a_new_beat(world, BETA)))
 
 
 @pytest.mark.parametrize("rate_ppm", [-10_000, 0, 10_000])
