@@ -152,7 +152,7 @@ class Workers:
         machine.in_doubt.clear()
 
     def count_anew(self, machine: Machine) -> None:
-        """Somebody starts the agent, or orders it to take: starts are counted from none (L2)."""
+        """Somebody starts the agent, or types a command: starts are counted from none (L2)."""
         for place in [each for each in self.recent if each[0] == machine.number]:
             del self.recent[place]
 

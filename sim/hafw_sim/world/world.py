@@ -149,8 +149,8 @@ class World:
     def ask(self, number: int, verb: Verb, what: What = What.ALL, **more: object) -> int:
         """An operator types a command on a node; returns its number, for `Machine.answers`."""
         self.asked += 1
-        if verb is Verb.TAKEOVER:  # it ends the pause after a start that failed
-            self.workers.count_anew(self.nodes[number])
+        for node in self.nodes:
+            self.workers.count_anew(node)
         event = OperatorAsked(self.asked, verb, what, **more)  # type: ignore[arg-type]
         self.feed(self.nodes[number], event)
         return self.asked
