@@ -159,7 +159,7 @@ def test_the_oldest_segments_make_room(play: Play, monkeypatch: pytest.MonkeyPat
             scene.record(DECIDED)
             await scene.until(lambda before=newest: scene.segments()[-1] > before)  # type: ignore[misc]
 
-        assert [path.stem[-1] for path in scene.segments()] == ["4", "5"]
+        await scene.until(lambda: [path.stem[-1] for path in scene.segments()] == ["4", "5"])
 
     play(act)
 
