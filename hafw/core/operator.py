@@ -161,6 +161,8 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
     """Why a group cannot be taken over now."""
     if group.held:
         return f"it is {group.state} here; try again when that is over"
+    if not group.willing(engine):
+        return fitness.why_unwilling(group, engine)
     if engine.peer_word(group) is not None:
         if event.peer_is_off is not None:
             return "the other node is not off: it is heard; use plain hafw takeover"
@@ -173,7 +175,7 @@ def _no_fetching(group: Group, event: OperatorAsked, engine: Engine) -> str | No
         return f"the lease store does not answer ({group.lease.trouble}). {takeover.NO_STORE}"
     if not group.could_hold(Certificate.OPERATOR, engine, won=group.lease is not None):
         return takeover.ISOLATED
-    return None if group.willing(engine) else fitness.why_unwilling(group, engine)
+    return None
 
 
 def _fetch(group: Group, event: OperatorAsked, engine: Engine) -> None:

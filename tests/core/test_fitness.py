@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hafw.core import blocking, fitness
 from hafw.core.handover import AGREE_NS
-from hafw.core.model import Event, ServiceChanged, WorkerChanged
-from hafw_sim.pairs import ALPHA, running_pair
+from hafw.core.model import Event, ServiceChanged, Verb, WorkerChanged
+from hafw_sim.pairs import ALPHA, BETA, running_pair
 
 if TYPE_CHECKING:
     from hafw_sim.world import World
@@ -94,3 +96,24 @@ def test_an_owner_whose_interface_comes_back_says_again_that_it_has_the_address(
     world.feed(alpha, ServiceChanged(1, up=True))
 
     assert before_ns < group.announced_ns == world.engine(ALPHA).now_ns
+
+
+@pytest.mark.parametrize(
+    ("kept_by", "why"),
+    [
+        (COLD, "there is no route"),
+        (ServiceChanged(2, up=False), "the service interface is down"),
+        (WorkerChanged(up=False), "the worker is not up"),
+    ],
+)
+def test_who_asks_for_a_takeover_that_cannot_be_is_told_why_and_not_to_force_it(
+    kept_by: Event, why: str
+) -> None:
+    world = running_pair(groups=2)
+    world.crash(BETA)
+    world.feed(world.nodes[ALPHA], kept_by)
+    world.run(20)
+
+    request = world.ask(ALPHA, Verb.TAKEOVER)
+
+    assert world.nodes[ALPHA].answers[request].text == f"nothing moved; group 2: {why}"
