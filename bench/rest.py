@@ -1,10 +1,15 @@
 """What a peer costs while nothing happens: on a quiet machine, and on one whose memory is awake.
 
 Rule: nobody watches and no client asks meanwhile; the times are those that most people run with.
+
+Beside the peers stands what this machine asks of a script that does next to nothing: where that
+costs more than a peer should, the machine is what was measured.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +28,14 @@ if TYPE_CHECKING:
 TIMING: Final = Timing()
 """keepalive 1 s, deadtime 10 s."""
 _START_TIMEOUT_S: Final = 90.0
+
+_SLEEPER: Final = """
+import time
+while True:
+    time.sleep(1 / 3)
+    sum(range(2000))
+"""
+"""It wakes up as often as an owner's engine, for less than a tenth of a millisecond."""
 
 Cost = dict[str, dict[str, dict[str, float]]]
 """By part of the peer, by what its node is (owner, standby), by figure."""
@@ -51,6 +64,25 @@ def at_rest(peer: Peer, pace: Pace) -> Cost:
             beside = {"awake_percent": awake[name][part]["cpu_percent"]}
             found.setdefault(part, {})[place] = figures | beside
     return found
+
+
+def of_a_sleeper(pace: Pace) -> Cost:
+    """The same of a script that only wakes up, three times a second."""
+    with subprocess.Popen([sys.executable, "-ISc", _SLEEPER]) as process:
+        try:
+            time.sleep(pace.settle_s)
+            quiet = _spent_by(process.pid, pace.rest_s)
+            with memory_awake():
+                awake = _spent_by(process.pid, pace.rest_s)
+        finally:
+            process.kill()
+    return {"script": {"any": quiet | {"awake_percent": awake["cpu_percent"]}}}
+
+
+def _spent_by(pid: int, seconds: float) -> dict[str, float]:
+    before, began_s = usage.of_process(pid), time.monotonic()
+    time.sleep(seconds)
+    return _figures(before, usage.of_process(pid), time.monotonic() - began_s)
 
 
 def _spend(peer: Peer, lab: Lab, seconds: float) -> dict[str, dict[str, dict[str, float]]]:

@@ -54,6 +54,8 @@ def outages(
     for peer in present:
         tell(f"at rest: {peer.name}")
         costs[peer.name] = rest.at_rest(peer, pace)
+    tell("at rest: a script that sleeps")
+    costs["sleeping"] = rest.of_a_sleeper(pace)
     result = _heading(SCHEMA, command, peers, lives.TIMING) | {
         "runs": runs,
         "pace": dataclasses.asdict(pace),

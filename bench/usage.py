@@ -48,7 +48,7 @@ def of_machine(node: Node) -> dict[str, Usage]:
         for pid in _processes_in(network):
             if pid != own:
                 command = _command(pid)
-                found[command] = found.get(command, Usage()) + _usage(pid)
+                found[command] = found.get(command, Usage()) + of_process(pid)
         return found
     finally:
         anchor.kill()
@@ -73,7 +73,8 @@ def _command(pid: int) -> str:
     return (_PROC / str(pid) / "cmdline").read_text().replace("\0", " ").strip()
 
 
-def _usage(pid: int) -> Usage:
+def of_process(pid: int) -> Usage:
+    """The usage of one process."""
     process = _PROC / str(pid)
     memory = (process / "smaps_rollup").read_text()
     threads = list((process / "task").iterdir())

@@ -49,6 +49,13 @@ def test_engine_and_worker_are_charged_separately(result: dict[str, Any]) -> Non
     assert parts["engine"]["owner"]["pss_mib"] > 1
 
 
+def test_beside_them_stands_what_it_costs_to_wake_up_alone(result: dict[str, Any]) -> None:
+    alone = result["rest"]["sleeping"]["script"]["any"]
+
+    assert set(alone) == set(result["rest"]["hafw"]["engine"]["owner"])
+    assert alone["wakeups_per_s"] > 0
+
+
 def test_the_page_holds_date_command_and_every_table(result: dict[str, Any]) -> None:
     page = report.page([result])
 
@@ -56,6 +63,7 @@ def test_the_page_holds_date_command_and_every_table(result: dict[str, Any]) -> 
     assert "`python -m bench`" in page
     assert "| owner crashes: outage |" in page
     assert "| hafw engine | owner |" in page
+    assert "| sleeping script | any |" in page
 
 
 def test_a_missed_target_is_shown_as_missed(result: dict[str, Any]) -> None:
