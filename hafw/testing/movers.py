@@ -164,6 +164,22 @@ class MoverConformance(MoverFixtures):
         assert pair.cloud.calls() == before
         assert any(self.address in sentence for sentence in plan)
 
+    @pytest.mark.parametrize("owner", ["alpha", "beta", OTHER])
+    def test_a_warm_up_changes_nothing_and_may_come_again_with_other_vips_or_none(
+        self, pair: Pair, owner: str
+    ) -> None:
+        """It is called for some groups alone when others lack something."""
+        if not hasattr(pair.hooks, "hafw_warm"):
+            return  # always ready
+        pair.cloud.give_to(owner)
+        before = pair.cloud.bystanders()
+
+        for requests in ((pair.request(ALPHA),), (), (pair.request(ALPHA),)):
+            pair.hooks.hafw_warm(requests=requests)
+
+        assert pair.cloud.leads_to() == {owner}
+        assert pair.cloud.bystanders() == before
+
     # --- trouble --------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("trouble", [Trouble.DOWN, Trouble.EXPIRED, Trouble.THROTTLED])
