@@ -401,6 +401,23 @@ class Group:
         self.want_no = 0
         self.armed = False
 
+    def heard_of(self, epoch: int, engine: Engine) -> None:
+        """Somebody knows of this epoch. An offer that was made under an older one is void.
+
+        Whoever started under the newer one may offer the group as well: of two offers that cross,
+        one counts, or each node would take the other's.
+        """
+        if epoch > self.epoch:
+            self.epoch = epoch
+            if self.offer_no:
+                self.end_offer(engine)
+
+    def end_offer(self, engine: Engine) -> None:
+        """The offer no longer stands; until a deadtime later the other node may yet act on it."""
+        self.withdraw_offer()
+        self.quarantine_ns = engine.now_ns + engine.settings.timing.deadtime_ns
+        engine.changed()
+
     def withdraw_offer(self) -> None:
         """The offer no longer stands."""
         self.offer_no = 0

@@ -42,10 +42,8 @@ def run(group: Group, engine: Engine) -> None:
     now_ns = engine.now_ns
     word = engine.peer_word(group)
     if group.offer_no and now_ns >= group.offer_deadline_ns:
-        group.withdraw_offer()
-        group.quarantine_ns = now_ns + engine.settings.timing.deadtime_ns
+        group.end_offer(engine)
         engine.note("group.offer_withdrawn", group.id, "the other node did not take it")
-        engine.changed()
     if group.ask is not Ask.NOTHING and (word is None or now_ns >= group.ask_deadline_ns):
         why = "the other node is silent" if word is None else "no agreement in time"
         _cancel_ask(group, why, engine)

@@ -88,10 +88,10 @@ def _peer_restarted(before: dict[int, GroupBeat], silence_ns: int, engine: Engin
 def _compare_epochs(group: Group, word: GroupBeat, engine: Engine) -> None:
     """The lower epoch yields, and only it; the winner announces again after that."""
     if not group.held or group.state is State.CLEANING:
-        group.epoch = max(group.epoch, word.epoch)
+        group.heard_of(word.epoch, engine)
         return
     if word.phase not in (Phase.STARTING, Phase.ACTIVE):
-        group.epoch = max(group.epoch, word.epoch)
+        group.heard_of(word.epoch, engine)
         if word.phase is Phase.CLEAR and group.id in engine.conflicts:
             engine.conflicts.discard(group.id)
             announcing.again(group, engine)

@@ -167,7 +167,7 @@ def _read(group: Group, reading: LeaseReading, engine: Engine) -> None:
     if _is_ours(record, engine):
         return
     if not group.held or group.state is State.CLEANING:
-        group.epoch = max(group.epoch, record.epoch)
+        group.heard_of(record.epoch, engine)
     elif record.epoch > group.held_epoch:
         group.epoch = record.epoch
         group.let_go("the lease shows a higher epoch", engine)

@@ -248,14 +248,11 @@ def _is_left_alone(group: Group, word: GroupBeat, engine: Engine) -> bool:
 
 def _with_peer(group: Group, word: GroupBeat, engine: Engine) -> None:
     """The peer lives and does or does not hold the group: only its word counts."""
+    group.heard_of(word.epoch, engine)
     if word.phase is not Phase.CLEAR:
-        group.epoch = max(group.epoch, word.epoch)
         if group.offer_no and word.phase in (Phase.STARTING, Phase.ACTIVE):
-            group.withdraw_offer()
-            group.quarantine_ns = engine.now_ns + engine.settings.timing.deadtime_ns
-            engine.changed()
+            group.end_offer(engine)
         return
-    group.epoch = max(group.epoch, word.epoch)
     able = group.willing(engine) and group.could_hold(Certificate.RELEASED, engine)
     if not able or not engine.fresh():
         return

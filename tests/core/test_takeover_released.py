@@ -11,10 +11,12 @@ from hafw.core.duties import (
     NEVER,
     Certificate,
 )
-from hafw.core.model import Phase
+from hafw.core.effects import SendBeat
+from hafw.core.model import BeatHeard, Phase
 from hafw.core.settings import Classes
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
+from tests.core.beats import newest
 from tests.core.takers import (
     OFFER,
     dead,
@@ -97,6 +99,32 @@ def test_the_higher_epoch_of_both_is_known_to_both(phase: Phase, told: int, epoc
     takeover._with_peer(group, word, engine)
 
     assert group.epoch == epoch
+
+
+@pytest.mark.parametrize(("told", "stands"), [(3, True), (4, True), (5, False)])
+def test_an_offer_is_void_once_a_newer_epoch_is_heard_of(told: int, *, stands: bool) -> None:
+    _, group, engine = standby()
+    group.epoch, group.offer_no = 4, OFFER
+
+    group.heard_of(told, engine)
+
+    assert bool(group.offer_no) is stands
+    quarantine_ns = engine.now_ns + engine.settings.timing.deadtime_ns
+    assert group.quarantine_ns == (NEVER if stands else quarantine_ns)
+
+
+def test_what_acknowledges_a_newer_epoch_says_nothing_of_an_older_offer() -> None:
+    world, group, engine = standby()
+    group.offer_no = OFFER
+    beat = newest(world, BETA)
+    [word] = beat.groups
+    newer = beat._replace(n=beat.n + 1, groups=(word._replace(epoch=group.epoch + 2),))
+
+    effects = engine.step(BeatHeard(0, newer), world.nodes[BETA].instant(world.now_ns))
+
+    said = [each.beat for each in effects if isinstance(each, SendBeat)]
+    assert any(beat.is_ack for beat in said)
+    assert {beat.groups[0].offer for beat in said} == {0}
 
 
 # --- what is released -------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from functools import partial
 from hafw.core.effects import Effect, StartOp
 from hafw.core.model import REFLECTED_PATH, ForeignAnnounced, GateFailed, OpKind, Outcome, Verb
 from hafw.core.settings import MS, SECOND, Classes
+from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories import story, wrong
 
@@ -77,6 +78,28 @@ def an_offer_that_is_given_back_is_not_taken() -> list[str]:
         world.run(30)
         problems += wrong(world, "beta")
     return problems
+
+
+@story
+def an_offer_that_was_given_back_is_not_taken_later() -> list[str]:
+    """Alpha could not run it, and gave it back; then it could, and did not hear who took it."""
+    world = running_pair(links=1)
+    alpha, beta = world.engine(ALPHA), world.engine(BETA)
+    world.ask(BETA, Verb.TAKEOVER)
+    world.run(20)  # nothing is left of the offer by which it got it
+    world.ask(BETA, Verb.STANDBY)
+    while beta.groups[1].state is not State.STOPPING:
+        world.run(0.000_1)
+        assert world.now_ns < 25 * SECOND, "beta never stopped it"
+    world.workers.prepare(world.nodes[ALPHA], 1, works=False)
+    while not alpha.groups[1].offer_no:
+        world.run(0.000_1)
+        assert world.now_ns < 25 * SECOND, "alpha never gave it back"
+    world.net.links[0, BETA].cut = True
+    world.net.cut_ping(BETA)
+    world.workers.prepare(world.nodes[ALPHA], 1, works=True)
+    world.run(0.5)
+    return wrong(world, "beta")
 
 
 @story
