@@ -113,6 +113,14 @@ def test_an_offer_is_void_once_a_newer_epoch_is_heard_of(told: int, *, stands: b
     assert group.quarantine_ns == (NEVER if stands else quarantine_ns)
 
 
+def test_who_offers_nothing_need_not_wait_for_what_a_newer_epoch_ends() -> None:
+    _, group, engine = standby()
+
+    group.heard_of(group.epoch + 1, engine)
+
+    assert group.quarantine_ns == NEVER
+
+
 def test_what_acknowledges_a_newer_epoch_says_nothing_of_an_older_offer() -> None:
     world, group, engine = standby()
     group.offer_no = OFFER
