@@ -44,12 +44,15 @@ def make_bucket(endpoint: str) -> bool:
 
 
 def make_table(endpoint: str) -> None:
-    client("dynamodb", endpoint).create_table(
-        TableName="leases",
-        KeySchema=[{"AttributeName": dynamodb.KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": dynamodb.KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    """Make the table, unless other tests of this process have made it."""
+    made = client("dynamodb", endpoint)
+    with suppress(made.exceptions.ResourceInUseException):
+        made.create_table(
+            TableName="leases",
+            KeySchema=[{"AttributeName": dynamodb.KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": dynamodb.KEY, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
 
 class TestS3(HttpLeaseConformance):
