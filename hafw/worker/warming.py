@@ -24,9 +24,12 @@ def prepare(hello: Hello, registry: Registry) -> dict[int, str]:
 
     All at once, so that an API that does not answer is waited for once; by group if that fails.
     """
-    if not _trouble(hello, registry):
+    trouble, groups = _trouble(hello, registry), sorted(hello.groups())
+    if not trouble:
         return {}
-    troubles = {group: _trouble(hello.part({group}), registry) for group in sorted(hello.groups())}
+    if len(groups) == 1:
+        return {groups[0]: trouble}
+    troubles = {group: _trouble(hello.part({group}), registry) for group in groups}
     return {group: why for group, why in troubles.items() if why}
 
 

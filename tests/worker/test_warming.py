@@ -69,6 +69,13 @@ def test_a_group_that_cannot_be_prepared_for_is_found_by_asking_for_each() -> No
     assert trial.asked == [[1, 2, 3], [1], [2], [3]]
 
 
+def test_a_group_that_is_alone_is_not_asked_for_twice() -> None:
+    trial = Trial({2: DENIED})
+
+    assert prepare(trial, vips=(2,)) == {2: "a permission is missing"}
+    assert trial.asked == [[2]]
+
+
 def test_a_disk_keeps_its_group_from_being_taken_as_a_vip_does() -> None:
     assert prepare(Trial({2: DENIED}), vips=(1, 2), disks=(2,)) == {2: "a permission is missing"}
     assert prepare(Trial({3: DENIED}), vips=(1,), disks=(3,)) == {3: "a permission is missing"}
