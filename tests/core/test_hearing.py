@@ -236,6 +236,19 @@ def test_the_lower_epoch_yields() -> None:
     assert group.epoch == word.epoch + 1
 
 
+@pytest.mark.parametrize("phase", [Phase.CLEAR, Phase.STOPPING])
+def test_an_owner_knows_a_newer_epoch_before_it_offers_and_serves_on(phase: Phase) -> None:
+    """Otherwise its offer would be older than what the other node knows, and void at once."""
+    world = running_pair()
+    group, _, word = holder(world)
+    held_epoch = group.held_epoch
+
+    compared(world, group, word._replace(phase=phase, epoch=held_epoch + 3))
+
+    assert (group.state, group.held_epoch) == (State.ACTIVE, held_epoch)
+    assert group.epoch == held_epoch + 3
+
+
 def test_who_must_yield_is_not_taken_for_the_last_holder() -> None:
     world = running_pair()
     group, engine, word = holder(world)

@@ -151,6 +151,17 @@ def test_a_swap_is_evidence_from_the_moment_at_which_it_was_ordered() -> None:
     assert lease.evidence_ns(group.held_epoch) == engine.now_ns - SECOND
 
 
+@pytest.mark.parametrize(("newer", "stands"), [(0, True), (1, False)])
+def test_an_offer_is_void_once_the_lease_shows_a_newer_epoch(newer: int, *, stands: bool) -> None:
+    _, group, _, engine = leased(BETA)
+    asked(group, engine)
+    group.offer_no = 7
+
+    tell(group, engine, LeaseReading(other_record(epoch=group.epoch + newer), "20"))
+
+    assert bool(group.offer_no) is stands
+
+
 def test_a_release_is_no_evidence_for_anybody() -> None:
     _, group, lease, engine = leased(BETA)
     asked(group, engine, OpKind.SWAP)
