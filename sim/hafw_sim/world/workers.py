@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hafw.core.duties import Certificate
 from hafw.core.model import OpEnded, OpKind, Outcome
+from hafw.core.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,13 +190,15 @@ class Workers:
     def _check_start(self, machine: Machine, op: Op) -> None:
         engine = machine.engine
         assert engine is not None
-        certificate = engine.groups[op.group].certificate
+        group = engine.groups[op.group]
+        certificate, restored = group.certificate, group.state is State.ACTIVE
         where = f"{machine.name} starts group {op.group}"
         other = self._machines[1 - machine.number]
         if certificate is None:
             self._violate(f"S5 {where} without a certificate")
             return
-        if certificate is Certificate.RELEASED and other.may_run(op.group):
+        # What is restored was taken before: by best-effort the other may have taken it since.
+        if certificate is Certificate.RELEASED and not restored and other.may_run(op.group):
             self._violate(f"S2 {where} as released; {other.name} may run it")
         both = engine.settings.group(op.group).both
         if certificate is Certificate.LEASED or (both and certificate is Certificate.FENCED):
