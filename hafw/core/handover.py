@@ -112,7 +112,7 @@ def _answered(group: Group, word: GroupBeat, engine: Engine) -> None:
         return
     ask, group.ask = group.ask, Ask.NOTHING
     group.ask_deadline_ns = engine.now_ns
-    if ask is Ask.TAKE_IT:
+    if ask is Ask.TAKE_IT and group.held:  # else it was let go meanwhile, and is nobody's
         surrender(group, group.ask_why, engine)
 
 

@@ -56,8 +56,8 @@ def beat_heard(path: int, beat: Beat, engine: Engine) -> None:
         if word is not None:
             arming.heard(group, word, engine)
             _compare_epochs(group, word, engine)
-            if word.phase in (Phase.STARTING, Phase.ACTIVE) and not group.held:
-                maintenance.held(group, word.epoch, engine)
+            if word.phase in (Phase.STARTING, Phase.ACTIVE):
+                maintenance.heard_held(group, word.epoch, engine)
     if path != REFLECTED_PATH and any(word.phase is not Phase.CLEAR for word in beat.groups):
         # The holder's evidence is then one round trip old, not one keepalive.
         engine.emit(SendBeat(path, speaking.beat(engine.sent.newest_n, engine, is_ack=True)))

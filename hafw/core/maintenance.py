@@ -88,6 +88,12 @@ def held(group: Group, epoch: int, engine: Engine) -> None:
     engine.maintenance.holds[group.id] = epoch
 
 
+def heard_held(group: Group, epoch: int, engine: Engine) -> None:
+    """The other node says that it holds a group; it counts unless it must yield to this one."""
+    if not group.held or epoch > group.held_epoch:
+        held(group, epoch, engine)
+
+
 def last_holder(group: Group, engine: Engine) -> int | None:
     """The node that held a group last, as far as this one knows: the epoch tells it by parity."""
     epoch = engine.maintenance.holds.get(group.id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hafw.core.duties import Certificate
 from hafw.core.effects import Answer, FencePeer, Note
-from hafw.core.model import Ask, BeatHeard, OperatorAsked, Phase, Verb
+from hafw.core.model import Ask, BeatHeard, OperatorAsked, Phase, Verb, What
 from hafw.core.states import State
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ class Calm:
         if type(event) is BeatHeard:
             self._hear(engine, number, event.beat)
         refused = any(type(effect) is Answer and effect.code for effect in effects)
-        wanted = type(event) is OperatorAsked and event.verb in (Verb.TAKEOVER, Verb.FAILBACK)
+        wanted = (
+            type(event) is OperatorAsked
+            and event.verb in (Verb.TAKEOVER, Verb.FAILBACK)
+            and event.what is not What.FOREIGN
+        )
         if wanted and not refused:
             self._entrust(engine, number)
         judge_shots(self._world, node, event, now, effects)
@@ -76,14 +80,18 @@ class Calm:
         self._said[number] = beat.groups
         for word in beat.groups:
             group = engine.groups.get(word.id)
-            if group is not None and word.phase in (Phase.STARTING, Phase.ACTIVE):
+            if group is None or word.phase not in (Phase.STARTING, Phase.ACTIVE):
+                continue
+            if not group.held or word.epoch > group.held_epoch:  # who must yield holds nothing
                 self._holders[number][word.id] = 1 - number
 
     def _entrust(self, engine: Engine, number: int) -> None:
         """A person wants this node to take what prefers it: if nobody holds it, it is its own."""
         clear = {word.id for word in self._said[number] if word.phase is Phase.CLEAR}
+        idle = (State.STANDBY, State.BLOCKED)  # before: it may have started at once
         for group in engine.groups.values():
-            if group.settings.preferred == number and not group.held and group.id in clear:
+            was_idle = self._states[number].get(group.id) in idle
+            if group.settings.preferred == number and was_idle and group.id in clear:
                 self._holders[number][group.id] = number
 
     def _judge(self, node: Machine, engine: Engine, event: Event, note: Note) -> None:

@@ -263,6 +263,18 @@ def test_an_owner_stops_when_the_other_node_agrees_to_take_it() -> None:
     assert "by a test" in group.stop_why
 
 
+def test_an_agreement_about_what_was_let_go_meanwhile_gives_nothing_away_later() -> None:
+    group, engine = pair(ALPHA)
+    handover.give(group, "by a test", engine)
+    group.state, group.phase = State.STANDBY, Phase.CLEAR
+    say(group, engine, reply_no=group.ask_no)
+
+    handover.run(group, engine)
+
+    assert group.ask is Ask.NOTHING
+    assert not group.surrender
+
+
 def test_who_asked_for_a_group_stops_nothing_when_the_other_agrees() -> None:
     group, engine = pair(BETA)
     handover.pull(group, "by a test", engine)

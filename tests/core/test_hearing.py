@@ -11,7 +11,7 @@ from hafw.core.effects import Note, Reincarnate, SendBeat, StartOp
 from hafw.core.handover import OFFER_NS
 from hafw.core.model import REFLECTED_PATH, BeatHeard, GroupBeat, OpKind, Phase, Refusal
 from hafw.core.settings import SECOND, Timing
-from hafw.core.states import State
+from hafw.core.states import PHASES, State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.beats import newest
 
@@ -258,6 +258,19 @@ def test_who_must_yield_is_not_taken_for_the_last_holder() -> None:
     hear(world, ALPHA, beat._replace(n=beat.n + 1, groups=groups))
 
     assert maintenance.last_holder(group, engine) == ALPHA
+
+
+@pytest.mark.parametrize("state", [State.ACTIVE, State.STOPPING])
+def test_who_must_yield_takes_the_other_for_the_last_holder(state: State) -> None:
+    world = running_pair()
+    group, engine, word = holder(world)
+    group.state, group.phase = state, PHASES[state]
+    beat = newest(world, ALPHA)
+    groups = (word._replace(epoch=group.held_epoch + 1),)
+
+    hear(world, ALPHA, beat._replace(n=beat.n + 1, groups=groups))
+
+    assert maintenance.last_holder(group, engine) == BETA
 
 
 def test_who_stops_already_has_no_conflict() -> None:

@@ -20,7 +20,7 @@ from hafw.core import (
     reload,
     takeover,
 )
-from hafw.core.model import Outcome, Phase
+from hafw.core.model import Ask, Outcome, Phase, Refusal
 from hafw.core.settings import GroupSettings, Settings
 from hafw.core.states import State
 from hafw_sim.mutants import Patch, seeded
@@ -237,6 +237,21 @@ def release_without_agreement() -> list[Patch]:
         handover.surrender(group_, why, engine_)
 
     return [patch.object(handover, "give", give)]
+
+
+@seeded(
+    "an agreement about what was let go meanwhile moves nothing later",
+    "agreed-after-it-was-let-go.hasim.jsonl",
+)
+def agreed_too_late() -> list[Patch]:
+    original = handover._answered
+
+    def answered(group_: group.Group, word: Any, engine_: engine.Engine) -> None:
+        agreed = group_.ask is Ask.TAKE_IT and word.refusal is Refusal.NONE
+        original(group_, word, engine_)
+        group_.surrender = group_.surrender or agreed
+
+    return [patch.object(handover, "_answered", answered)]
 
 
 @seeded(

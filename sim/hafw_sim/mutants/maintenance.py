@@ -90,6 +90,18 @@ def prepared_is_held() -> list[Patch]:
 
 
 @seeded(
+    "maintenance: who took a group that is still being stopped here is its last holder",
+    "took-over-while-it-was-frozen.hasim.jsonl",
+)
+def only_the_idle_hear_of_holders() -> list[Patch]:
+    def heard_held(group_: group.Group, epoch: int, engine_: engine.Engine) -> None:
+        if not group_.held:
+            maintenance.held(group_, epoch, engine_)
+
+    return [patch.object(maintenance, "heard_held", heard_held)]
+
+
+@seeded(
     "maintenance: a person's takeover starts what nobody holds",
     "what_nobody_ever_held_waits_for_a_person",
 )
