@@ -108,10 +108,7 @@ class Worker:
             cold = warming.prepare(hello, self._registry)
             if cold and cold.keys() >= hello.groups():
                 return Reply(READY, Outcome.FAILED_NO_EFFECT, next(iter(cold.values())))
-            for lease in hello.leases:
-                leases.warm(lease, self._registry)
-            if hello.fence is not None:
-                fencing.warm(hello.fence, self._registry)
+            warming.authorities(hello, self._registry)
         except ProviderError as problem:
             return Reply(READY, Outcome.FAILED_NO_EFFECT, str(problem))
         except BaseException as problem:  # noqa: BLE001 - a plugin may raise anything

@@ -1,22 +1,28 @@
 """Lets the plugins prepare for what the groups need, before this node may take one.
 
-One rule: what ails one group keeps no other from being taken.
+One rule: what ails one group keeps no other from being taken; what ails a store or a fence, none.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hafw.hooks.errors import ProviderError
 from hafw.hooks.hookspecs import VipRequest
-from hafw.worker import resources
+from hafw.worker import fencing, leases, resources
 
 if TYPE_CHECKING:
     from hafw.hooks.registry import Registry
     from hafw.worker.protocol import Hello, Order
+
+
+AUTHORITY_S: Final = 5.0
+"""How long stores and devices are waited for. A cloud's API that is silent would take minutes."""
 
 
 def prepare(hello: Hello, registry: Registry) -> dict[int, str]:
@@ -31,6 +37,19 @@ def prepare(hello: Hello, registry: Registry) -> dict[int, str]:
         return {groups[0]: trouble}
     troubles = {group: _trouble(hello.part({group}), registry) for group in groups}
     return {group: why for group, why in troubles.items() if why}
+
+
+def authorities(hello: Hello, registry: Registry) -> None:
+    """Prepare the stores and the fence, all at once; what takes too long goes on alone."""
+    calls = [threading.Thread(target=leases.warm, args=(it, registry)) for it in hello.leases]
+    if hello.fence is not None:
+        calls.append(threading.Thread(target=fencing.warm, args=(hello.fence, registry)))
+    end_s = time.monotonic() + AUTHORITY_S
+    for call in calls:
+        call.daemon = True
+        call.start()
+    for call in calls:
+        call.join(max(end_s - time.monotonic(), 0.0))
 
 
 def vips_of(hello: Hello, provider: str) -> tuple[VipRequest, ...]:

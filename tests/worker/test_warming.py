@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from hafw.hooks.errors import Denied, ProviderError
-from hafw.hooks.hookspecs import VipRequest, hookimpl
+from hafw.hooks.hookspecs import FenceRequest, LeaseRequest, VipRequest, hookimpl
 from hafw.hooks.registry import Registry
 from hafw.worker import warming
-from hafw.worker.protocol import Hello, Order, Resource, ResourceOrder, Vip
+from hafw.worker.protocol import (
+    FenceLevel,
+    FenceOrder,
+    Hello,
+    LeaseOrder,
+    Order,
+    Resource,
+    ResourceOrder,
+    Vip,
+)
 
 if TYPE_CHECKING:
     from hafw.hooks.resources import ResourceRequest
 
+PATIENCE_S: Final = 30.0
 DENIED: Final = Denied("a permission is missing")
 
 
@@ -91,3 +102,64 @@ def test_a_disk_keeps_its_group_from_being_taken_as_a_vip_does() -> None:
 )
 def test_whatever_a_plugin_raises_is_why(problem: BaseException, why: str) -> None:
     assert prepare(Trial({1: problem}), vips=(1, 2)) == {1: why}
+
+
+class Silent:
+    """A store and a fence that say nothing before they are let go."""
+
+    def __init__(self) -> None:
+        self.lets_go = threading.Event()
+        self.ended = {"store": threading.Event(), "fence": threading.Event()}
+
+    @hookimpl
+    def hafw_fence_warm(self, request: FenceRequest) -> None:
+        del request
+        self._wait("fence")
+
+    @hookimpl
+    def hafw_lease_warm(self, request: LeaseRequest) -> None:
+        del request
+        self._wait("store")
+
+    def _wait(self, who: str) -> None:
+        self.lets_go.wait(PATIENCE_S)
+        self.ended[who].set()
+
+
+def authorities(silent: Silent) -> None:
+    """Prepare a store and a fence that are this one."""
+    registry = Registry()
+    registry.manager.register(silent, "silent")
+    level = FenceLevel("silent", (), int(PATIENCE_S * 1e9))
+    warming.authorities(
+        Hello(
+            ("silent",),
+            (),
+            leases=(LeaseOrder(0, "silent://here", "c1", 1, 0, 20.0, 0, ((1, b"k" * 32),)),),
+            fence=FenceOrder(0, "c1", "alpha", "beta", "0/1/0/1", 0, (level,)),
+        ),
+        registry,
+    )
+
+
+def test_a_store_and_a_fence_that_are_silent_are_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(warming, "AUTHORITY_S", 0.0)
+    silent = Silent()
+
+    authorities(silent)
+
+    assert not any(each.is_set() for each in silent.ended.values())
+    silent.lets_go.set()
+    assert all(each.wait(PATIENCE_S) for each in silent.ended.values())
+
+
+def test_a_store_and_a_fence_that_answer_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "AUTHORITY_S", PATIENCE_S)
+    silent = Silent()
+    threading.Timer(0.1, silent.lets_go.set).start()
+
+    authorities(silent)
+
+    assert all(each.is_set() for each in silent.ended.values())
