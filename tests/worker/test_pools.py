@@ -148,6 +148,25 @@ def hafw_vip_attach(request):
 '''
 
 
+PREPARED: Final = '''
+"""A store and a fence that write down that they were prepared."""
+
+from hafw.hooks.hookspecs import hookimpl
+
+written = set()
+
+
+@hookimpl
+def hafw_lease_warm(request):
+    written.add("store")
+
+
+@hookimpl
+def hafw_fence_warm(request):
+    written.add("fence")
+'''
+
+
 def disk(number: int, name: str, until_ns: int, *, index: int = 0, **options: str) -> ResourceOrder:
     """Start a disk. `takes`: so many seconds, another disk's start, or the night."""
     wanted = Resource("cloud-disk", "c1", number, 7, until_ns, options={**options})
@@ -164,7 +183,9 @@ def replies(channel: socket.socket) -> Iterator[Reply]:
 
 
 @contextmanager
-def working(name: str) -> Iterator[tuple[socket.socket, Iterator[Reply]]]:
+def working(
+    name: str, leases: tuple[LeaseOrder, ...] = (), fence: FenceOrder | None = None
+) -> Iterator[tuple[socket.socket, Iterator[Reply]]]:
     """A worker that has loaded the plugin of this name: what it is told, and what it replies."""
     agent, theirs = socket.socketpair()
     with agent, theirs:
@@ -172,11 +193,22 @@ def working(name: str) -> Iterator[tuple[socket.socket, Iterator[Reply]]]:
         worker = threading.Thread(target=Worker(theirs).serve, daemon=True)
         worker.start()
         told = replies(agent)
-        agent.sendall(frame(Hello((name,), ())))
+        agent.sendall(frame(Hello((name,), (), (), leases, fence)))
         assert next(told).outcome is Outcome.OK
         yield agent, told
         agent.shutdown(socket.SHUT_WR)
         worker.join(PATIENCE_S)
+
+
+def test_a_store_and_a_fence_are_prepared_before_the_worker_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "prepared", PREPARED)
+    lease = LeaseOrder(0, "prepared://here", "c1", 1, 0, 20.0, 0, ())
+    fence = FenceOrder(0, "c1", "alpha", "beta", "0/1/0/1", 0, (FenceLevel("prepared", (), 1),))
+
+    with working("prepared", (lease,), fence):
+        assert sys.modules["hafw_plugin_prepared"].written == {"store", "fence"}
 
 
 def test_a_store_that_hangs_for_every_group_keeps_no_vip_waiting(
