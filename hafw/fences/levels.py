@@ -102,11 +102,10 @@ def switch_off(registry: Registry, levels: Sequence[Level], aim: Aim) -> Record:
     return Record(attempts=tuple(attempts))
 
 
-def warm(registry: Registry, levels: Sequence[Level], aim: Aim) -> None:
-    """Let every level prepare. Raises Misconfigured or Denied for what no retry can cure."""
-    _check(levels, aim)
-    for level in levels:
-        registry.prepare(level.method, "hafw_fence_warm", request=_request(level, aim))
+def warm(registry: Registry, level: Level, aim: Aim) -> None:
+    """Let one level prepare. Raises Misconfigured or Denied for what no retry can cure."""
+    _check((level,), aim)
+    registry.prepare(level.method, "hafw_fence_warm", request=_request(level, aim))
 
 
 def look(registry: Registry, levels: Sequence[Level], aim: Aim) -> Record:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 def warm(order: FenceOrder, registry: Registry) -> None:
     """Prepare every level. What is wrong with one is said when it is needed, and by precheck."""
-    try:
-        levels.warm(registry, order.levels, _aim(order))
-    except Exception:  # noqa: BLE001 - a plugin may raise anything
-        traceback.print_exc()
+    for level in order.levels:
+        try:
+            levels.warm(registry, level, _aim(order))
+        except Exception:  # noqa: BLE001 - a plugin may raise anything; the next level is the remedy
+            traceback.print_exc()
 
 
 def run(order: FenceOrder, registry: Registry) -> Reply:

@@ -189,6 +189,20 @@ def test_a_store_or_fence_that_is_not_ready_keeps_no_node_from_serving(
     assert len(trial.asked) == 1
 
 
+def test_a_fence_that_cannot_be_prepared_keeps_no_other_from_being_so() -> None:
+    first = FenceLevel("trial", (("address", "10.9.0.1"),), 50_000_000)
+    second = FenceLevel("trial", (("address", "10.9.0.2"),), 50_000_000)
+    order = FenceOrder(7, "c1", "alpha", "beta", "0/1/2/7", boot_ns() + 10**9, (first, second))
+    trial = Trial(Misconfigured("no such device"))
+
+    fencing.warm(order, asking(trial))
+
+    addresses = [
+        asked.options["address"] for asked in trial.asked if isinstance(asked, FenceRequest)
+    ]
+    assert addresses == ["10.9.0.1", "10.9.0.2"]
+
+
 def test_a_node_is_never_its_own_target() -> None:
     order = FenceOrder(7, "c1", "beta", "beta", "0/1/2/7", boot_ns() + 10**9, fence().levels)
     trial = Trial(seen(Power.OFF, confirmed=True))

@@ -160,7 +160,7 @@ def _fence(subject: Subject, level: Fence) -> list[Finding]:
     try:
         registry = Registry([level.method])
         with notes.check("fence.ready", "it is ready, and aims at another machine than this"):
-            levels.warm(registry, (level,), aim)
+            levels.warm(registry, level, aim)
         attempt = levels.look(registry, (level,), aim).attempts[0]
     except ProviderError as problem:
         notes.refused("fence.reads", problem)
