@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS
+from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS, QUIET_NS
 from hafw.core.effects import StartOp
 from hafw.core.model import ForeignAnnounced, OpKind, Verb
 from hafw.core.settings import MS, SECOND
@@ -77,6 +77,32 @@ def test_an_owner_contradicts_a_rival_at_once() -> None:
     world.feed(world.nodes[ALPHA], RIVAL)
 
     assert heard.all == [("alpha", rival_ns)]
+
+
+def test_the_answer_to_a_rival_is_a_whole_burst() -> None:
+    world = running_pair()
+    world.run(10)
+    heard = Heard(world)
+
+    world.feed(world.nodes[ALPHA], RIVAL)
+    world.run(10)
+
+    assert len(heard.all) == len(AT_NS)
+
+
+def test_people_are_told_of_a_rival_once_and_again_when_it_was_quiet_meanwhile() -> None:
+    world = running_pair()
+    alpha = world.nodes[ALPHA]
+    told = []
+    for pause_s in (1, 1, QUIET_NS / SECOND):
+        world.feed(alpha, RIVAL)
+        world.run(pause_s)
+        told.append([note.name for _, note in alpha.notes].count("vip.foreign"))
+
+    world.feed(alpha, RIVAL)
+
+    told.append([note.name for _, note in alpha.notes].count("vip.foreign"))
+    assert told == [1, 1, 1, 2]
 
 
 def test_an_owner_does_not_shout_back_at_each_word_of_a_rival() -> None:

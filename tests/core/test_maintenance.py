@@ -162,6 +162,17 @@ def test_people_are_reminded_every_hour_and_what_is_left_is_written() -> None:
     assert kept.until_ns == engine.maintenance.until_ns
 
 
+def test_people_are_not_reminded_again_before_another_hour() -> None:
+    engine = paused()
+    reminded = []
+    for step_ns in (REMIND_NS, SECOND, REMIND_NS - SECOND - 1, 1):
+        engine.now_ns += step_ns
+        maintenance.run(engine)
+        reminded.append(noted(engine).count("maintenance.still_on"))
+
+    assert reminded == [1, 1, 1, 2]
+
+
 # --- durability -----------------------------------------------------------------------------------
 
 
