@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.core import blocking, fitness
+from hafw.core.effects import SendBeat
 from hafw.core.handover import AGREE_NS
-from hafw.core.model import Event, ServiceChanged, Verb, WorkerChanged
+from hafw.core.model import Event, NoticeCame, ServiceChanged, Verb, WorkerChanged
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 
 if TYPE_CHECKING:
@@ -47,6 +48,20 @@ def test_a_worker_that_goes_says_nothing_of_what_it_could_not_prepare_for() -> N
     names = [name for name, *_ in notes_of(running_pair(groups=2), COLD, WorkerChanged(up=False))]
 
     assert names == ["group.cold", "worker.down"]
+
+
+@pytest.mark.parametrize(
+    "event", [ServiceChanged(1, up=False), NoticeCame("the instance will be stopped")]
+)
+def test_the_other_node_hears_at_once_that_this_one_is_no_longer_ready(event: Event) -> None:
+    engine = running_pair().engine(BETA)
+    assert engine.now_ns < engine.next_echo_ns
+
+    effects = engine.step(event, engine.now)
+
+    said = [effect.beat.groups[0].ready for effect in effects if isinstance(effect, SendBeat)]
+    assert said
+    assert not any(said)
 
 
 def test_the_reason_is_what_an_operator_is_told() -> None:
