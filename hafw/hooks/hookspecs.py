@@ -225,8 +225,8 @@ def hafw_lease_warm(request: LeaseRequest) -> None:
 
     Called for each lease when the worker starts, before the node may hold anything. Raises
     `Misconfigured` or `Denied` for what no retry can cure; a store that does not answer now is none
-    of its business. A store without this hook is warmed by a read. After 5 s the
-    worker goes on without it; its other hooks may be called meanwhile.
+    of its business. A store without this hook is warmed by a read. After 5 s the worker goes on
+    without it; its other hooks may be called meanwhile.
     """
 
 

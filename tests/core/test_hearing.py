@@ -273,6 +273,18 @@ def test_who_must_yield_takes_the_other_for_the_last_holder(state: State) -> Non
     assert maintenance.last_holder(group, engine) == BETA
 
 
+def test_who_let_go_takes_a_holder_under_an_older_epoch_for_the_last_one() -> None:
+    world = running_pair()
+    group, engine, word = holder(world)
+    group.state, group.phase = State.STANDBY, PHASES[State.STANDBY]
+    beat = newest(world, ALPHA)
+    groups = (word._replace(epoch=group.held_epoch - 1),)
+
+    hear(world, ALPHA, beat._replace(n=beat.n + 1, groups=groups))
+
+    assert maintenance.last_holder(group, engine) == BETA
+
+
 def test_who_stops_already_has_no_conflict() -> None:
     world = running_pair()
     group, engine, word = holder(world)
