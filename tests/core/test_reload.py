@@ -2,16 +2,96 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from hafw.core import reload as coming_into_force
+from hafw.core.duties import hold_until
 from hafw.core.effects import HoldGate, Note, SendBeat
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories.reloading import QUICK, reload
+from tests.core.givers import pair
 
 if TYPE_CHECKING:
     from hafw.core.effects import Effect
+    from hafw.core.engine import Engine
+    from hafw.core.group import Group
     from hafw.core.model import Event, Instant
+    from hafw.core.settings import Settings
     from hafw_sim.world import Machine
+
+
+def changed(engine: Engine) -> Settings:
+    """The file with times that bind the other node in other ways."""
+    return replace(engine.settings, timing=QUICK, config_hash=b"the next")
+
+
+def notes(engine: Engine) -> list[tuple[str, str]]:
+    return [(each.name, each.text) for each in engine._effects if isinstance(each, Note)]
+
+
+def announcing() -> tuple[Group, Engine]:
+    """An owner that announces other times, and whose peer has the same file by now."""
+    group, engine = pair(ALPHA)
+    coming_into_force.begin(changed(engine), engine)
+    assert engine.coming is not None
+    assert engine.peer.beat is not None
+    engine.peer.beat = engine.peer.beat._replace(config_hash=b"the next")
+    engine.peer.heard_ns = engine.coming_ns + 1
+    engine._effects = []
+    return group, engine
+
+
+def in_force(engine: Engine) -> bool:
+    coming_into_force.run(engine)
+    return engine.coming is None
+
+
+def test_a_file_that_binds_otherwise_waits_for_the_other_node_by_name() -> None:
+    _, engine = pair(ALPHA)
+
+    coming_into_force.begin(changed(engine), engine)
+
+    text = "the new cluster file comes into force when beta has it too"
+    assert notes(engine) == [("config.announced", text)]
+    assert engine.settings.timing != QUICK
+
+
+def test_a_file_that_binds_alike_is_in_force_at_once() -> None:
+    _, engine = pair(ALPHA)
+
+    coming_into_force.begin(replace(engine.settings, config_hash=b"the next"), engine)
+
+    assert notes(engine) == [("config.reloaded", "the new cluster file is in force")]
+    assert coming_into_force.config_hash(engine) == b"the next"
+
+
+def test_it_comes_into_force_once_the_other_node_has_it_and_heard_of_it() -> None:
+    _, engine = announcing()
+
+    assert in_force(engine)
+    assert engine.settings.timing == QUICK
+
+
+def test_a_beat_that_is_as_old_as_the_announcement_does_not_count() -> None:
+    _, engine = announcing()
+    engine.peer.heard_ns = engine.coming_ns
+
+    assert not in_force(engine)
+
+
+@pytest.mark.parametrize("late_ns", [0, 1], ids=["in time", "a nanosecond too late"])
+def test_the_evidence_of_what_runs_must_outlast_the_next_beat(late_ns: int) -> None:
+    group, engine = announcing()
+    coming = engine.coming
+    assert coming is not None
+    evidence = group.evidence(engine, unarmed=group.unarmed)
+    until_ns = hold_until(evidence, coming.group(group.id).binds, coming)
+    engine.now_ns = until_ns - coming.beat_ns - coming.max_delay_ns - 1 + late_ns
+
+    assert in_force(engine) is not bool(late_ns)
 
 
 def test_the_gate_is_moved_before_the_shorter_bound_is_announced() -> None:

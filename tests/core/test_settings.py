@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 from hypothesis import assume, given
@@ -17,12 +17,10 @@ from hafw.core.settings import (
     REFLECT_LOST_ALONE,
     REFLECT_MIN_ANSWERED,
     SECOND,
+    Timing,
     shortest_lease_ns,
 )
 from tests.core.times import SETTINGS, TICKS_MS, settings_of, timings
-
-if TYPE_CHECKING:
-    from hafw.core.settings import Timing
 
 TICKS: Final = pytest.mark.parametrize("tick_ms", TICKS_MS)
 GATES: Final = pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "relative"])
@@ -126,3 +124,13 @@ def test_with_equal_files_the_wait_is_deadtime_and_no_longer(timing: Timing) -> 
     rounding_ns = 3
 
     assert wait_ns(settings.shut_ns, settings) <= timing.deadtime_ns + rounding_ns
+
+
+@pytest.mark.parametrize(("deadtime_ms", "lease_ms"), [(300, 375), (10_000, 5_426)])
+def test_the_shortest_lease_is_what_its_renewals_need_and_clocks_leave(
+    deadtime_ms: int, lease_ms: int
+) -> None:
+    """Half a deadtime, a tick of 10 ms and 4 renewals of 50 ms; 96.02 % of a lease can be used."""
+    timing = Timing(keepalive_ns=deadtime_ms * MS // 10, deadtime_ns=deadtime_ms * MS)
+
+    assert shortest_lease_ns(timing) == lease_ms * MS
