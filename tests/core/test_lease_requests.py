@@ -74,6 +74,16 @@ def test_a_renewal_puts_the_epoch_of_the_hold_where_what_was_read_still_stands()
     assert lease.new == request.new
 
 
+def test_no_two_swaps_write_the_same_whichever_start_they_are_of() -> None:
+    """64 bits by chance for each start, then the number of the operation."""
+    _, group, _, engine = leased(ALPHA)
+    engine.salt = 0xFEED
+    first, second = (engine.new_op(OpKind.SWAP, group.id, 0, group.epoch, 1) for _ in range(2))
+
+    assert engine.nonce(first) == 0xFEED << 64 | first.id.n
+    assert engine.nonce(second) == engine.nonce(first) + 1
+
+
 @pytest.mark.parametrize(
     ("epoch", "claims"), [(CLAIM - 1, True), (CLAIM, True), (CLAIM + 1, False)]
 )

@@ -119,6 +119,28 @@ def test_each_change_is_told(word: Word, name: str) -> None:
     assert noted(engine) == [name]
 
 
+@pytest.mark.parametrize(
+    ("for_ms", "lasts"), [(0, "until it is switched off"), (90_000, "for 90 s")]
+)
+def test_people_are_told_who_ordered_it_and_how_long_it_lasts(for_ms: int, lasts: str) -> None:
+    engine = node()
+
+    maintenance.order(engine, on=True, for_ms=for_ms)
+    maintenance.run(engine)
+
+    told = [effect for effect in engine._effects if isinstance(effect, Note)]
+    text = f"ordered at alpha, {lasts}: nothing moves by itself"
+    assert [(note.name, note.text) for note in told] == [("maintenance.on", text)]
+
+
+def test_the_word_that_ends_it_lasts_for_no_time() -> None:
+    engine = paused(for_ms=5_000)
+
+    maintenance.order(engine, on=False, for_ms=5_000)
+
+    assert engine.maintenance.word == Word(4, on=False, for_ms=0)
+
+
 def test_off_where_it_was_off_is_nothing_to_tell() -> None:
     engine = node()
 

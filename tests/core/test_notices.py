@@ -50,6 +50,20 @@ def test_the_same_announcement_is_told_once() -> None:
     assert announced(engine) == []
 
 
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [(SOON, f"this machine is to be disturbed: {SOON}"), ("", "nothing is announced now")],
+    ids=["announced", "taken back"],
+)
+def test_people_are_told_what_is_to_come_or_that_it_is_over(what: str, text: str) -> None:
+    _, engine = pair(BETA)
+    engine.notice = "" if what else SOON
+
+    effects = engine.step(NoticeCame(what), engine.now)
+
+    assert [one.text for one in effects if isinstance(one, Note)] == [text]
+
+
 def test_the_peer_hears_at_once_that_the_machine_stays() -> None:
     group, engine = pair(BETA)
     announced(engine)
