@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from hafw.core.duties import NEVER
 from hafw.core.effects import StartOp
-from hafw.core.model import Op, OpEnded, OpKind, Outcome
+from hafw.core.group import START_HOLD_DOWN_NS, STOP_RETRY_NS
+from hafw.core.model import Op, OpEnded, OpKind, Outcome, Phase
+from hafw.core.settings import SECOND
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA
 from tests.core.givers import pair, unheld
@@ -28,6 +33,100 @@ def probing(group: Group, engine: Engine) -> Op:
     op = engine.new_op(OpKind.PROBE, group.id, 0, group.epoch, budget_ns)
     group.probe = op
     return op
+
+
+def three(*, starting: bool = False) -> tuple[Group, Engine]:
+    """A group of three resources that runs here, or whose second one is being started."""
+    group, engine = pair(ALPHA)
+    group.settings = replace(group.settings, vips=(True, True, False))
+    if starting:
+        group.state, group.phase, group.index = State.STARTING, Phase.STARTING, 1
+        group._order(OpKind.START, SECOND, engine)
+        engine._effects = []
+    return group, engine
+
+
+def end(group: Group, engine: Engine, outcome: Outcome = Outcome.OK) -> None:
+    """What was ordered last ends like this."""
+    assert group.op is not None
+    engine._effects = []
+    group.op_ended(OpEnded(group.op.id, outcome, "no answer"), engine)
+
+
+# --- start and stop -------------------------------------------------------------------------------
+
+
+def test_resources_are_started_one_after_the_other() -> None:
+    group, engine = three(starting=True)
+
+    end(group, engine)
+    assert ordered(engine) == [(OpKind.START, 2)]
+    end(group, engine)
+
+    assert group.state is State.ACTIVE
+
+
+def test_resources_are_stopped_in_reverse_each_once_the_one_before_is_confirmed() -> None:
+    group, engine = three()
+    stopped = []
+
+    group.let_go("it is told to", engine)
+    while group.op is not None:
+        stopped += ordered(engine)
+        end(group, engine)
+
+    assert stopped == [(OpKind.STOP, 2), (OpKind.STOP, 1), (OpKind.STOP, 0)]
+    assert group.state is State.STANDBY
+
+
+def test_no_stop_overtakes_a_start_that_is_in_flight() -> None:
+    """It would leave behind what the start does after it."""
+    group, engine = three(starting=True)
+
+    group.let_go("it is told to", engine)
+    assert group.state is State.STOPPING
+    assert ordered(engine) == []
+    end(group, engine)
+
+    assert ordered(engine) == [(OpKind.STOP, 2)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.FAILED_NO_EFFECT])
+def test_a_stop_that_is_not_confirmed_is_tried_again_a_second_later(outcome: Outcome) -> None:
+    group, engine = three()
+    group.let_go("it is told to", engine)
+    end(group, engine, outcome)
+    engine._effects = []
+
+    assert group.next_ns(engine) == engine.now_ns + STOP_RETRY_NS
+    engine.now_ns += STOP_RETRY_NS - 1
+    group.run(engine)
+    assert ordered(engine) == []
+    engine.now_ns += 1
+    group.run(engine)
+
+    assert ordered(engine) == [(OpKind.STOP, 2)]
+    assert group.held
+
+
+def test_a_start_that_fails_is_undone_and_not_tried_again_at_once() -> None:
+    group, engine = three(starting=True)
+
+    end(group, engine, Outcome.FAILED_NO_EFFECT)
+
+    assert ordered(engine) == [(OpKind.STOP, 2)]
+    assert group.unwilling_ns == engine.now_ns + START_HOLD_DOWN_NS
+    assert group.ask_failed == "start failed: no answer"
+
+
+def test_the_pause_after_failed_starts_doubles_to_two_minutes() -> None:
+    group, _ = three()
+    pauses = []
+
+    for group.failures in (1, 2, 3, 8, 9, 100):
+        pauses.append(group.hold_down_ns() // SECOND)
+
+    assert pauses == [1, 2, 4, 128, 128, 128]
 
 
 # --- an address that another program removed ------------------------------------------------------
