@@ -8,6 +8,7 @@ import pytest
 
 from hafw.core import maintenance, operator
 from hafw.core.effects import Answer
+from hafw.core.handover import AGREE_NS
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb
 from hafw.core.operator import DEGRADED, OK, REFUSED, UNKNOWN
 from hafw.core.states import State
@@ -151,6 +152,15 @@ def test_a_refusal_is_no_answer_while_something_is_under_way(under_way: dict[str
         setattr(group, name, value)
 
     assert answers(engine) == []
+
+
+def test_a_command_may_take_what_agreeing_stopping_and_starting_may() -> None:
+    group, engine = pair(BETA)
+
+    ask(engine, Verb.TAKEOVER)
+
+    moving_ns = group.settings.stop_budget_ns + group.settings.start_budget_ns
+    assert operator.next_ns(engine) == engine.now_ns + AGREE_NS + moving_ns
 
 
 def test_a_command_that_takes_too_long_is_answered_at_its_deadline() -> None:

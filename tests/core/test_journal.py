@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hafw.core.journal import DamagedError, Header, Recorder, Segment
-from hafw.core.model import Beat, BeatHeard, Instant, Tick
+from hafw.core.effects import HoldGate, ShutGate
+from hafw.core.journal import _TOO_LONG as LONGEST
+from hafw.core.journal import DamagedError, Header, Recorder, Segment, _unsigned
+from hafw.core.model import Beat, BeatHeard, EchoAnswered, Instant, Tick
 from hafw_sim.pairs import ALPHA, running_pair
 from hafw_sim.replay import replay
 from tests.core.storms import Journals, header_of, storm
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from hafw.core.effects import Effect
     from hafw.core.model import Event
     from hafw_sim.world import Machine
+
+
+BEGUN = Instant(1 << 20, 1 << 20)
+HEADER = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -85,6 +91,66 @@ def test_a_record_that_is_cut_off_ends_the_segment() -> None:
         assert segment.cut_off
 
 
+def test_a_segment_that_was_written_whole_is_not_cut_off() -> None:
+    record, _ = Recorder(BEGUN).record(Tick(), Instant(5_000, 5_000), [])
+    segment = Segment(HEADER + record)
+
+    assert len(list(segment.steps(BEGUN))) == 1
+    assert not segment.cut_off
+
+
+@pytest.mark.parametrize(
+    ("effects", "decided"),
+    [([], False), ([HoldGate(1, 5)], False), ([HoldGate(1, 5), ShutGate(1)], True)],
+    ids=["nothing", "a renewal of the gate", "its end"],
+)
+def test_a_record_says_whether_anything_was_decided(
+    effects: list[Effect], *, decided: bool
+) -> None:
+    assert Recorder(BEGUN).record(Tick(), BEGUN, effects)[1] is decided
+
+
+@pytest.mark.parametrize("event", [Tick(), EchoAnswered(0, 5)], ids=["a tick", "an answer"])
+def test_what_comes_all_the_time_takes_a_few_bytes(event: Event) -> None:
+    later = Instant(BEGUN.boot_ns + 1_000_000_000, BEGUN.mono_ns + 1_000_000_000)
+
+    assert len(Recorder(BEGUN).record(event, later, [])[0]) < 12
+
+
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        (bytes((1, 0, 0, 0, 0, 2, 2)), "byte {end}: a beat like the last, but there is none"),
+        (bytes((9, 0, 0)), "byte {end}: no record of kind 9"),
+        (bytes((3, 0, 0)) + _unsigned(LONGEST + 1), f"byte {{end}}: a record of {LONGEST + 1} b"),
+        (bytes((3, 0, 0, 1)) + b"{", "byte {end}: "),
+        (bytes((3, 0, 0, 2)) + b"[]", "of another version: a list without its mark"),
+    ],
+    ids=["no beat before", "unknown kind", "too long", "no JSON", "no event"],
+)
+def test_damage_is_named_and_where_it_is(record: bytes, what: str) -> None:
+    with pytest.raises(DamagedError, match=what.format(end=len(HEADER + record))):
+        list(Segment(HEADER + record).steps(BEGUN))
+
+
+def test_a_record_of_the_longest_event_that_is_not_there_is_cut_off() -> None:
+    segment = Segment(HEADER + bytes((3, 0, 0)) + _unsigned(LONGEST))
+
+    assert list(segment.steps(BEGUN)) == []
+    assert segment.cut_off
+
+
+@pytest.mark.parametrize("step_ns", [0, 63, 64, 127, 128, 1 << 14])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_come_back_where_they_need_one_byte_more(step_ns: int, sign: int) -> None:
+    now = Instant(BEGUN.boot_ns + sign * step_ns, BEGUN.mono_ns)
+    record, _ = Recorder(BEGUN).record(Tick(), now, [])
+
+    (step,) = Segment(HEADER + record).steps(BEGUN)
+
+    assert step.now == now
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
@@ -101,10 +167,8 @@ def test_what_is_no_journal_is_named(content: bytes, what: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_after_a_good_header_is_damage_or_a_cut_off_end(garbage: bytes) -> None:
-    line = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
-
     with suppress(DamagedError):
-        for _ in Segment(line + garbage).steps(Instant(0, 0)):
+        for _ in Segment(HEADER + garbage).steps(Instant(0, 0)):
             pass
 
 
@@ -112,7 +176,7 @@ def test_garbage_after_a_good_header_is_damage_or_a_cut_off_end(garbage: bytes) 
 def test_instants_come_back_to_the_nanosecond(instants: list[tuple[int, int]]) -> None:
     begun = Instant(0, 0)
     recorder = Recorder(begun)
-    data = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
+    data = HEADER
     for boot_ns, mono_ns in instants:
         data += recorder.record(Tick(), Instant(boot_ns, mono_ns), [])[0]
 
@@ -125,7 +189,7 @@ def test_instants_come_back_to_the_nanosecond(instants: list[tuple[int, int]]) -
 def test_beats_come_back_whole(heard: list[tuple[int, bool, int]]) -> None:
     begun = Instant(0, 0)
     recorder = Recorder(begun)
-    data = Header("1", "engine", continues=False, lost=0, wall="", snapshot=None).encode()
+    data = HEADER
     events = [
         BeatHeard(path, Beat(0, 1, n, 1, n // 2, 3, 1, leaving=False, is_ack=is_ack,
                              config_hash=b"12345678", groups=()))
