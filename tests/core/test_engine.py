@@ -1,0 +1,171 @@
+"""What an engine knows of its own state and of what is around it, each at its bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hafw.core.duties import NEVER
+from hafw.core.engine import PERSIST_RETRY_NS
+from hafw.core.reflection import Echoes
+from hafw.core.settings import MS, SECOND, Classes
+from hafw_sim.pairs import ALPHA, BETA, running_pair
+
+if TYPE_CHECKING:
+    from hafw.core.engine import Engine
+
+BOUND = pytest.mark.parametrize("late_ns", [0, 1], ids=["in time", "too late"])
+
+
+def node(number: int = ALPHA, *, pings: int = 1) -> Engine:
+    return running_pair(Classes.BEST_EFFORT, pings=pings).engine(number)
+
+
+def answered(engine: Engine, ping: int, sent_ns: int) -> None:
+    """A ping node answered an echo that was sent then."""
+    engine.echoes[ping] = Echoes()
+    engine.echoes[ping].send(1, sent_ns, 0)
+    assert engine.echoes[ping].answer(1)
+
+
+# --- ping nodes -----------------------------------------------------------------------------------
+
+
+@BOUND
+def test_a_ping_node_answers_now_that_answered_one_of_the_last_two_beats(late_ns: int) -> None:
+    engine = node()
+    answered(engine, 0, 1_000 * SECOND)
+    limit_ns = 2 * engine.settings.beat_ns + engine.settings.max_delay_ns
+
+    engine.now_ns = 1_000 * SECOND + limit_ns - 1 + late_ns
+
+    assert engine.ping_answers() is not bool(late_ns)
+
+
+@BOUND
+def test_without_a_ping_node_whoever_was_heard_within_deadtime_answers_for_it(
+    late_ns: int,
+) -> None:
+    engine = node(pings=0)
+    engine.neighbour_ns = 1_000 * SECOND
+
+    engine.now_ns = 1_000 * SECOND + engine.settings.timing.deadtime_ns - 1 + late_ns
+
+    assert engine.ping_answers() is not bool(late_ns)
+
+
+@BOUND
+def test_a_ping_node_is_up_that_answered_within_the_right_to_hold(late_ns: int) -> None:
+    engine = node(pings=2)
+    answered(engine, 0, 1_000 * SECOND)
+    engine.now_ns = 1_000 * SECOND + engine.settings.hold_ns - 1 + late_ns
+    answered(engine, 1, engine.now_ns)
+
+    assert engine.ping_up(0) is not bool(late_ns)
+    assert engine.ping_up(1)
+    assert engine.pings_up() == 2 - late_ns
+
+
+def test_the_newest_answer_of_any_ping_node_counts() -> None:
+    engine = node(pings=2)
+    answered(engine, 0, 7)
+    answered(engine, 1, 5)
+
+    assert engine.ping_evidence_ns() == 7
+
+
+# --- the disk -------------------------------------------------------------------------------------
+
+
+def test_after_a_failed_write_nothing_is_written_for_a_second() -> None:
+    engine = node()
+    engine._persist_failed(1, "no room")
+
+    engine.now_ns += PERSIST_RETRY_NS - 1
+    early = engine.may_persist()
+    engine.now_ns += 1
+
+    assert (early, engine.may_persist()) == (False, True)
+
+
+def test_a_write_is_durable_once_it_or_a_later_one_is_confirmed() -> None:
+    engine = node()
+    engine._durable_token = 5
+
+    assert [engine.durable(token) for token in (4, 5, 6)] == [True, True, False]
+
+
+# --- the other node -------------------------------------------------------------------------------
+
+
+@BOUND
+def test_the_peer_is_fresh_while_it_answers_what_was_sent_within_the_right_to_hold(
+    late_ns: int,
+) -> None:
+    engine = node()
+    assert engine.peer.beat is not None
+    sent_ns = engine.sent.sent_ns(engine.peer.beat.acked_n)
+
+    engine.now_ns = sent_ns + engine.settings.hold_ns - 1 + late_ns
+
+    assert engine.fresh() is not bool(late_ns)
+
+
+def test_an_answer_to_an_earlier_start_of_this_node_is_no_answer() -> None:
+    engine = node()
+    assert (engine.addressed(), engine.fresh()) == (True, True)
+    engine.incarnation += 1
+
+    assert (engine.addressed(), engine.fresh()) == (False, False)
+
+
+def test_a_peer_that_was_never_heard_answers_nothing_and_has_no_other_file() -> None:
+    engine = node()
+    engine.peer.beat = None
+
+    assert (engine.addressed(), engine.fresh(), engine.drift()) == (False, False, False)
+
+
+@pytest.mark.parametrize(("file", "differs"), [(b"the file", False), (b"another", True)])
+def test_the_peer_has_another_file_if_its_beat_says_so(file: bytes, *, differs: bool) -> None:
+    engine = node()
+    assert engine.peer.beat is not None
+    engine.peer.beat = engine.peer.beat._replace(config_hash=file)
+
+    assert engine.drift() is differs
+
+
+def test_who_cannot_trust_its_state_does_until_the_peer_was_heard() -> None:
+    engine = node()
+    engine.distrust = "the state file is missing"
+    assert engine.trusted
+
+    engine.peer.last_ns = NEVER
+
+    assert not engine.trusted
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "parity"), [(ALPHA, 0), (BETA, 1)])
+def test_no_epoch_is_of_both_nodes(number: int, parity: int) -> None:
+    engine = node(number)
+
+    following = [engine.next_after(epoch) for epoch in range(6)]
+
+    assert all(epoch % 2 == parity for epoch in following)
+    assert all(0 < new - old <= 2 for old, new in enumerate(following))
+
+
+@pytest.mark.parametrize(
+    ("deadtime_ns", "budget_ns"),
+    [(30 * MS, 5 * MS), (300 * MS, 30 * MS), (10 * SECOND, 300 * MS)],
+    ids=["no shorter than it takes", "a tenth of deadtime", "no longer than it takes"],
+)
+def test_a_probe_takes_a_tenth_of_deadtime_within_reason(deadtime_ns: int, budget_ns: int) -> None:
+    engine = node()
+    object.__setattr__(engine.settings.timing, "deadtime_ns", deadtime_ns)
+
+    assert engine.probe_budget_ns == budget_ns
