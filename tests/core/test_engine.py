@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.core.duties import NEVER
+from hafw.core.effects import Note
 from hafw.core.engine import PERSIST_RETRY_NS
+from hafw.core.model import Instant, Tick
 from hafw.core.reflection import Echoes
 from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
@@ -15,6 +17,7 @@ from hafw_sim.pairs import ALPHA, BETA, running_pair
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
 
+PAUSED = "agent.paused"
 BOUND = pytest.mark.parametrize("late_ns", [0, 1], ids=["in time", "too late"])
 
 
@@ -94,6 +97,53 @@ def test_a_write_is_durable_once_it_or_a_later_one_is_confirmed() -> None:
     engine._durable_token = 5
 
     assert [engine.durable(token) for token in (4, 5, 6)] == [True, True, False]
+
+
+# --- pauses ---------------------------------------------------------------------------------------
+
+
+def paused_for(engine: Engine, elapsed_ns: int, slept_ns: int = 0) -> list[str]:
+    """What people are told of a step that comes so late, the machine having slept so long."""
+    mono_ns = engine.now.mono_ns + elapsed_ns - slept_ns
+    effects = engine.step(Tick(), Instant(engine.now.boot_ns + elapsed_ns, mono_ns))
+    return [each.text for each in effects if isinstance(each, Note) and each.name == PAUSED]
+
+
+@pytest.mark.parametrize("more_ns", [0, 1])
+def test_a_step_that_comes_more_than_two_beats_late_shows_a_pause(more_ns: int) -> None:
+    engine = node()
+    late_ns = 2 * engine.settings.beat_ns + engine.settings.margin_ns + more_ns
+
+    told = paused_for(engine, late_ns)
+
+    assert told == [f"this agent did not run for {late_ns // MS} ms"] * more_ns
+    assert engine.pauses == more_ns
+    assert (engine.peer.gap_end_ns == engine.now_ns) is bool(more_ns)
+
+
+@pytest.mark.parametrize("more_ns", [0, 1])
+def test_a_machine_that_slept_for_more_than_a_beat_shows_a_pause(more_ns: int) -> None:
+    engine = node()
+    slept_ns = engine.settings.beat_ns + more_ns
+
+    told = paused_for(engine, slept_ns, slept_ns)
+
+    assert len(told) == more_ns
+
+
+def test_the_faster_of_both_rhythms_shows_pauses() -> None:
+    engine = node()
+    object.__setattr__(engine.settings.timing, "keepalive_ns", engine.settings.beat_ns // 2)
+    late_ns = engine.settings.beat_ns + engine.settings.margin_ns
+
+    assert len(paused_for(engine, late_ns + 1)) == 1
+
+
+def test_time_does_not_go_backwards() -> None:
+    engine = node()
+
+    with pytest.raises(AssertionError, match="time went backwards"):
+        engine.step(Tick(), Instant(engine.now.boot_ns - 1, engine.now.mono_ns))
 
 
 # --- the other node -------------------------------------------------------------------------------

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core.duties import NEVER
+from hafw.core import maintenance
+from hafw.core.duties import NEVER, Certificate
 from hafw.core.effects import StartOp
-from hafw.core.group import START_HOLD_DOWN_NS, STOP_RETRY_NS
-from hafw.core.model import Op, OpEnded, OpKind, Outcome, Phase
-from hafw.core.settings import SECOND
+from hafw.core.group import PROVES_UNARMED, START_HOLD_DOWN_NS, STOP_RETRY_NS
+from hafw.core.model import Ask, Op, OpEnded, OpKind, Outcome, Phase
+from hafw.core.settings import MS, SECOND, Classes
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA
 from tests.core.givers import pair, unheld
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hafw.core.engine import Engine
     from hafw.core.group import Group
 
@@ -51,6 +54,167 @@ def end(group: Group, engine: Engine, outcome: Outcome = Outcome.OK) -> None:
     assert group.op is not None
     engine._effects = []
     group.op_ended(OpEnded(group.op.id, outcome, "no answer"), engine)
+
+
+def starting(certificate: Certificate = Certificate.RELEASED) -> tuple[Group, Engine]:
+    """A group that is about to start here, after much that has been."""
+    group, engine = unheld()
+    group.blocked_why = "nothing proved it"
+    group.held_off = group.vouched = True
+    group.quarantine_ns = group.offer_deadline_ns = engine.now_ns
+    group.offer_no, group.want_no, group.armed = 3, 4, True
+    group.unarmed = False
+    group.index, group.announced, group.gate_ns = 7, 5, engine.now_ns
+    group.intent, group.intent_token = (group.epoch + 2, certificate), engine._durable_token
+    engine._effects = []
+    return group, engine
+
+
+# --- the beginning of a start ---------------------------------------------------------------------
+
+
+def test_a_start_is_under_the_epoch_and_the_certificate_of_its_intent() -> None:
+    group, engine = starting()
+    epoch = group.epoch + 2
+
+    group.start(Certificate.RELEASED, engine)
+
+    assert (group.state, group.epoch, group.held_epoch) == (State.STARTING, epoch, epoch)
+    assert group.certificate is Certificate.RELEASED
+    assert group.intent is None
+    assert maintenance.last_holder(group, engine) == epoch % 2
+
+
+def test_what_stood_in_the_way_of_a_start_is_over() -> None:
+    group, engine = starting()
+
+    group.start(Certificate.RELEASED, engine)
+
+    assert group.blocked_why == ""
+    assert (group.held_off, group.vouched, group.quarantine_ns) == (False, False, NEVER)
+    assert (group.offer_no, group.offer_deadline_ns) == (0, NEVER)
+
+
+def test_a_start_begins_with_the_first_resource_a_shut_gate_and_unarmed() -> None:
+    group, engine = starting()
+
+    group.start(Certificate.RELEASED, engine)
+
+    assert ordered(engine) == [(OpKind.START, 0)]
+    assert (group.announced, group.gate_ns) == (0, NEVER)
+    assert (group.want_no, group.armed) == (0, False)
+
+
+@pytest.mark.parametrize("certificate", Certificate)
+def test_what_shows_the_other_node_unarmed_is_known_from_the_start(
+    certificate: Certificate,
+) -> None:
+    group, engine = starting(certificate)
+
+    group.start(certificate, engine)
+
+    assert group.unarmed is (certificate in PROVES_UNARMED)
+
+
+def test_what_was_known_to_be_unarmed_stays_so() -> None:
+    group, engine = starting(Certificate.LEASED)
+    group.unarmed = True
+
+    group.start(Certificate.LEASED, engine)
+
+    assert group.unarmed
+
+
+# --- what is told ---------------------------------------------------------------------------------
+
+
+def test_a_beat_tells_the_epoch_of_the_hold_while_it_lasts() -> None:
+    group, engine = pair(ALPHA)
+    group.epoch, group.held_epoch = 8, 6
+
+    assert group.beat(engine).epoch == 6
+    group.phase = Phase.CLEAR
+    assert group.beat(engine).epoch == 8
+
+
+def test_who_cleans_up_what_it_knows_nothing_of_tells_the_highest_epoch() -> None:
+    group, engine = pair(ALPHA)
+    group.epoch, group.held_epoch = 8, 0
+
+    assert group.beat(engine).epoch == 8
+
+
+def test_only_who_holds_nothing_says_that_it_is_ready() -> None:
+    group, engine = unheld()
+
+    assert group.beat(engine).ready
+    group.phase = Phase.STOPPING
+    assert not group.beat(engine).ready
+
+
+def test_a_request_has_a_number_only_while_it_stands() -> None:
+    group, engine = unheld()
+    group.ask, group.ask_no = Ask.GIVE_IT, 7
+
+    assert (group.beat(engine).ask, group.beat(engine).ask_no) == (Ask.GIVE_IT, 7)
+    group.ask = Ask.NOTHING
+    assert (group.beat(engine).ask, group.beat(engine).ask_no) == (Ask.NOTHING, 0)
+
+
+def test_a_beat_tells_what_binds_and_by_when_it_lets_go() -> None:
+    group, engine = pair(ALPHA)
+    told = group.beat(engine)
+
+    assert told.binds == Classes.REFLECTED
+    assert told.shut_ms == engine.settings.shut_ns // MS
+
+
+def test_who_rests_on_the_other_node_being_off_is_bound_by_that_alone() -> None:
+    group, engine = pair(ALPHA)
+    engine.fencing.off = True
+    told = group.beat(engine)
+
+    assert (told.binds, told.shut_ms) == (0, 0)
+
+
+# --- readiness ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda group, _: setattr(group, "service_up", False),
+        lambda group, _: setattr(group, "held_off", True),
+        lambda group, engine: setattr(group, "unwilling_ns", engine.now_ns + 1),
+        lambda _, engine: setattr(engine, "worker_up", False),
+        lambda _, engine: setattr(engine, "leaving", True),
+        lambda group, engine: engine.cold.update({group.id: "there is no route"}),
+    ],
+    ids=["interface down", "held off", "start failed", "no worker", "leaving", "cold"],
+)
+def test_a_node_will_not_run_a_group(spoil: Callable[[Group, Engine], None]) -> None:
+    group, engine = unheld()
+    assert group.willing(engine)
+
+    spoil(group, engine)
+
+    assert not group.willing(engine)
+    assert not group.ready(engine)
+
+
+def test_the_pause_after_a_failed_start_is_over_at_its_end() -> None:
+    group, engine = unheld()
+    group.unwilling_ns = engine.now_ns
+
+    assert group.willing(engine)
+
+
+def test_who_is_to_be_disturbed_would_run_a_group_but_is_not_ready_for_it() -> None:
+    group, engine = unheld()
+    engine.notice = "the instance will be stopped"
+
+    assert group.willing(engine)
+    assert not group.ready(engine)
 
 
 # --- start and stop -------------------------------------------------------------------------------
