@@ -277,7 +277,10 @@ def _node_warnings(driver: Driver) -> Iterator[tuple[str, str]]:
             "its groups go to the other node if that is ready; see hafw status there",
         )
     if engine.drift():
-        yield "the cluster files of the two nodes differ", "make them equal, then hafw reload on both"
+        yield (
+            "the cluster files of the two nodes differ",
+            "make them equal, then hafw reload on both",
+        )
     if not engine.trusted:
         yield f"joined as standby: {engine.distrust}", "it ends when the other node is heard"
     if not engine.worker_up and not driver.supervisor.warm:

@@ -67,7 +67,7 @@ class Disks:
         """It is on the disk now."""
         if machine.disk is not None:
             machine.history.append(machine.disk)
-        machine.disk = state
+        machine.disk = machine.confirmed = state
 
     @staticmethod
     def lose(machine: Machine) -> None:

@@ -222,11 +222,8 @@ class Workers:
         owners = {number for epoch, number, _ in starts if epoch == op.id.epoch}
         if owners - {machine.number}:
             self._violate(f"S1 {where} under epoch {op.id.epoch}, which was the other node's")
-        durable = machine.disk is not None and any(
-            group == op.group and epoch >= op.id.epoch for group, epoch in _epochs(machine)
-        )
-        if machine.disk is not None and not durable:
-            self._violate(f"S1 {where} under epoch {op.id.epoch}, which is not on its disk")
+        if not any(group == op.group and epoch >= op.id.epoch for group, epoch in _epochs(machine)):
+            self._violate(f"S1 {where} under epoch {op.id.epoch}, which was not on its disk")
         starts.append((op.id.epoch, machine.number, certificate))
 
     def _check_spin(self, machine: Machine, op: Op, where: str) -> None:
@@ -243,8 +240,8 @@ class Workers:
 
 
 def _epochs(machine: Machine) -> list[tuple[int, int]]:
-    """The epochs that are on a machine's disk, those of intents included."""
-    disk = machine.disk
-    if disk is None:
+    """The epochs that a machine's agent wrote, those of intents included."""
+    state = machine.confirmed
+    if state is None:
         return []
-    return [*disk.epochs, *((group, epoch) for group, epoch, _ in disk.intents)]
+    return [*state.epochs, *((group, epoch) for group, epoch, _ in state.intents)]
