@@ -285,8 +285,7 @@ class Player:
         loose_ns = world.files.accepted_ns
         for group, begin_ns, end_ns in world.kernels.overlaps:
             woke = any(
-                0 <= begin_ns - at_ns <= MS and end_ns - begin_ns <= WAKING_NS
-                for at_ns in world.resumed_ns
+                at_ns <= begin_ns and end_ns <= at_ns + WAKING_NS for at_ns in world.resumed_ns
             )
             strict = begin_ns < loose_ns.get(group, begin_ns + 1)
             if self.schedule.within and strict and not woke:
