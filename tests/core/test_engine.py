@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core.duties import NEVER
-from hafw.core.effects import Note
+from hafw.core.duties import NEVER, Certificate
+from hafw.core.effects import Note, Persist
 from hafw.core.engine import PERSIST_RETRY_NS
-from hafw.core.model import Instant, Tick
+from hafw.core.model import BeatHeard, Instant, Tick
 from hafw.core.reflection import Echoes
 from hafw.core.settings import MS, SECOND, Classes
 from hafw_sim.pairs import ALPHA, BETA, running_pair
@@ -99,6 +99,17 @@ def test_a_write_is_durable_once_it_or_a_later_one_is_confirmed() -> None:
     assert [engine.durable(token) for token in (4, 5, 6)] == [True, True, False]
 
 
+def test_what_is_written_names_the_certificate_of_each_intent() -> None:
+    engine = node()
+    engine.groups[1].intent = 8, Certificate.BEST_EFFORT
+    engine._effects = []
+
+    engine.persist()
+
+    assert isinstance(engine._effects[0], Persist)
+    assert engine._effects[0].state.intents == ((1, 8, "best-effort"),)
+
+
 # --- pauses ---------------------------------------------------------------------------------------
 
 
@@ -168,6 +179,27 @@ def test_an_answer_to_an_earlier_start_of_this_node_is_no_answer() -> None:
     engine.incarnation += 1
 
     assert (engine.addressed(), engine.fresh()) == (False, False)
+
+
+@BOUND
+def test_a_group_goes_back_to_an_agent_that_was_restarted_for_a_time(late_ns: int) -> None:
+    engine = node()
+    engine.returning[1] = engine.now_ns + 1 - late_ns
+
+    assert engine.should_return(engine.groups[1]) is not bool(late_ns)
+
+
+@pytest.mark.parametrize(("early_ns", "is_whole"), [(1, False), (0, True)])
+def test_a_beat_that_is_no_news_is_a_whole_step_when_something_is_due(
+    early_ns: int, *, is_whole: bool
+) -> None:
+    engine = node()
+    assert engine.peer.beat is not None
+    engine._due_ns = engine.now_ns + early_ns
+
+    engine.step(BeatHeard(1, engine.peer.beat), engine.now)
+
+    assert (engine._due_ns == engine._next_due_ns()) is is_whole
 
 
 def test_a_peer_that_was_never_heard_answers_nothing_and_has_no_other_file() -> None:

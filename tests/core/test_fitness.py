@@ -73,6 +73,18 @@ def test_the_reason_is_what_an_operator_is_told() -> None:
     assert fitness.why_unwilling(engine.groups[1], engine) == "it is ready"
 
 
+@pytest.mark.parametrize(
+    ("left_ns", "why"),
+    [(1, "a start failed here; next try 1 s after that, or at hafw takeover"), (0, "it is ready")],
+)
+def test_a_failed_start_is_a_reason_until_its_pause_is_over(left_ns: int, why: str) -> None:
+    engine = running_pair().engine(BETA)
+    group = engine.groups[1]
+    group.failures, group.unwilling_ns = 1, engine.now_ns + left_ns
+
+    assert fitness.why_unwilling(group, engine) == why
+
+
 def test_news_of_what_is_cold_is_no_news_of_how_long_the_worker_is_lost() -> None:
     world = running_pair(groups=2)
     alpha, engine = world.nodes[ALPHA], world.engine(ALPHA)

@@ -123,6 +123,7 @@ def grown(header: bytes = b"", each_group: bytes = b"", version: int = NEWEST_RE
 def why_dropped(datagram: bytes, path: int = LINK, codec: Codec | None = None) -> Drop:
     with pytest.raises(DroppedError) as dropped:
         (codec or receiver()).decode(datagram, path)
+    assert str(dropped.value) == dropped.value.why
     return dropped.value.why
 
 
