@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
+from hafw.core import fencing
 from hafw.core.duties import NEVER, Certificate
 from hafw.core.effects import Note, Persist
-from hafw.core.engine import PERSIST_RETRY_NS
+from hafw.core.engine import PERSIST_RETRY_NS, Engine
 from hafw.core.model import BeatHeard, Instant, Tick
 from hafw.core.reflection import Echoes
 from hafw.core.settings import MS, SECOND, Classes
-from hafw_sim.pairs import ALPHA, BETA, running_pair
-
-if TYPE_CHECKING:
-    from hafw.core.engine import Engine
+from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
 
 PAUSED = "agent.paused"
 BOUND = pytest.mark.parametrize("late_ns", [0, 1], ids=["in time", "too late"])
@@ -30,6 +26,15 @@ def answered(engine: Engine, ping: int, sent_ns: int) -> None:
     engine.echoes[ping] = Echoes()
     engine.echoes[ping].send(1, sent_ns, 0)
     assert engine.echoes[ping].answer(1)
+
+
+def test_a_first_start_knows_of_no_epoch_and_met_nobody() -> None:
+    settings, _ = settings_pair()
+
+    engine = Engine(settings, 1, Instant(0, 0))
+
+    assert [group.epoch for group in engine.groups.values()] == [0]
+    assert not fencing.has_met(engine)
 
 
 # --- ping nodes -----------------------------------------------------------------------------------

@@ -80,6 +80,24 @@ def test_what_is_no_snapshot_is_refused(plain: list[object]) -> None:
         unpack(plain)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("plain", "what"),
+    [
+        ([1], "a list without its mark"),
+        (["@Nothing"], "@Nothing: 'Nothing'"),
+        (["@State", "flying"], "@State: 'flying' is not a valid State"),
+    ],
+)
+def test_what_is_wrong_with_a_snapshot_is_named(plain: list[object], what: str) -> None:
+    with pytest.raises(NotPlainError, match=what):
+        unpack(plain)  # type: ignore[arg-type]
+
+
+def test_a_snapshot_of_an_engine_is_a_list_of_parts() -> None:
+    with pytest.raises(NotPlainError, match="no list of parts"):
+        Engine.restore(7)
+
+
 def test_a_value_of_an_unknown_class_is_not_packed() -> None:
     with pytest.raises(KeyError):
         pack(object())
