@@ -69,7 +69,7 @@ $(VENV)/.sdk-%: $(RUNS) $(LOCKS)/%.lock
 bench: setup
 	$(BIN)/python -m bench
 
-# About an hour on one core; it goes on where it was ended. See docs/mutation.md.
+# About three hours on one core; it goes on where it was ended. See docs/mutation.md.
 mutation: setup
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results

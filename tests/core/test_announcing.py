@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS, QUIET_NS
+import pytest
+
+from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS, QUIET_NS, again
 from hafw.core.effects import StartOp
 from hafw.core.model import ForeignAnnounced, OpKind, Verb
 from hafw.core.settings import MS, SECOND
 from hafw_sim.pairs import ALPHA, BETA, running_pair
+from tests.core.givers import pair
 
 if TYPE_CHECKING:
     from hafw.core.effects import Effect
@@ -125,3 +128,17 @@ def test_who_does_not_own_the_address_contradicts_nobody() -> None:
     world.feed(world.nodes[BETA], RIVAL)
 
     assert heard.all == []
+
+
+@pytest.mark.parametrize(("early_ns", "said"), [(1, 0), (0, 1)], ids=["just begun", "long enough"])
+def test_a_burst_begins_anew_unless_it_has_just_begun(early_ns: int, said: int) -> None:
+    """Then it goes on with its second announcement."""
+    group, engine = pair(ALPHA)
+    again(group, engine)
+    group.announced, engine._effects = 4, []
+
+    engine.now_ns += AGAIN_NS - early_ns
+    again(group, engine)
+
+    assert len([one for one in engine._effects if isinstance(one, StartOp)]) == said
+    assert group.announced == 1

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
 import pytest
 
-from hafw.core import fencing
+from hafw.core import fencing, handover, lease, maintenance, operator, takeover
 from hafw.core.duties import NEVER, Certificate
 from hafw.core.effects import Note, Persist
 from hafw.core.engine import PERSIST_RETRY_NS, Engine
-from hafw.core.model import BeatHeard, Instant, Tick
+from hafw.core.group import Group
+from hafw.core.liveness import Peer
+from hafw.core.model import BeatHeard, GateFailed, Instant, Tick
 from hafw.core.reflection import Echoes
 from hafw.core.settings import MS, SECOND, Classes
+from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 PAUSED = "agent.paused"
 BOUND = pytest.mark.parametrize("late_ns", [0, 1], ids=["in time", "too late"])
@@ -115,6 +124,49 @@ def test_what_is_written_names_the_certificate_of_each_intent() -> None:
     assert engine._effects[0].state.intents == ((1, 8, "best-effort"),)
 
 
+# --- what it wakes for ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", [handover, takeover, lease, operator, fencing, maintenance])
+def test_it_wakes_for_what_is_due_in_each_of_its_parts(part: ModuleType) -> None:
+    engine = node()
+
+    with patch.object(part, "next_ns", lambda *_: engine.now_ns + 1):
+        engine.step(Tick(), engine.now)
+
+    assert engine.deadline() == engine.now_ns + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"), [(Group, "next_ns"), (Peer, "next_judgement_ns")], ids=["group", "peer"]
+)
+def test_it_wakes_for_its_groups_and_to_judge_the_peer(kind: type, method: str) -> None:
+    engine = node()
+
+    with patch.object(kind, method, lambda *_: engine.now_ns + 1):
+        engine.step(Tick(), engine.now)
+
+    assert engine.deadline() == engine.now_ns + 1
+
+
+def test_it_wakes_for_its_own_next_beat() -> None:
+    engine = node()
+    engine.next_echo_ns = engine.now_ns + 1
+
+    engine.step(Tick(), engine.now)
+
+    assert engine.deadline() == engine.now_ns + 1
+
+
+def test_a_gate_that_cannot_be_set_ends_the_hold() -> None:
+    engine = node()
+
+    engine.step(GateFailed(1, "no such table"), engine.now)
+
+    assert engine.groups[1].state is State.STOPPING
+    assert engine.groups[1].stop_why == "the gate could not be set: no such table"
+
+
 # --- pauses ---------------------------------------------------------------------------------------
 
 
@@ -145,6 +197,15 @@ def test_a_machine_that_slept_for_more_than_a_beat_shows_a_pause(more_ns: int) -
     told = paused_for(engine, slept_ns, slept_ns)
 
     assert len(told) == more_ns
+
+
+def test_pauses_are_counted() -> None:
+    engine = node()
+
+    for _ in range(3):
+        paused_for(engine, SECOND * 60)
+
+    assert engine.pauses == 3
 
 
 def test_the_faster_of_both_rhythms_shows_pauses() -> None:
