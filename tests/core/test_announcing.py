@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS, QUIET_NS, again
+from hafw.core.announcing import AGAIN_NS, AT_NS, EVERY_NS, QUIET_NS, again, wake_ns
+from hafw.core.duties import FOREVER
 from hafw.core.effects import StartOp
 from hafw.core.model import ForeignAnnounced, OpKind, Verb
 from hafw.core.settings import MS, SECOND
@@ -142,3 +143,11 @@ def test_a_burst_begins_anew_unless_it_has_just_begun(early_ns: int, said: int) 
 
     assert len([one for one in engine._effects if isinstance(one, StartOp)]) == said
     assert group.announced == 1
+
+
+@pytest.mark.parametrize("announced", range(1, len(AT_NS) + 2))
+def test_only_the_burst_is_woken_for(announced: int) -> None:
+    group, _ = pair(ALPHA)
+    group.announced = announced
+
+    assert (wake_ns(group) == FOREVER) is (announced >= len(AT_NS))

@@ -268,6 +268,18 @@ def test_a_beat_that_is_no_news_is_a_whole_step_when_something_is_due(
     assert (engine._due_ns == engine._next_due_ns()) is is_whole
 
 
+def test_people_are_told_how_long_the_peer_has_been_silent() -> None:
+    engine = node()
+    late_ns = engine.settings.timing.warntime_ns
+    engine.now_ns = engine.peer.last_ns + late_ns
+    engine._effects = []
+
+    engine._judge_peer()
+
+    told = [each.text for each in engine._effects if isinstance(each, Note)]
+    assert told == [f"beta is late (was up, silent {late_ns // MS} ms)"]
+
+
 def test_a_peer_that_was_never_heard_answers_nothing_and_has_no_other_file() -> None:
     engine = node()
     engine.peer.beat = None

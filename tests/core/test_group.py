@@ -10,18 +10,17 @@ import pytest
 from hafw.core import maintenance
 from hafw.core.duties import NEVER, Certificate
 from hafw.core.effects import StartOp
-from hafw.core.group import PROVES_UNARMED, START_HOLD_DOWN_NS, STOP_RETRY_NS
+from hafw.core.group import PROVES_UNARMED, START_HOLD_DOWN_NS, STOP_RETRY_NS, Group
 from hafw.core.model import Ask, Op, OpEnded, OpKind, Outcome, Phase
 from hafw.core.settings import MS, SECOND, Classes
 from hafw.core.states import State
-from hafw_sim.pairs import ALPHA
+from hafw_sim.pairs import ALPHA, settings_pair
 from tests.core.givers import pair, unheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hafw.core.engine import Engine
-    from hafw.core.group import Group
 
 
 def ordered(engine: Engine) -> list[tuple[OpKind, int]]:
@@ -68,6 +67,20 @@ def starting(certificate: Certificate = Certificate.RELEASED) -> tuple[Group, En
     group.intent, group.intent_token = (group.epoch + 2, certificate), engine._durable_token
     engine._effects = []
     return group, engine
+
+
+def test_a_group_begins_with_cleaning_up_and_knows_of_nothing_else() -> None:
+    settings, _ = settings_pair()
+
+    group = Group(settings.groups[0], epoch=7, now_ns=5)
+
+    assert (group.state, group.phase, group.since_ns) == (State.CLEANING, Phase.STOPPING, 5)
+    assert (group.epoch, group.held_epoch, group.certificate) == (7, 0, None)
+    assert (group.arming_no, group.want_no, group.granted_no) == (0, 0, 0)
+    assert (group.armed, group.unarmed, group.from_peer) == (False, False, False)
+    assert (group.offer_no, group.ask_no, group.reply_no) == (0, 0, 0)
+    assert (group.failures, group.announced, group.intent_token) == (0, 0, 0)
+    assert group.gate_ns == group.quarantine_ns == group.unwilling_ns == NEVER
 
 
 # --- the beginning of a start ---------------------------------------------------------------------

@@ -184,6 +184,36 @@ def test_people_are_reminded_every_hour_and_what_is_left_is_written() -> None:
     assert kept.until_ns == engine.maintenance.until_ns
 
 
+@pytest.mark.parametrize(
+    ("for_ms", "after_ns", "left_ns"),
+    [(0, SECOND, FOREVER), (5_000, SECOND, 4 * SECOND), (5_000, 6 * SECOND, 0)],
+    ids=["until it is switched off", "for a time", "its time is over"],
+)
+def test_what_is_left_is_kept(for_ms: int, after_ns: int, left_ns: int) -> None:
+    engine = paused(for_ms=for_ms)
+    engine.now_ns += after_ns
+
+    kept = maintenance.kept(engine)
+
+    assert kept is not None
+    assert kept.left_ns == left_ns
+
+
+def test_a_start_in_maintenance_reminds_people_an_hour_later() -> None:
+    kept = Kept(Word(2, on=True), FOREVER, FOREVER, ())
+
+    assert Maintenance(kept, 5 * SECOND).remind_ns == 5 * SECOND + REMIND_NS
+
+
+def test_a_start_that_knows_of_nothing_writes_nothing() -> None:
+    engine = node()
+    engine.maintenance = Maintenance(None, engine.now_ns)
+
+    maintenance.run(engine)
+
+    assert written(engine) == []
+
+
 def test_people_are_not_reminded_again_before_another_hour() -> None:
     engine = paused()
     reminded = []
