@@ -44,6 +44,7 @@ def test_a_first_start_knows_of_no_epoch_and_met_nobody() -> None:
 
     assert [group.epoch for group in engine.groups.values()] == [0]
     assert not fencing.has_met(engine)
+    assert engine.trusted
 
 
 # --- ping nodes -----------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ def test_a_group_begins_with_cleaning_up_and_knows_of_nothing_else() -> None:
     assert (group.armed, group.unarmed, group.from_peer) == (False, False, False)
     assert (group.offer_no, group.ask_no, group.reply_no) == (0, 0, 0)
     assert (group.failures, group.announced, group.intent_token) == (0, 0, 0)
+    assert (group.stop_why, group.blocked_why) == ("", "")
     assert group.gate_ns == group.quarantine_ns == group.unwilling_ns == NEVER
 
 
