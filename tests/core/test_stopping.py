@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hafw.core import maintenance, operator
 from hafw.core.effects import Answer, Exit
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb
@@ -12,8 +14,11 @@ from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA
 from tests.core.givers import old_news, pair, say, unheld
 from tests.core.lessees import leased
+from tests.core.takers import dead
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hafw.core.engine import Engine
     from hafw.core.group import Group
 
@@ -63,19 +68,16 @@ def test_a_hand_over_that_is_under_way_is_not_begun_again() -> None:
     assert group.ask_no == 7
 
 
-def test_what_the_other_node_cannot_take_is_stopped_and_offered() -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda group, engine: say(group, engine, ready=False), lambda _, engine: old_news(engine)],
+    ids=["it is not ready", "it may not hear this one"],
+)
+def test_what_the_other_node_cannot_take_is_stopped_and_offered(
+    spoil: Callable[[Group, Engine], object],
+) -> None:
     group, engine = pair(ALPHA)
-    say(group, engine, ready=False)
-
-    stop(engine)
-
-    assert group.state is State.STOPPING
-    assert group.surrender
-
-
-def test_without_a_peer_that_hears_it_is_stopped_and_offered() -> None:
-    group, engine = pair(ALPHA)
-    old_news(engine)
+    spoil(group, engine)
 
     stop(engine)
 
@@ -161,13 +163,10 @@ def test_the_second_is_counted_from_when_nothing_was_held_any_more() -> None:
     assert left(engine) is None
 
 
-def test_it_does_not_linger_for_a_silent_peer() -> None:
-    _, engine = offering()
-    engine.now_ns = engine.peer.next_judgement_ns(engine.settings)
-    while engine.peer.alive():
-        engine.peer.judge(engine.now_ns, engine.settings)
-        engine.now_ns += engine.settings.timing.keepalive_ns
-    engine.leaving_ns = engine.now_ns
+def test_it_does_not_linger_for_a_dead_peer() -> None:
+    group, engine = dead()
+    stop(engine)
+    group.offer_no = 1
 
     assert left(engine) is not None
 

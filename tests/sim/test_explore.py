@@ -96,6 +96,12 @@ def test_a_small_model_is_searched_to_its_end_and_nothing_is_found(model: object
     assert result.counts.rested > 0
 
 
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_no_model_changes_a_file_behind_its_agent(model: Model) -> None:
+    """So what was written is what is on the disk, and a walk need not tell it twice."""
+    assert not {act.kind for act in model.acts} & {"lose_state", "roll_back_state"}
+
+
 def test_two_processes_see_what_one_sees() -> None:
     alone = Search(ISOLATION).run(ENOUGH_S, jobs=1)
     shared = Search(ISOLATION).run(ENOUGH_S, jobs=2)

@@ -26,8 +26,9 @@ from hafw.core.model import Ask, Beat, BeatHeard, Op
 from hafw.core.operator import Request
 from hafw.core.reflection import Echoes
 from hafw.core.wire import Codec
-from hafw_sim.explore.fields import CALLS, FIELDS, echoes, known_epochs
+from hafw_sim.explore.fields import CALLS, FIELDS, echoes
 from hafw_sim.explore.rules import aged, as_is, nothing
+from hafw_sim.world.disks import known_epochs
 from hafw_sim.world.machine import Machine
 from hafw_sim.world.network import Way
 from hafw_sim.world.weather import Weather

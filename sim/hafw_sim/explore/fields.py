@@ -27,6 +27,7 @@ from hafw_sim.explore.rules import (
     number,
     when,
 )
+from hafw_sim.world.disks import known_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,14 +172,6 @@ def _gates(walk: Walk, _who: int, value: dict[int, int], _whole: object) -> None
             walk.put(group)
             walk.put("for ever" if end_ns == FOREVER else left_ns)
     walk.put("gates")
-
-
-def known_epochs(state: Durable) -> dict[int, int]:
-    """The highest epoch of each group that a start knows of."""
-    epochs = dict(state.epochs)
-    for group, known, _certificate in state.intents:
-        epochs[group] = max(epochs.get(group, 0), known)
-    return epochs
 
 
 def _disk(walk: Walk, who: int, value: Durable | None, _whole: object) -> None:
@@ -362,6 +355,7 @@ FIELDS: Final[dict[str, dict[str, Rule]]] = {
         "suspended_ns": nothing,
         "disk": _disk,
         "history": nothing,  # no model rolls a disk back
+        "written": nothing,  # or loses one: this is what is on it
         "writing": _disk,
         "gate_ns": _gates,
         "running": _running,

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from hafw_sim.world.weather import Weather
 
 
+def known_epochs(state: Durable) -> dict[int, int]:
+    """The highest epoch of each group that a start knows of, those of intents included."""
+    epochs = dict(state.epochs)
+    for group, known, _certificate in state.intents:
+        epochs[group] = max(epochs.get(group, 0), known)
+    return epochs
+
+
 class Disks:
     """Writes the state files of both machines."""
 
@@ -67,7 +75,7 @@ class Disks:
         """It is on the disk now."""
         if machine.disk is not None:
             machine.history.append(machine.disk)
-        machine.disk = machine.confirmed = state
+        machine.disk = machine.written = state
 
     @staticmethod
     def lose(machine: Machine) -> None:

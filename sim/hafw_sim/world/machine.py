@@ -41,7 +41,7 @@ class Machine:
     `fence_cut`. `booted`: no agent was started since the machine was.
     `fates`: what is said of operations of a kind from now on, and whether they have their effect.
     `disk` None: the state file is gone or torn. `history`: what was on the disk before.
-    `confirmed`: what an agent wrote last, whatever became of the file since.
+    `written`: what an agent wrote last, whatever became of the file since.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Machine:
     # disk
     disk: Durable | None = field(default_factory=lambda: Durable(0, (), ()))
     history: list[Durable] = field(default_factory=list)
-    confirmed: Durable | None = None
+    written: Durable = field(default_factory=lambda: Durable(0, (), ()))
     writing: Durable | None = None
     unwritten: Persist | None = None
     # kernel and worker

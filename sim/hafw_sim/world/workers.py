@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from hafw.core.duties import Certificate
 from hafw.core.model import OpEnded, OpKind, Outcome
 from hafw.core.states import State
+from hafw_sim.world.disks import known_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,7 +223,7 @@ class Workers:
         owners = {number for epoch, number, _ in starts if epoch == op.id.epoch}
         if owners - {machine.number}:
             self._violate(f"S1 {where} under epoch {op.id.epoch}, which was the other node's")
-        if not any(group == op.group and epoch >= op.id.epoch for group, epoch in _epochs(machine)):
+        if known_epochs(machine.written).get(op.group, 0) < op.id.epoch:
             self._violate(f"S1 {where} under epoch {op.id.epoch}, which was not on its disk")
         starts.append((op.id.epoch, machine.number, certificate))
 
@@ -237,11 +238,3 @@ class Workers:
         if len(recent) == recent.maxlen and now_ns - recent[0] < deadtime_ns:
             self._violate(f"L2 {where} over and over")
         recent.append(now_ns)
-
-
-def _epochs(machine: Machine) -> list[tuple[int, int]]:
-    """The epochs that a machine's agent wrote, those of intents included."""
-    state = machine.confirmed
-    if state is None:
-        return []
-    return [*state.epochs, *((group, epoch) for group, epoch, _ in state.intents)]

@@ -52,7 +52,7 @@ from hafw.core.wire import Codec, DroppedError, Echo, Key
 from hafw_sim.world import seal
 from hafw_sim.world.clockwork import Clockwork
 from hafw_sim.world.device import Devices
-from hafw_sim.world.disks import Disks
+from hafw_sim.world.disks import Disks, known_epochs
 from hafw_sim.world.files import Files
 from hafw_sim.world.kernel import Kernels
 from hafw_sim.world.machine import Machine
@@ -171,9 +171,7 @@ class World:
         distrust = "" if node.disk is not None else "the state file is missing"
         lot = self.clockwork.chance("lot").randrange(reboot.LOTS) if self._lots else 0
         incarnation = reboot.next_start(before.incarnation, lot)
-        epochs = dict(before.epochs)
-        for group, epoch, _certificate in before.intents:
-            epochs[group] = max(epochs.get(group, 0), epoch)
+        epochs = known_epochs(before)
         if node.booted:
             before = reboot.after_boot(before, node.clock_ns(self.now_ns))
         node.booted = False
