@@ -10,7 +10,7 @@ import pytest
 from hafw.core import engine
 from hafw.core.settings import SECOND
 from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
-from hafw_sim.play import play
+from hafw_sim.play import WAKING_NS, Player, play
 from hafw_sim.schedule import Decision, Pair, Schedule
 from hafw_sim.world import World
 from hafw_sim.world.disks import Disks
@@ -36,6 +36,27 @@ def test_a_gate_may_be_open_on_waking_for_as_long_as_an_agent_needs_to_run(
     agent_s: float, found: int
 ) -> None:
     assert len(woken_late(agent_s)) == found
+
+
+@pytest.mark.parametrize(
+    ("begin_ns", "end_ns", "found"),
+    [
+        (-1, 1, 1),
+        (-2, -1, 1),
+        (0, WAKING_NS, 0),
+        (WAKING_NS - 1, WAKING_NS, 0),
+        (0, WAKING_NS + 1, 1),
+    ],
+    ids=["it began before", "it was over", "on waking", "taken meanwhile", "it lasts too long"],
+)
+def test_only_what_lies_within_the_waking_of_a_machine_is_the_waking_s(
+    begin_ns: int, end_ns: int, found: int
+) -> None:
+    player = Player(Schedule(Pair(), (), end_ns=SECOND, heals=False))
+    player.world.resumed_ns = [SECOND]
+    player.world.kernels.overlaps = [(1, SECOND + begin_ns, SECOND + end_ns)]
+
+    assert len(list(player._judge_overlaps())) == found
 
 
 @pytest.mark.parametrize(
