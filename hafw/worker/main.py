@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import io
 import signal
 import socket
 import sys
@@ -219,11 +220,19 @@ def _observed(order: Order, seen: VipObservation) -> Reply:
     return Reply(order.number, Outcome.OK, seen.who)
 
 
+def _write_whole_lines() -> None:
+    """What a plugin prints is in the agent's log at once, and never in the middle of its lines."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
+
+
 def main() -> None:
     """Serve the socket whose descriptor is the first argument; die with the agent."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the agent decides when it is over
+    _write_whole_lines()
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         Worker(channel).serve()
 

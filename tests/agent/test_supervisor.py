@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -120,6 +121,25 @@ def test_what_plugins_print_and_how_they_break_is_in_the_agents_log(
     assert "said by a plugin" in output.err
     assert "Traceback" in output.err
     assert "ZeroDivisionError: division by zero" in output.err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_line_of_a_plugin_is_in_the_log_at_once_and_in_one_piece(
+    unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    log, written = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    log.settimeout(PATIENCE_S)
+    monkeypatch.setattr(sys, "__stderr__", written)
+
+    async def scene(bench: Bench) -> bytes:
+        await bench.warm()
+        bench.orders("print", deadline_s=PATIENCE_S)
+        await bench.reply()
+        return log.recv(100)
+
+    with log, written:
+        assert with_worker(scene) == b"said by a plugin\n"
 
 
 def test_a_wrapper_stays_in_force_around_the_provider_that_is_called(

@@ -91,7 +91,7 @@ from hafw.hooks.hookspecs import VipReceipt, hookimpl
 @hookimpl(wrapper=True)
 def hafw_vip_attach(request):
     receipt = yield
-    print("audited", request.address, flush=True)
+    print("audited", request.address)
     return receipt
 '''
 

@@ -375,7 +375,7 @@ from hafw.hooks.hookspecs import Holder, VipObservation, VipReceipt, hookimpl
 
 
 def said(word):
-    print("<" + word + ">", flush=True)
+    print("<" + word + ">")
     return VipReceipt(changed=True)
 
 
