@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.core import maintenance, operator
-from hafw.core.effects import Answer
+from hafw.core.effects import Answer, Exit
 from hafw.core.handover import AGREE_NS
 from hafw.core.model import Ask, OperatorAsked, Phase, Verb
 from hafw.core.operator import DEGRADED, OK, REFUSED, UNKNOWN
@@ -174,6 +174,17 @@ def test_a_command_that_takes_too_long_is_answered_at_its_deadline() -> None:
 
     assert answers(engine) == [(UNKNOWN, "not finished in time; hafw status shows where it stands")]
     assert engine.requests == []
+
+
+def test_a_command_that_takes_too_long_ends_no_agent() -> None:
+    _, engine = pair(BETA)
+    ask(engine, Verb.TAKEOVER)
+    engine.now_ns = operator.next_ns(engine)
+    engine._effects = []
+
+    operator.run(engine)
+
+    assert not any(isinstance(effect, Exit) for effect in engine._effects)
 
 
 # --- release --------------------------------------------------------------------------------------

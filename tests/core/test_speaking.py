@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import reload
+from hafw.core import reload, takeover
+from hafw.core.duties import NEVER
 from hafw.core.effects import SendBeat, SendEcho
+from hafw.core.liveness import SentLog
 from hafw.core.model import REFLECTED_PATH, BeatHeard, Tick
+from hafw.core.reflection import Echoes
 from hafw.core.settings import MS
 from hafw_sim.pairs import ALPHA, BETA, running_pair, settings_pair
 from hafw_sim.world import World
@@ -105,6 +108,20 @@ def test_the_first_node_speaks_oftener_than_the_second_would() -> None:
     assert beta.next_echo_ns - beta.now_ns == interval_ns(beta)
 
 
+def test_who_was_held_up_keeps_its_rhythm_up_to_half_an_interval() -> None:
+    world = running_pair()
+    beta = world.engine(BETA)
+    half_ns = interval_ns(beta) // 2
+
+    due_in(world, BETA, half_ns + 1 - interval_ns(beta))
+    step(world, BETA, Tick())
+    assert beta.next_echo_ns == beta.now_ns + half_ns + 1
+
+    due_in(world, BETA, half_ns - interval_ns(beta))
+    step(world, BETA, Tick())
+    assert beta.next_echo_ns == beta.now_ns + interval_ns(beta)
+
+
 def test_without_one_rhythm_each_keeps_its_own_time() -> None:
     world = running_pair()
     for number in (ALPHA, BETA):
@@ -117,6 +134,89 @@ def test_without_one_rhythm_each_keeps_its_own_time() -> None:
 
     due_in(world, BETA, 1)
     assert not speaks(step(world, BETA, a_new_beat(world, BETA)))
+
+
+# --- what goes along --------------------------------------------------------------------------
+
+
+def by_links(effects: list[Effect]) -> list[int]:
+    """By which links a beat goes out."""
+    beats = [each for each in effects if isinstance(each, SendBeat) and not each.beat.is_ack]
+    return [each.path for each in beats if each.path != REFLECTED_PATH]
+
+
+def links_due_in(world: World, number: int, after_ns: int) -> None:
+    """Have the time of the node's links come so long from now."""
+    engine = world.engine(number)
+    engine.next_link_ns = world.nodes[number].instant(world.now_ns).boot_ns + after_ns
+
+
+def test_the_links_go_along_with_the_last_echo_before_their_time() -> None:
+    world = running_pair()
+    beta = world.engine(BETA)
+    due_in(world, BETA, 0)
+    links_due_in(world, BETA, interval_ns(beta) - 1)
+
+    assert by_links(step(world, BETA, Tick())) == [0, 1]
+    assert beta.next_link_ns == beta.now_ns + reload.link_interval_ns(beta)
+
+
+def test_an_echo_that_comes_no_later_than_the_links_leaves_them_to_the_next() -> None:
+    world = running_pair()
+    beta = world.engine(BETA)
+    due_in(world, BETA, 0)
+    links_due_in(world, BETA, interval_ns(beta))
+
+    effects = step(world, BETA, Tick())
+
+    assert speaks(effects)
+    assert by_links(effects) == []
+
+
+def test_news_goes_by_every_link_and_moves_nobodys_time() -> None:
+    world = running_pair()
+    beta = world.engine(BETA)
+    due_in(world, BETA, MS)
+    links_due_in(world, BETA, MS)
+    times = beta.next_echo_ns, beta.next_link_ns
+    beta.news = True
+
+    effects = step(world, BETA, Tick())
+
+    assert by_links(effects) == [0, 1]
+    assert not speaks(effects)
+    assert (beta.next_echo_ns, beta.next_link_ns) == times
+
+
+@pytest.mark.parametrize("too_old_ns", [0, 1])
+def test_when_a_beat_was_sent_is_known_for_two_deadtimes(too_old_ns: int) -> None:
+    world = running_pair()
+    beta = world.engine(BETA)
+    due_in(world, BETA, 0)
+    then_ns = beta.next_echo_ns - 2 * beta.settings.timing.deadtime_ns - too_old_ns
+    beta.sent = SentLog()
+    beta.sent.record(then_ns, then_ns)
+
+    step(world, BETA, Tick())
+
+    assert beta.sent.sent_ns(1) == (NEVER if too_old_ns else then_ns)
+
+
+@pytest.mark.parametrize("too_old_ns", [0, 1])
+def test_an_echo_is_known_for_two_of_a_takers_longest_waits(too_old_ns: int) -> None:
+    world = running_pair()
+    beta = world.engine(BETA)
+    due_in(world, BETA, 0)
+    then_ns = beta.next_echo_ns - 2 * takeover.longest_wait_ns(beta) - too_old_ns
+    beta.echoes[0] = Echoes()
+    beta.echoes[0].send(1, then_ns, then_ns)
+
+    step(world, BETA, Tick())
+
+    assert beta.echoes[0].answer(1) is not bool(too_old_ns)
+
+
+# --- together ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rate_ppm", [-10_000, 0, 10_000])

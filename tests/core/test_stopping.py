@@ -163,6 +163,26 @@ def test_the_second_is_counted_from_when_nothing_was_held_any_more() -> None:
     assert left(engine) is None
 
 
+def test_it_wakes_up_when_the_second_is_over_and_not_once_more() -> None:
+    _, engine = offering()
+    over_ns = engine.leaving_ns + LINGER_NS
+
+    assert operator.next_ns(engine) == over_ns
+    engine.now_ns = over_ns
+
+    assert operator.next_ns(engine) > over_ns
+
+
+def test_a_stop_that_takes_too_long_ends_the_agent_all_the_same() -> None:
+    group, engine = offering()
+    group.state, group.phase = State.STOPPING, Phase.STOPPING
+    (request,) = engine.requests
+
+    engine.now_ns = request.deadline_ns
+
+    assert left(engine) == "not finished in time; hafw status shows where it stands"
+
+
 def test_it_does_not_linger_for_a_dead_peer() -> None:
     group, engine = dead()
     stop(engine)
