@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import maintenance
-from hafw.core.duties import NEVER, Certificate
-from hafw.core.effects import StartOp
+from hafw.core import announcing, maintenance
+from hafw.core.duties import FOREVER, NEVER, Certificate
+from hafw.core.effects import Note, StartOp
 from hafw.core.group import PROVES_UNARMED, START_HOLD_DOWN_NS, STOP_RETRY_NS, Group
-from hafw.core.model import Ask, Op, OpEnded, OpKind, Outcome, Phase
-from hafw.core.settings import MS, SECOND, Classes
+from hafw.core.model import Op, OpEnded, OpKind, Outcome, Phase
+from hafw.core.settings import SECOND
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, settings_pair
 from tests.core.givers import pair, unheld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hafw.core.engine import Engine
 
 
@@ -27,6 +25,11 @@ def ordered(engine: Engine) -> list[tuple[OpKind, int]]:
     """What the worker is to do, and with which resource."""
     ops = [effect.op for effect in engine._effects if isinstance(effect, StartOp)]
     return [(op.kind, op.index) for op in ops]
+
+
+def noted(engine: Engine) -> list[tuple[str, str]]:
+    """What people are told."""
+    return [(each.name, each.text) for each in engine._effects if isinstance(each, Note)]
 
 
 def probing(group: Group, engine: Engine) -> Op:
@@ -139,98 +142,6 @@ def test_what_was_known_to_be_unarmed_stays_so() -> None:
     assert group.unarmed
 
 
-# --- what is told ---------------------------------------------------------------------------------
-
-
-def test_a_beat_tells_the_epoch_of_the_hold_while_it_lasts() -> None:
-    group, engine = pair(ALPHA)
-    group.epoch, group.held_epoch = 8, 6
-
-    assert group.beat(engine).epoch == 6
-    group.phase = Phase.CLEAR
-    assert group.beat(engine).epoch == 8
-
-
-def test_who_cleans_up_what_it_knows_nothing_of_tells_the_highest_epoch() -> None:
-    group, engine = pair(ALPHA)
-    group.epoch, group.held_epoch = 8, 0
-
-    assert group.beat(engine).epoch == 8
-
-
-def test_only_who_holds_nothing_says_that_it_is_ready() -> None:
-    group, engine = unheld()
-
-    assert group.beat(engine).ready
-    group.phase = Phase.STOPPING
-    assert not group.beat(engine).ready
-
-
-def test_a_request_has_a_number_only_while_it_stands() -> None:
-    group, engine = unheld()
-    group.ask, group.ask_no = Ask.GIVE_IT, 7
-
-    assert (group.beat(engine).ask, group.beat(engine).ask_no) == (Ask.GIVE_IT, 7)
-    group.ask = Ask.NOTHING
-    assert (group.beat(engine).ask, group.beat(engine).ask_no) == (Ask.NOTHING, 0)
-
-
-def test_a_beat_tells_what_binds_and_by_when_it_lets_go() -> None:
-    group, engine = pair(ALPHA)
-    told = group.beat(engine)
-
-    assert told.binds == Classes.REFLECTED
-    assert told.shut_ms == engine.settings.shut_ns // MS
-
-
-def test_who_rests_on_the_other_node_being_off_is_bound_by_that_alone() -> None:
-    group, engine = pair(ALPHA)
-    engine.fencing.off = True
-    told = group.beat(engine)
-
-    assert (told.binds, told.shut_ms) == (0, 0)
-
-
-# --- readiness ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda group, _: setattr(group, "service_up", False),
-        lambda group, _: setattr(group, "held_off", True),
-        lambda group, engine: setattr(group, "unwilling_ns", engine.now_ns + 1),
-        lambda _, engine: setattr(engine, "worker_up", False),
-        lambda _, engine: setattr(engine, "leaving", True),
-        lambda group, engine: engine.cold.update({group.id: "there is no route"}),
-    ],
-    ids=["interface down", "held off", "start failed", "no worker", "leaving", "cold"],
-)
-def test_a_node_will_not_run_a_group(spoil: Callable[[Group, Engine], None]) -> None:
-    group, engine = unheld()
-    assert group.willing(engine)
-
-    spoil(group, engine)
-
-    assert not group.willing(engine)
-    assert not group.ready(engine)
-
-
-def test_the_pause_after_a_failed_start_is_over_at_its_end() -> None:
-    group, engine = unheld()
-    group.unwilling_ns = engine.now_ns
-
-    assert group.willing(engine)
-
-
-def test_who_is_to_be_disturbed_would_run_a_group_but_is_not_ready_for_it() -> None:
-    group, engine = unheld()
-    engine.notice = "the instance will be stopped"
-
-    assert group.willing(engine)
-    assert not group.ready(engine)
-
-
 # --- start and stop -------------------------------------------------------------------------------
 
 
@@ -305,6 +216,68 @@ def test_the_pause_after_failed_starts_doubles_to_two_minutes() -> None:
         pauses.append(group.hold_down_ns() // SECOND)
 
     assert pauses == [1, 2, 4, 128, 128, 128]
+
+
+# --- cleaning up ----------------------------------------------------------------------------------
+
+
+def cleaning() -> tuple[Group, Engine]:
+    """A group of three resources of which this start of the agent knows nothing yet."""
+    held, engine = three()
+    group = Group(held.settings, held.epoch, engine.now_ns)
+    group.stop_why = "of an earlier time"
+    return group, engine
+
+
+def test_who_waits_for_its_worker_to_clean_up_wakes_up_for_nothing() -> None:
+    group, engine = cleaning()
+
+    assert group.next_ns(engine) == FOREVER
+
+
+def test_what_an_earlier_agent_may_have_left_is_cleaned_up_in_reverse() -> None:
+    group, engine = cleaning()
+    cleaned = []
+
+    group.run(engine)
+    while group.op is not None:
+        cleaned += ordered(engine)
+        end(group, engine)
+
+    assert cleaned == [(OpKind.CLEAN, 2), (OpKind.CLEAN, 1), (OpKind.CLEAN, 0)]
+    assert group.state is State.STANDBY
+    assert noted(engine) == []
+
+
+def test_a_group_that_ran_is_said_to_be_stopped() -> None:
+    group, engine = pair(ALPHA)
+
+    group.let_go("it is told to", engine)
+    end(group, engine)
+
+    assert noted(engine) == [("group.stopped", "stopped: it is told to")]
+
+
+@pytest.mark.parametrize("state", [State.STANDBY, State.CLEANING])
+def test_what_is_not_held_wakes_up_for_nothing(state: State) -> None:
+    group, engine = unheld()
+    group.state = state
+
+    assert group.next_ns(engine) == FOREVER
+
+
+# --- announcements --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("early_ns", [0, 1])
+def test_an_address_is_announced_when_that_is_due(early_ns: int) -> None:
+    group, engine = pair(ALPHA)
+    engine.now_ns = announcing.next_ns(group) - early_ns
+    engine._effects = []
+
+    group.run(engine)
+
+    assert ordered(engine) == ([] if early_ns else [(OpKind.ANNOUNCE, 0)])
 
 
 # --- an address that another program removed ------------------------------------------------------

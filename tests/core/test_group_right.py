@@ -12,7 +12,7 @@ from hafw.core.effects import HoldGate, Note, ShutGate, StartOp
 from hafw.core.model import Op, OpKind
 from hafw.core.settings import SECOND, Classes
 from hafw.core.states import PHASES, State
-from hafw_sim.pairs import ALPHA, running_pair
+from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.givers import pair, say, unheld
 from tests.core.lessees import leased
 
@@ -69,6 +69,16 @@ def test_ends_of_a_right_are_counted_and_told() -> None:
     assert (engine.right_endings, engine.right_ended_ns) == (1, engine.now_ns)
     names = [each.name for each in engine._effects if isinstance(each, Note)]
     assert names == ["group.right_ended", "group.stopping"]
+
+
+def test_every_end_of_a_right_is_counted() -> None:
+    group, engine = pair(ALPHA)
+    engine.right_endings = 5
+    engine.now_ns = group.right_ns(engine)
+
+    group.judge_right(engine)
+
+    assert engine.right_endings == 6
 
 
 def test_nothing_ends_where_nothing_is_held() -> None:
@@ -210,6 +220,25 @@ def test_a_hand_over_shows_the_other_node_unarmed_if_it_wants_no_grant(
 
     assert group.could_hold(Certificate.RELEASED, engine) is counts
     assert group.ready(engine) is counts
+
+
+@pytest.mark.parametrize(("left_ns", "ready"), [(1, True), (0, False)])
+def test_who_could_not_hold_it_at_all_is_not_ready_for_it(left_ns: int, *, ready: bool) -> None:
+    group, engine = unheld()
+    say(group, engine, want=3)
+    group.unarmed = False
+    engine.now_ns = group.right_ns(engine) - left_ns
+
+    assert group.ready(engine) is ready
+
+
+def test_a_lease_that_is_not_ours_makes_nobody_ready() -> None:
+    _, group, _, engine = leased(BETA)
+    assert group.ready(engine)
+
+    engine.now_ns += 10 * engine.settings.lease_ttl_ns
+
+    assert not group.ready(engine)
 
 
 def test_a_node_that_was_never_heard_may_be_armed() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hafw.core import reload as coming_into_force
 from hafw.core.duties import hold_until
 from hafw.core.effects import HoldGate, Note, SendBeat
+from hafw.core.settings import SECOND, Classes, Timing
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories.reloading import QUICK, reload
 from tests.core.givers import pair
@@ -73,6 +74,56 @@ def test_it_comes_into_force_once_the_other_node_has_it_and_heard_of_it() -> Non
 
     assert in_force(engine)
     assert engine.settings.timing == QUICK
+
+
+def test_beats_come_in_the_new_rhythm_at_once_if_it_is_faster() -> None:
+    _, engine = announcing()
+    engine.next_echo_ns = engine.next_link_ns = engine.now_ns + 1000 * QUICK.keepalive_ns
+
+    assert in_force(engine)
+    assert engine.next_echo_ns == engine.now_ns + engine.settings.beat_ns
+    assert engine.next_link_ns == engine.now_ns + QUICK.keepalive_ns
+
+
+def test_a_beat_that_is_due_sooner_comes_sooner() -> None:
+    _, engine = announcing()
+    engine.next_echo_ns = engine.next_link_ns = engine.now_ns + 1
+
+    assert in_force(engine)
+    assert engine.next_echo_ns == engine.next_link_ns == engine.now_ns + 1
+
+
+@pytest.mark.parametrize("times", [QUICK, Timing(keepalive_ns=5 * SECOND, deadtime_ns=60 * SECOND)])
+def test_until_it_is_in_force_beats_keep_the_faster_rhythm(times: Timing) -> None:
+    _, engine = pair(ALPHA)
+    coming = replace(engine.settings, timing=times)
+    coming_into_force.begin(coming, engine)
+
+    both = (engine.settings, coming)
+    assert coming_into_force.echo_interval_ns(engine) == min(each.beat_ns for each in both)
+    keepalives = [each.timing.keepalive_ns for each in both]
+    assert coming_into_force.link_interval_ns(engine) == min(keepalives)
+
+
+@pytest.mark.parametrize(
+    ("now", "next_"),
+    [
+        (Classes.LEASED, Classes.REFLECTED | Classes.LEASED),
+        (Classes.REFLECTED | Classes.LEASED, Classes.LEASED),
+        (Classes.REFLECTED, Classes.LEASED),
+    ],
+)
+def test_until_it_is_in_force_only_what_binds_under_both_is_announced(
+    now: Classes, next_: Classes
+) -> None:
+    group, engine = pair(ALPHA)
+    group.settings = replace(group.settings, classes=now)
+    coming = replace(engine.settings, groups=(replace(group.settings, classes=next_),))
+    engine.coming = coming
+
+    binds, _ = coming_into_force.announced(group, engine)
+
+    assert binds == group.settings.binds & coming.groups[0].binds
 
 
 def test_a_beat_that_is_as_old_as_the_announcement_does_not_count() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hafw.core import reload, takeover
+from hafw.core import reload, speaking, takeover
 from hafw.core.duties import NEVER
 from hafw.core.effects import SendBeat, SendEcho
 from hafw.core.liveness import SentLog
@@ -214,6 +214,18 @@ def test_an_echo_is_known_for_two_of_a_takers_longest_waits(too_old_ns: int) -> 
     step(world, BETA, Tick())
 
     assert beta.echoes[0].answer(1) is not bool(too_old_ns)
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("up", [(), (0,), (1,), (0, 1), (0, 2)])
+def test_a_beat_tells_which_links_are_heard(up: tuple[int, ...]) -> None:
+    beta = running_pair().engine(BETA)
+    beta.settings = replace(beta.settings, links=3)
+    beta.peer.link_ns = [beta.now_ns if link in up else NEVER for link in range(3)]
+
+    assert speaking.beat(1, beta, is_ack=False).heard == sum(1 << link for link in up)
 
 
 # --- together ---------------------------------------------------------------------------------
