@@ -6,7 +6,7 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hafw.core.maintenance import LONGEST_MS, Word
@@ -129,8 +129,11 @@ def why_dropped(datagram: bytes, path: int = LINK, codec: Codec | None = None) -
 
 # --- what is written is read back -------------------------------------------------------------
 
+LONGEST: Final = BEAT._replace(maintenance=Word(1, on=True, for_ms=LONGEST_MS))
 
-@given(beats, u8)
+
+@example(beat=LONGEST, path=LINK)
+@given(beat=beats, path=u8)
 def test_a_beat_reads_back_as_written(beat: Beat, path: int) -> None:
     assert receiver().decode(sender().encode(beat, path), path) == beat
 
