@@ -36,15 +36,29 @@ def test_a_gate_that_counts_relative_timeouts_halves_the_right_to_hold(
     late_ns = (0 if absolute else settings.hold_ns) + settings.tick_ns
 
     assert 0 < settings.hold_ns + late_ns <= settings.shut_ns < timing.deadtime_ns
+    assert settings.hold_ns + late_ns >= settings.shut_ns - 1
 
 
+@pytest.mark.parametrize(
+    ("deadtime_ms", "margin_ms"), [(50, 2), (100, 2), (150, 3), (1_000, 20), (60_000, 1_200)]
+)
+def test_the_margin_is_a_fiftieth_of_deadtime_but_not_below_what_a_machine_needs(
+    deadtime_ms: int, margin_ms: int
+) -> None:
+    timing = Timing(keepalive_ns=10 * MS, deadtime_ns=deadtime_ms * MS, initdead_ns=SECOND)
+
+    assert settings_of(timing).margin_ns == margin_ms * MS
+
+
+@pytest.mark.parametrize("reflects", [True, False], ids=["reflecting", "answering"])
 @GATES
 @TICKS
 @given(timing=timings())
 def test_the_echoes_that_a_holder_needs_fit_into_its_right(
-    timing: Timing, *, absolute: bool, tick_ms: int
+    timing: Timing, *, absolute: bool, tick_ms: int, reflects: bool
 ) -> None:
     settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+    settings = replace(settings, reflect=reflects)
 
     needed_ns = (REFLECT_MIN_ANSWERED + 2) * settings.beat_ns + settings.max_delay_ns
 

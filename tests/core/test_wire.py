@@ -161,6 +161,24 @@ def test_the_largest_cluster_fits_into_one_datagram() -> None:
     assert receiver().decode(datagram, LINK) == crowded
 
 
+def test_more_groups_than_fit_into_one_datagram_are_never_sent_in_part() -> None:
+    with pytest.raises(AssertionError, match="too many groups for one datagram"):
+        sender().encode(BEAT._replace(groups=(GROUP,) * 30), LINK)
+
+
+def test_what_a_later_version_sends_is_read_up_to_the_longest_datagram() -> None:
+    header, each_group = bytes(2), bytes(179)
+    body = sender().encode(BEAT, LINK)[:-MAC_LEN]
+    head, group = bytearray(body[:HEADER_LEN]), body[HEADER_LEN:]
+    head[AT_HEADER_LEN] += len(header)
+    head[AT_GROUP_LEN] += len(each_group)
+    head[AT_COUNT] = 5
+    datagram = signed(bytes(head) + header + 5 * (group + each_group))
+    assert len(datagram) == MAX_DATAGRAM
+
+    assert receiver().decode(datagram, LINK) == BEAT._replace(groups=(GROUP,) * 5)
+
+
 def test_a_codec_without_a_key_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="at least one key"):
         Codec(CLUSTER, 0, ())
