@@ -9,13 +9,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hafw.core.duties import wait_ns
+from hafw.core.duties import FOREVER, wait_ns
 from hafw.core.settings import (
     CLOCK_RATE_ERROR,
     MS,
     REFLECT_FORGIVEN,
     REFLECT_LOST_ALONE,
     REFLECT_MIN_ANSWERED,
+    RENEWALS,
     SECOND,
     Timing,
     shortest_lease_ns,
@@ -138,6 +139,36 @@ def test_with_equal_files_the_wait_is_deadtime_and_no_longer(timing: Timing) -> 
     rounding_ns = 3
 
     assert wait_ns(settings.shut_ns, settings) <= timing.deadtime_ns + rounding_ns
+
+
+@GATES
+@TICKS
+@pytest.mark.parametrize(("lease_ms", "margin_ms"), [(100, 2), (5_000, 100), (60_000, 1_200)])
+def test_a_holder_lets_go_so_long_before_the_lease_ends_that_the_latest_gate_is_shut(
+    lease_ms: int, margin_ms: int, *, absolute: bool, tick_ms: int
+) -> None:
+    timing = Timing(keepalive_ns=10 * MS, deadtime_ns=50 * MS, initdead_ns=SECOND)
+    settings = settings_of(timing, absolute=absolute, tick_ms=tick_ms)
+    settings = replace(settings, lease_ttl_ns=lease_ms * MS)
+    usable_ns = int(lease_ms * MS * (1 - CLOCK_RATE_ERROR) / (1 + CLOCK_RATE_ERROR))
+
+    shut_ns = settings.lease_hold_ns + (0 if absolute else settings.hold_ns) + settings.tick_ns
+
+    assert shut_ns == usable_ns - margin_ms * MS
+    assert settings.renew_ns == settings.lease_hold_ns // RENEWALS
+
+
+@pytest.mark.parametrize("lease_ms", [0, 300, 60_000])
+def test_what_begins_anything_lasts_for_two_delays_or_until_the_next_renewal(lease_ms: int) -> None:
+    timing = Timing(keepalive_ns=SECOND, deadtime_ns=10 * SECOND)
+    settings = replace(settings_of(timing), lease_ttl_ns=lease_ms * MS)
+    renewal_ns = settings.renew_ns or FOREVER
+
+    assert settings.begin_ns == min(2 * settings.max_delay_ns, renewal_ns)
+
+
+def test_a_reflected_beat_is_of_the_last_three_intervals() -> None:
+    assert settings_of(Timing()).known_ns == 3 * settings_of(Timing()).beat_ns
 
 
 @pytest.mark.parametrize(("deadtime_ms", "lease_ms"), [(300, 375), (10_000, 5_426)])
