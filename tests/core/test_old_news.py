@@ -145,6 +145,15 @@ def test_an_acknowledgement_is_if_it_was_given_before(
     assert at_once(world, ALPHA, LINK, ack) is is_old
 
 
+def test_one_of_our_newest_beat_is_if_another_one_told_of_it(world: World) -> None:
+    engine, beat = world.engine(ALPHA), newest(world, ALPHA)
+    engine.peer.heard_ns = engine.sent.sent_ns(engine.sent.newest_n)
+
+    ack = beat._replace(is_ack=True, acked_n=engine.sent.newest_n)
+
+    assert at_once(world, ALPHA, LINK, ack)
+
+
 def test_one_of_a_beat_that_was_never_sent_is_not(world: World) -> None:
     engine, beat = world.engine(ALPHA), newest(world, ALPHA)
 
