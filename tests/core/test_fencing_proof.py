@@ -114,6 +114,16 @@ def test_shots_are_remembered_for_the_window(age_ns: int) -> None:
     assert fencing.done == ((before, engine.now_ns) if age_ns < WINDOW_NS else (engine.now_ns,))
 
 
+def test_a_reboot_must_not_forget_the_shot_that_is_in_flight() -> None:
+    fencing, _, engine = fenced(BETA)
+    before_ns = engine.now_ns - 5 * SECOND
+    fencing.done = (before_ns,)
+
+    assert fencing_of.shots(engine) == (before_ns,)
+    shoot(engine)
+    assert fencing_of.shots(engine) == (before_ns, fencing.ordered_ns)
+
+
 def test_the_first_pause_is_the_shortest() -> None:
     fencing, _, engine = fenced(BETA)
     shoot(engine)
