@@ -110,14 +110,17 @@ def without_maintenance() -> bytes:
     return signed(bytes(head) + body[HEADER_LEN:] + bytes(missing))
 
 
-def grown(header: bytes = b"", each_group: bytes = b"", version: int = NEWEST_READABLE) -> bytes:
+def grown(
+    header: bytes = b"", each_group: bytes = b"", version: int = NEWEST_READABLE, groups: int = 1
+) -> bytes:
     """What a later version sends: the same, with more at the end of the header and each group."""
     body = sender().encode(BEAT, LINK)[:-MAC_LEN]
     head, group = bytearray(body[:HEADER_LEN]), body[HEADER_LEN:]
     head[AT_VERSION] = version
     head[AT_HEADER_LEN] += len(header)
     head[AT_GROUP_LEN] += len(each_group)
-    return signed(bytes(head) + header + group + each_group)
+    head[AT_COUNT] = groups
+    return signed(bytes(head) + header + groups * (group + each_group))
 
 
 def why_dropped(datagram: bytes, path: int = LINK, codec: Codec | None = None) -> Drop:
@@ -167,13 +170,7 @@ def test_more_groups_than_fit_into_one_datagram_are_never_sent_in_part() -> None
 
 
 def test_what_a_later_version_sends_is_read_up_to_the_longest_datagram() -> None:
-    header, each_group = bytes(2), bytes(179)
-    body = sender().encode(BEAT, LINK)[:-MAC_LEN]
-    head, group = bytearray(body[:HEADER_LEN]), body[HEADER_LEN:]
-    head[AT_HEADER_LEN] += len(header)
-    head[AT_GROUP_LEN] += len(each_group)
-    head[AT_COUNT] = 5
-    datagram = signed(bytes(head) + header + 5 * (group + each_group))
+    datagram = grown(header=bytes(2), each_group=bytes(179), groups=5)
     assert len(datagram) == MAX_DATAGRAM
 
     assert receiver().decode(datagram, LINK) == BEAT._replace(groups=(GROUP,) * 5)
