@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hafw.agent import supervisor
+from hafw.agent.supervisor import COMMAND
 from hafw.core.model import Outcome
 from hafw.worker.protocol import Hello, Reply, frame
 from tests.agent.workers import PATIENCE_S, Bench, install_trial, with_worker
@@ -124,22 +125,24 @@ def test_what_plugins_print_and_how_they_break_is_in_the_agents_log(
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("how", ["print", "complain"])
 def test_a_line_of_a_plugin_is_in_the_log_at_once_and_in_one_piece(
-    unbuffered: str, monkeypatch: pytest.MonkeyPatch
+    how: str, unbuffered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     log, written = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     log.settimeout(PATIENCE_S)
     monkeypatch.setattr(sys, "__stderr__", written)
+    with_one_stream = ("sh", "-c", 'exec "$0" "$@" 2>&1', *COMMAND)
 
     async def scene(bench: Bench) -> bytes:
         await bench.warm()
-        bench.orders("print", deadline_s=PATIENCE_S)
+        bench.orders(how, deadline_s=PATIENCE_S)
         await bench.reply()
         return log.recv(100)
 
     with log, written:
-        assert with_worker(scene) == b"said by a plugin\n"
+        assert with_worker(scene, command=with_one_stream) == b"said by a plugin\n"
 
 
 def test_a_wrapper_stays_in_force_around_the_provider_that_is_called(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hafw.core import handover
+from hafw.core.effects import Note
 from hafw.core.model import Ask, Phase, Refusal
 from hafw.core.settings import SECOND
 from hafw.core.states import State
@@ -60,3 +61,8 @@ def unheld(number: int = ALPHA) -> tuple[Group, Engine]:
     group.state, group.phase = State.STANDBY, Phase.CLEAR
     say(group, engine, phase=Phase.CLEAR, ready=True)
     return group, engine
+
+
+def noted(engine: Engine) -> list[tuple[str, str]]:
+    """What people are told."""
+    return [(each.name, each.text) for each in engine._effects if isinstance(each, Note)]

@@ -9,13 +9,13 @@ import pytest
 
 from hafw.core import announcing, maintenance
 from hafw.core.duties import FOREVER, NEVER, Certificate
-from hafw.core.effects import Note, StartOp
+from hafw.core.effects import StartOp
 from hafw.core.group import PROVES_UNARMED, START_HOLD_DOWN_NS, STOP_RETRY_NS, Group
 from hafw.core.model import Op, OpEnded, OpKind, Outcome, Phase
 from hafw.core.settings import SECOND
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, settings_pair
-from tests.core.givers import pair, unheld
+from tests.core.givers import noted, pair, unheld
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
@@ -25,11 +25,6 @@ def ordered(engine: Engine) -> list[tuple[OpKind, int]]:
     """What the worker is to do, and with which resource."""
     ops = [effect.op for effect in engine._effects if isinstance(effect, StartOp)]
     return [(op.kind, op.index) for op in ops]
-
-
-def noted(engine: Engine) -> list[tuple[str, str]]:
-    """What people are told."""
-    return [(each.name, each.text) for each in engine._effects if isinstance(each, Note)]
 
 
 def probing(group: Group, engine: Engine) -> Op:
@@ -258,10 +253,8 @@ def test_a_group_that_ran_is_said_to_be_stopped() -> None:
     assert noted(engine) == [("group.stopped", "stopped: it is told to")]
 
 
-@pytest.mark.parametrize("state", [State.STANDBY, State.CLEANING])
-def test_what_is_not_held_wakes_up_for_nothing(state: State) -> None:
+def test_what_is_not_held_wakes_up_for_nothing() -> None:
     group, engine = unheld()
-    group.state = state
 
     assert group.next_ns(engine) == FOREVER
 

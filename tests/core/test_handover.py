@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from hafw.core import fitness, handover
 from hafw.core.duties import FOREVER, Certificate
-from hafw.core.effects import Note
 from hafw.core.handover import (
     AGREE_NS,
     FAILBACK_WINDOW_NS,
@@ -29,9 +26,6 @@ from tests.core.givers import (
     say,
     unheld,
 )
-
-if TYPE_CHECKING:
-    from hafw.core.engine import Engine
 
 # --- answers ----------------------------------------------------------------------------------
 
@@ -147,10 +141,6 @@ def test_without_a_preferred_node_that_is_back_no_failback_is_due() -> None:
 
 
 # --- asking -----------------------------------------------------------------------------------
-
-
-def notes(engine: Engine) -> list[str]:
-    return [each.name for each in engine._effects if isinstance(each, Note)]
 
 
 def test_a_request_has_a_new_number_a_reason_and_a_deadline() -> None:

@@ -16,6 +16,7 @@ from hafw.core.settings import MS, SECOND
 from hafw.core.states import State
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from tests.core.givers import unheld
+from tests.core.takers import notes
 
 if TYPE_CHECKING:
     from hafw.core.engine import Engine
@@ -37,10 +38,6 @@ def paused(number: int = ALPHA, *, for_ms: int = 0) -> Engine:
     maintenance.run(engine)
     engine._effects, engine.news = [], False
     return engine
-
-
-def noted(engine: Engine) -> list[str]:
-    return [effect.name for effect in engine._effects if isinstance(effect, Note)]
 
 
 def written(engine: Engine) -> list[Kept | None]:
@@ -116,7 +113,7 @@ def test_each_change_is_told(word: Word, name: str) -> None:
 
     maintenance.heard(word, engine)
 
-    assert noted(engine) == [name]
+    assert notes(engine) == [name]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +143,7 @@ def test_off_where_it_was_off_is_nothing_to_tell() -> None:
 
     maintenance.order(engine, on=False, for_ms=0)
 
-    assert noted(engine) == []
+    assert notes(engine) == []
 
 
 # --- time -----------------------------------------------------------------------------------------
@@ -175,7 +172,7 @@ def test_people_are_reminded_every_hour_and_what_is_left_is_written() -> None:
     for _ in range(2):
         engine.now_ns += REMIND_NS - 1
         maintenance.run(engine)
-    assert noted(engine) == ["maintenance.still_on"]
+    assert notes(engine) == ["maintenance.still_on"]
 
     (kept,) = written(engine)
 
@@ -220,7 +217,7 @@ def test_people_are_not_reminded_again_before_another_hour() -> None:
     for step_ns in (REMIND_NS, SECOND, REMIND_NS - SECOND - 1, 1):
         engine.now_ns += step_ns
         maintenance.run(engine)
-        reminded.append(noted(engine).count("maintenance.still_on"))
+        reminded.append(notes(engine).count("maintenance.still_on"))
 
     assert reminded == [1, 1, 1, 2]
 

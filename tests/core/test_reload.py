@@ -13,7 +13,7 @@ from hafw.core.effects import HoldGate, Note, SendBeat
 from hafw.core.settings import SECOND, Classes, Timing
 from hafw_sim.pairs import ALPHA, BETA, running_pair
 from hafw_sim.stories.reloading import QUICK, reload
-from tests.core.givers import pair
+from tests.core.givers import noted, pair
 
 if TYPE_CHECKING:
     from hafw.core.effects import Effect
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 def changed(engine: Engine) -> Settings:
     """The file with times that bind the other node in other ways."""
     return replace(engine.settings, timing=QUICK, config_hash=b"the next")
-
-
-def notes(engine: Engine) -> list[tuple[str, str]]:
-    return [(each.name, each.text) for each in engine._effects if isinstance(each, Note)]
 
 
 def announcing() -> tuple[Group, Engine]:
@@ -56,7 +52,7 @@ def test_a_file_that_binds_otherwise_waits_for_the_other_node_by_name() -> None:
     coming_into_force.begin(changed(engine), engine)
 
     text = "the new cluster file comes into force when beta has it too"
-    assert notes(engine) == [("config.announced", text)]
+    assert noted(engine) == [("config.announced", text)]
     assert engine.settings.timing != QUICK
 
 
@@ -65,7 +61,7 @@ def test_a_file_that_binds_alike_is_in_force_at_once() -> None:
 
     coming_into_force.begin(replace(engine.settings, config_hash=b"the next"), engine)
 
-    assert notes(engine) == [("config.reloaded", "the new cluster file is in force")]
+    assert noted(engine) == [("config.reloaded", "the new cluster file is in force")]
     assert coming_into_force.config_hash(engine) == b"the next"
 
 

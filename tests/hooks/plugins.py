@@ -66,6 +66,8 @@ def hafw_vip_attach(request):
         time.sleep(float(request.interface))
     if kind == "print":
         print("said by a plugin")
+    if kind == "complain":
+        print("said by a plugin", file=sys.stderr)
     if kind == "wrong-answer":
         return True
     if kind == "write":
